@@ -1,0 +1,184 @@
+"""Every error that a person can meet: its code, its words, its exit status, and what to do next.
+
+This module is pure. An error is raised with a code and parameters; the API carries both as JSON (`Problem`), the command line turns them
+into a sentence of the reader's language. The msgids are English; `locale/` has the French. Placeholders are filled by `str.format`.
+
+    DcctlError            anything with a code
+    ├── NotVisible        what one may not see does not exist
+    ├── QuotaShort        a demand beyond the envelope, every shortfall named
+    ├── SpecRefused       a spec with faults, all of them
+    ├── CloudError        OpenStack refused, failed or did not answer
+    └── EngineError       the Pulumi engine failed
+
+Code ranges: 0xx usage and client, 1xx identity and visibility, 2xx quota and policy, 3xx requests and environments, 4xx OpenStack and engine,
+5xx dcctl itself.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dcctl.words import N_
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What is known about a code: exit status of the command line, HTTP status, sentence, next step, longer explanation."""
+
+    exit: int
+    http: int
+    text: str
+    next: str = ""
+    explain: str = ""
+
+
+#: Exit status: 1 failed, 2 usage, 3 not authenticated or allowed, 4 OpenStack or engine, 5 quota or policy, 6 not found, 8 cancelled,
+#: 9 timeout (work goes on), 10 waiting for a decision.
+CATALOGUE: dict[str, Entry] = {
+    # -- usage and client
+    "DCCTL-001": Entry(exit=2, http=422, text=N_("{faults} fault(s) in {source}; nothing was sent."),
+                       next=N_("Correct them and submit again."),
+                       explain=N_("A spec is checked as a whole: every fault is listed with its line and with what is allowed there.")),
+    "DCCTL-002": Entry(exit=2, http=422, text=N_("{field}: {value} is not allowed ({allowed})."),
+                       explain=N_("An argument has a value that cannot be right. The sentence names the field and what is allowed.")),
+    "DCCTL-003": Entry(exit=2, http=400, text=N_("{path} cannot be read: {reason}."), next=N_("Give the path of a readable file.")),
+    "DCCTL-004": Entry(exit=2, http=400, text=N_("Without a terminal, --digest is required: {digest}."),
+                       next=N_("dcctl request show {number}, then dcctl request approve {number} --digest {digest} --reason \"…\""),
+                       explain=N_("An approval names exactly what it approves. In a script, nobody can be shown the plan and asked, so its digest must be given.")),
+    "DCCTL-005": Entry(exit=2, http=400, text=N_("Without a terminal, --confirm {name} is required."),
+                       next=N_("The name that is to be typed is {name}."),
+                       explain=N_("A severe act asks for the name of what it concerns; --yes is not enough.")),
+    "DCCTL-006": Entry(exit=8, http=400, text=N_("Cancelled; nothing was changed.")),
+    "DCCTL-007": Entry(exit=9, http=504, text=N_("{what} is still under way after {seconds} s; the work goes on."),
+                       next=N_("Follow it: {command}")),
+    "DCCTL-008": Entry(exit=10, http=409, text=N_("{number} waits for a decision."), next=N_("Follow it: dcctl request watch {number}")),
+    "DCCTL-009": Entry(exit=2, http=400, text=N_("There is no error code {code}."), next=N_("Codes look like DCCTL-201; dcctl explain lists all of them.")),
+    # -- identity and visibility
+    "DCCTL-101": Entry(exit=3, http=401, text=N_("No cloud is chosen."),
+                       next=N_("Name one of clouds.yaml: dcctl --os-cloud NAME …, or set OS_CLOUD. Known here: {known}."),
+                       explain=N_("dcctl finds Keystone, user and scope in clouds.yaml, as the openstack command does.")),
+    "DCCTL-102": Entry(exit=3, http=401, text=N_("Keystone refused the user name or password of the cloud {cloud}."),
+                       next=N_("Check the entry in {file}.")),
+    "DCCTL-103": Entry(exit=3, http=401, text=N_("The token has expired or was revoked."), next=N_("Repeat the command; a new token will be asked for.")),
+    "DCCTL-104": Entry(exit=4, http=503, text=N_("Keystone does not answer at {url}."), next=N_("Check the network, then repeat the command; nothing was changed.")),
+    "DCCTL-105": Entry(exit=4, http=503, text=N_("dcctl's API does not answer at {url}."), next=N_("Repeat the command in a moment; a submit that was lost is resumed with the same key.")),
+    "DCCTL-106": Entry(exit=3, http=403, text=N_("Your roles ({roles}) do not allow this: {action}."), next=N_("It needs {needed}. See dcctl whoami."),
+                       explain=N_("dcctl's own roles decide: dc_agent asks, dc_lead decides for an administration, dc_operator runs the datacenter, dc_auditor reads. Keystone's admin and manager give nothing here.")),
+    "DCCTL-107": Entry(exit=6, http=404, text=N_("There is no {kind} {name}."), next=N_("{hint}"),
+                       explain=N_("What one may not see answers like what does not exist.")),
+    "DCCTL-108": Entry(exit=4, http=503, text=N_("Keystone's catalogue has no service of type self-service."), next=N_("Tell the datacenter's operators; they register it with dcctl-manage bootstrap.")),
+    "DCCTL-109": Entry(exit=3, http=401, text=N_("The cloud {cloud} is not in {file}."), next=N_("Known there: {known}.")),
+    "DCCTL-110": Entry(exit=3, http=401, text=N_("The cloud {cloud} cannot be used: {reason}."), next=N_("Check the entry in {file}.")),
+    # -- quota and policy
+    "DCCTL-201": Entry(exit=5, http=409, text=N_("The envelope of {holder} is not enough ({shortfalls})."),
+                       next=N_("Ask for less, give back an environment (dcctl environment list), or ask {grantor} for a larger envelope."),
+                       explain=N_("Every resource that falls short is named with what was asked and what is available. Nothing was held, nothing was created.")),
+    "DCCTL-202": Entry(exit=5, http=409, text=N_("{holder} cannot give this back ({shortfalls})."),
+                       next=N_("What is held or allocated must be freed first: dcctl environment list."),
+                       explain=N_("An envelope can only be lowered by what is still available in it.")),
+    "DCCTL-203": Entry(exit=5, http=409, text=N_("The digest {given} is not the current one ({digest}); nothing was approved."),
+                       next=N_("Look again: dcctl request show {number}"),
+                       explain=N_("What is to be built has changed since the digest was shown. An approval holds for exactly one digest.")),
+    "DCCTL-204": Entry(exit=5, http=409, text=N_("You asked for {number} yourself; somebody else must decide."),
+                       explain=N_("Nobody decides on their own request, whatever roles they have.")),
+    "DCCTL-205": Entry(exit=5, http=409, text=N_("You have already decided on {number}.")),
+    "DCCTL-206": Entry(exit=5, http=409, text=N_("The datacenter's pool is not enough ({shortfalls})."), next=N_("See dcctl capacity show.")),
+    "DCCTL-207": Entry(exit=5, http=422, text=N_("The offer {offer} does not allow this ({reason})."), next=N_("See dcctl offer show {offer}.")),
+    # -- requests, environments, operations
+    "DCCTL-301": Entry(exit=1, http=409, text=N_("{number} is {state}: {action} is not possible."), next=N_("Possible now: {possible}.")),
+    "DCCTL-302": Entry(exit=1, http=409, text=N_("{administration} already has an environment or a pending request named {name}."), next=N_("Choose another name, or see dcctl environment list.")),
+    "DCCTL-303": Entry(exit=2, http=409, text=N_("The key {key} was already used for another request."), next=N_("Use a new key for a new request.")),
+    "DCCTL-304": Entry(exit=2, http=409, text=N_("{given} is not the name of what would be destroyed ({name}); nothing was done.")),
+    "DCCTL-305": Entry(exit=1, http=409, text=N_("{name} is {state}: {action} is not possible."), next=N_("Possible now: {possible}.")),
+    "DCCTL-306": Entry(exit=1, http=409, text=N_("{administration} exists already.")),
+    "DCCTL-307": Entry(exit=4, http=409, text=N_("{number} failed: {reason}"), next=N_("dcctl operation retry {operation} continues; dcctl operation abandon {operation} gives back.")),
+    # -- OpenStack and engine
+    "DCCTL-401": Entry(exit=4, http=502, text=N_("{service} refused {action} ({status}): {words}"), explain=N_("The service's own words are shown as it gave them.")),
+    "DCCTL-402": Entry(exit=4, http=503, text=N_("{service} does not answer: {words}"), next=N_("It may be retried.")),
+    "DCCTL-403": Entry(exit=4, http=502, text=N_("The limits of {project} could not be written: {results}"), next=N_("dcctl operation retry continues once the cause is gone.")),
+    "DCCTL-404": Entry(exit=4, http=502, text=N_("The engine failed on {resource}: {words}")),
+    "DCCTL-405": Entry(exit=4, http=502, text=N_("The engine wanted to do what the plan does not contain: {steps}"), explain=N_("An approval binds to a plan. Anything outside of it stops the operation before it is done.")),
+    "DCCTL-406": Entry(exit=4, http=409, text=N_("{environment} cannot be emptied: {things}"), next=N_("Remove what is named, or ask its owner to; then dcctl operation retry {operation}.")),
+    "DCCTL-407": Entry(exit=4, http=409, text=N_("The stack {stack} is locked by a run that has not ended."), next=N_("dcctl operation show tells which; then dcctl operation retry.")),
+    "DCCTL-408": Entry(exit=4, http=503, text=N_("The copy of OpenStack's catalogue is not there yet."), next=N_("Repeat in a moment; dcctl status shows the age of each source.")),
+    # -- dcctl itself
+    "DCCTL-500": Entry(exit=1, http=500, text=N_("Something unforeseen happened in dcctl (reference {reference})."), next=N_("Give the reference to the datacenter's operators; their log has the details.")),
+    "DCCTL-501": Entry(exit=4, http=503, text=N_("dcctl's database does not answer."), next=N_("Repeat in a moment; nothing was changed.")),
+    "DCCTL-502": Entry(exit=1, http=413, text=N_("The request is too large ({size} bytes; at most {allowed}).")),
+}  # fmt: skip
+
+
+class DcctlError(Exception):
+    """An error with a code of `CATALOGUE` and the parameters of its sentence.
+
+    `params` are JSON-able values; lists and mappings are turned into words where they are shown (dcctl.words.render).
+    """
+
+    def __init__(self, code: str, **params: Any) -> None:
+        super().__init__(code, params)
+        self.code = code
+        self.params: dict[str, Any] = params
+
+    @property
+    def entry(self) -> Entry:
+        return CATALOGUE[self.code]
+
+    def __str__(self) -> str:
+        from dcctl.words import render_error
+
+        return render_error(self.code, self.params)
+
+    def to_json(self) -> dict[str, Any]:
+        """`{"code", "params"}`, as it travels and as it is stored."""
+        return {"code": self.code, "params": self.params}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "DcctlError":
+        """The error that `to_json` wrote; an unknown code (a newer server) becomes DCCTL-500 with the code as reference."""
+        code, params = str(document.get("code", "")), dict(document.get("params") or {})
+        if code not in CATALOGUE:
+            return cls("DCCTL-500", reference=code or "?")
+        return _CLASSES.get(code, cls)._of(code, params)
+
+    @classmethod
+    def _of(cls, code: str, params: dict[str, Any]) -> "DcctlError":
+        error = cls.__new__(cls)
+        DcctlError.__init__(error, code, **params)
+        return error
+
+
+class NotVisible(DcctlError):
+    """It does not exist, or the reader may not see it: the same answer."""
+
+    def __init__(self, kind: str, name: str, *, hint: str = "") -> None:
+        super().__init__("DCCTL-107", kind=kind, name=name, hint=hint)
+
+
+class QuotaShort(DcctlError):
+    """A demand beyond an envelope; `shortfalls` are `{"resource", "asked", "available"}`."""
+
+    def __init__(self, holder: str, shortfalls: Iterable[Mapping[str, Any]], *, grantor: str, code: str = "DCCTL-201") -> None:
+        super().__init__(code, holder=holder, shortfalls=[dict(s) for s in shortfalls], grantor=grantor)
+
+
+class SpecRefused(DcctlError):
+    """A spec with faults; each is `{"path": [...], "code": "spec.…", "params": {...}}`, the line is the client's to add."""
+
+    def __init__(self, faults: Iterable[Mapping[str, Any]], *, source: str = "spec") -> None:
+        found = [dict(f) for f in faults]
+        super().__init__("DCCTL-001", faults=found, source=source)
+
+
+class CloudError(DcctlError):
+    """OpenStack refused (401), did not answer (402) or did something else with what it was told (403, 406)."""
+
+
+class EngineError(DcctlError):
+    """The Pulumi engine failed (404), wanted more than the plan (405) or found its stack locked (407)."""
+
+
+_CLASSES: dict[str, type[DcctlError]] = {
+    "DCCTL-001": SpecRefused, "DCCTL-107": NotVisible, "DCCTL-201": QuotaShort, "DCCTL-202": QuotaShort, "DCCTL-206": QuotaShort,
+    "DCCTL-401": CloudError, "DCCTL-402": CloudError, "DCCTL-403": CloudError, "DCCTL-406": CloudError,
+    "DCCTL-404": EngineError, "DCCTL-405": EngineError, "DCCTL-407": EngineError,
+}  # fmt: skip

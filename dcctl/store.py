@@ -1,0 +1,240 @@
+"""The application's tables (SQLModel): what dcctl itself remembers. The ledger's tables are in `quotas`.
+
+Times are aware and in UTC. JSON columns hold canonical documents that other parts wrote (spec, plan, evidence) and are data, never code.
+Rules that must hold whatever writes are constraints and triggers of the migration: a decider is never the requester, one decision a person,
+decisions and events are append-only.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Index, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field, SQLModel
+
+
+def now() -> datetime:
+    """This moment, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def _at(**options: Any) -> Any:
+    return Field(sa_type=DateTime(timezone=True), **options)  # type: ignore[call-overload]
+
+
+def _json(**options: Any) -> Any:
+    return Field(sa_type=JSONB, **options)
+
+
+class Administration(SQLModel, table=True):
+    """A ministry, agency or commune; its code never changes."""
+
+    __tablename__ = "administration"
+    code: str = Field(primary_key=True)
+    name: str
+    parent: str | None = Field(default=None, foreign_key="administration.code")
+    domain_id: str = Field(unique=True)
+    created_at: datetime = _at(default_factory=now)
+    created_by: dict[str, Any] = _json(default_factory=dict)
+
+
+class Offer(SQLModel, table=True):
+    """A version of an entry of the catalogue; immutable once published."""
+
+    __tablename__ = "offer"
+    name: str = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    document: dict[str, Any] = _json()
+    published_at: datetime = _at(default_factory=now)
+    retired_at: datetime | None = _at(default=None)
+
+
+class CatalogueItem(SQLModel, table=True):
+    """The worker's copy of what OpenStack offers: flavors, images, external networks, volume types."""
+
+    __tablename__ = "catalogue_item"
+    kind: str = Field(primary_key=True)
+    """flavor | image | network | volume_type"""
+    name: str = Field(primary_key=True)
+    cloud_id: str
+    document: dict[str, Any] = _json(default_factory=dict)
+    seen_at: datetime = _at(default_factory=now)
+
+
+class Environment(SQLModel, table=True):
+    """What an administration obtains; one Keystone project each."""
+
+    __tablename__ = "environment"
+    __table_args__ = (
+        Index("environment_name_in_use", "administration", "name", unique=True, postgresql_where=text("state <> 'decommissioned'")),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    administration: str = Field(foreign_key="administration.code", index=True)
+    name: str
+    holder: str
+    """Code of its holder in the ledger; unique for ever, so that a name can be used again after a decommission."""
+    state: str
+    project_id: str | None = Field(default=None, index=True)
+    group_id: str | None = None
+    offer: str
+    offer_version: int
+    spec: dict[str, Any] = _json(default_factory=dict)
+    outputs: dict[str, Any] = _json(default_factory=dict)
+    request: str
+    created_at: datetime = _at(default_factory=now)
+    expires_at: datetime | None = _at(default=None)
+
+
+class RequestNumber(SQLModel, table=True):
+    """The last number given in a year."""
+
+    __tablename__ = "request_number"
+    year: int = Field(primary_key=True)
+    last: int = 0
+
+
+class Request(SQLModel, table=True):
+    """A spec, who asks, why, and a state."""
+
+    __tablename__ = "request"
+    __table_args__ = (
+        CheckConstraint("state NOT IN ('approved', 'fulfilling', 'fulfilled') OR digest IS NOT NULL", name="request_approved_has_digest"),
+        Index("request_by_administration", "administration", "state"),
+    )
+    number: str = Field(primary_key=True)
+    kind: str
+    state: str
+    administration: str = Field(foreign_key="administration.code")
+    environment: str
+    """The environment's name; the row of `environment` exists from submit on (kind environment) or before (others)."""
+    environment_id: int | None = Field(default=None, foreign_key="environment.id")
+    offer: str | None = None
+    offer_version: int | None = None
+    spec: dict[str, Any] = _json(default_factory=dict)
+    demand: dict[str, Any] = _json(default_factory=dict)
+    resolved: dict[str, Any] = _json(default_factory=dict)
+    plan: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSONB)
+    notices: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSONB)
+    evidence: dict[str, Any] = _json(default_factory=dict)
+    digest: str | None = None
+    justification: str = ""
+    requester: dict[str, Any] = _json(default_factory=dict)
+    requester_id: str
+    error: dict[str, Any] | None = _json(default=None, nullable=True)
+    created_at: datetime = _at(default_factory=now)
+    updated_at: datetime = _at(default_factory=now)
+
+
+class Decision(SQLModel, table=True):
+    """approve, refuse or return, by a person, on a digest. Append-only."""
+
+    __tablename__ = "decision"
+    __table_args__ = (UniqueConstraint("request", "user_id", name="decision_once_a_person"),)
+    id: int | None = Field(default=None, primary_key=True)
+    request: str = Field(foreign_key="request.number", index=True)
+    verdict: str
+    digest: str
+    reason: str
+    user_id: str
+    actor: dict[str, Any] = _json()
+    """user, roles, scope and audit id, from the token"""
+    decided_at: datetime = _at(default_factory=now)
+
+
+class Idempotency(SQLModel, table=True):
+    """What a key has already led to: same key and body, same answer; other body, refused."""
+
+    __tablename__ = "idempotency"
+    user_id: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    body_hash: str
+    request: str | None = None
+    created_at: datetime = _at(default_factory=now)
+
+
+class Operation(SQLModel, table=True):
+    """One run of the provisioner for one environment."""
+
+    __tablename__ = "operation"
+    id: str = Field(primary_key=True)
+    """Like O-2026-0042-1: the request's year and number, and a count."""
+    kind: str
+    """fulfil | decommission"""
+    state: str
+    step: str | None = None
+    request: str = Field(foreign_key="request.number", index=True)
+    environment_id: int = Field(foreign_key="environment.id", index=True)
+    attempt: int = 1
+    cancel_requested: bool = False
+    seconds: dict[str, Any] = _json(default_factory=dict)
+    """Seconds of each step, for the bench: queue, tenant, limits, people, workload, …"""
+    error: dict[str, Any] | None = _json(default=None, nullable=True)
+    created_at: datetime = _at(default_factory=now)
+    started_at: datetime | None = _at(default=None)
+    finished_at: datetime | None = _at(default=None)
+
+
+class Event(SQLModel, table=True):
+    """What happened to a request or an operation, in order. Append-only; `watch` reads it by cursor."""
+
+    __tablename__ = "event"
+    __table_args__ = (Index("event_by_request", "request", "id"), Index("event_by_operation", "operation", "id"))
+    id: int | None = Field(default=None, sa_column=Column(BigInteger, primary_key=True, autoincrement=True))
+    at: datetime = _at(default_factory=now)
+    request: str | None = Field(default=None)
+    operation: str | None = Field(default=None)
+    kind: str
+    """submitted, reviewed, approved, refused, step, resource, failed, …"""
+    document: dict[str, Any] = _json(default_factory=dict)
+
+
+class ProjectLimit(SQLModel, table=True):
+    """A limit as it was last written and read back, or last observed, in the service's own key."""
+
+    __tablename__ = "project_limit"
+    project_id: str = Field(primary_key=True)
+    service_type: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    wanted: int = Field(sa_type=BigInteger)
+    value: int | None = Field(default=None, sa_type=BigInteger)
+    state: str
+    read_at: datetime = _at(default_factory=now)
+
+
+# -- observations: written by the collector only ------------------------------------------------------------------------------------------------
+
+
+class ProjectObservation(SQLModel, table=True):
+    """Use and enforced limit of a counted resource in a project, as OpenStack said."""
+
+    __tablename__ = "project_observation"
+    project_id: str = Field(primary_key=True)
+    region: str = Field(primary_key=True)
+    service_type: str = Field(primary_key=True)
+    resource: str = Field(primary_key=True)
+    usage: int | None = Field(default=None, sa_type=BigInteger)
+    backend_quota: int | None = Field(default=None, sa_type=BigInteger)
+    usage_at: datetime | None = _at(default=None)
+    quota_at: datetime | None = _at(default=None)
+
+
+class ObservedProject(SQLModel, table=True):
+    """A project as Keystone listed it; administration is its domain's name."""
+
+    __tablename__ = "observed_project"
+    project_id: str = Field(primary_key=True)
+    name: str
+    domain_id: str
+    domain_name: str
+    seen_at: datetime = _at(default_factory=now)
+
+
+class Source(SQLModel, table=True):
+    """When each source last answered in full, and what it said when it did not."""
+
+    __tablename__ = "source"
+    name: str = Field(primary_key=True)
+    """keystone, compute, block-storage, network, catalogue, …"""
+    last_success_at: datetime | None = _at(default=None)
+    last_attempt_at: datetime | None = _at(default=None)
+    last_error: str | None = None

@@ -1,0 +1,89 @@
+"""Sentences in the reader's language: gettext, and the rendering of errors and lists into words.
+
+Standard library only, for the command line starts with it. French is the site's default: a C or POSIX locale means French. The order is
+`--lang`, `DCCTL_LANG`, then the locale (LC_ALL, LC_MESSAGES, LANG). Catalogues lie in `locale/LANG/LC_MESSAGES/messages.mo`.
+"""
+
+import gettext
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+LOCALE_DIR = Path(__file__).parent / "locale"
+LANGUAGES = ("fr", "en")
+DEFAULT = "fr"
+
+_current: gettext.NullTranslations = gettext.NullTranslations()
+_language = "en"
+
+
+def N_(text: str) -> str:  # noqa: N802 - gettext's own convention for a msgid that is translated later
+    """Mark a sentence for translation without translating it now."""
+    return text
+
+
+def language(wanted: str | None = None, environ: Mapping[str, str] = os.environ) -> str:
+    """Return "fr" or "en": what was wanted, else what the environment says, else the site's default."""
+    for value in (wanted, environ.get("DCCTL_LANG"), environ.get("LC_ALL"), environ.get("LC_MESSAGES"), environ.get("LANG")):
+        if value:
+            code = value.replace("-", "_").split(".")[0].split("_")[0].lower()
+            return code if code in LANGUAGES else DEFAULT
+    return DEFAULT
+
+
+def use(lang: str) -> None:
+    """Speak `lang` from now on, click's own sentences included (they use the process's default domain)."""
+    global _current, _language
+    os.environ["LANGUAGE"] = lang
+    gettext.bindtextdomain("messages", str(LOCALE_DIR))
+    gettext.textdomain("messages")
+    _current = gettext.translation("messages", str(LOCALE_DIR), languages=[lang], fallback=True)
+    _language = lang
+
+
+def current() -> str:
+    """The language in use."""
+    return _language
+
+
+def _(text: str) -> str:
+    """The sentence in the language in use."""
+    return _current.gettext(text) if text else ""
+
+
+def in_language(lang: str, text: str) -> str:
+    """The sentence in `lang`, whatever the process speaks (the API answers each caller in theirs)."""
+    return gettext.translation("messages", str(LOCALE_DIR), languages=[lang], fallback=True).gettext(text) if text else ""
+
+
+def sentence(text: str, params: Mapping[str, Any]) -> str:
+    """The translated sentence with its placeholders filled; a placeholder without a value stays visible, never an exception."""
+    return _(text).format_map(_Words(params))
+
+
+def render_error(code: str, params: Mapping[str, Any]) -> str:
+    """The sentence of an error code, without its next step."""
+    from dcctl.errors import CATALOGUE
+
+    return sentence(CATALOGUE[code].text, params)
+
+
+class _Words(dict[str, Any]):
+    """Parameters as words: lists joined, shortfalls and faults spelled out."""
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        super().__init__({key: _worded(key, value) for key, value in params.items()})
+
+    def __missing__(self, key: str) -> str:
+        return "{" + key + "}"
+
+
+def _worded(key: str, value: Any) -> Any:
+    if key == "faults" and isinstance(value, list):
+        return len(value)
+    if key == "shortfalls" and isinstance(value, list):
+        return ", ".join(_("{resource}: asked {asked}, available {available}").format_map(s) for s in value)
+    if isinstance(value, (list, tuple)):
+        return ", ".join(str(v) for v in value) or _("nothing")
+    return value
