@@ -1,0 +1,128 @@
+"""The wish for an environment as plain values: what a spec file says after it was read.
+
+This module is pure: no clock, no database, no network.
+"""
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from stacks.faults import Fault
+
+API_VERSION = "dcctl/v1"
+KIND = "Environment"
+ANYWHERE = "0.0.0.0/0"
+
+Protocol = Literal["tcp", "udp"]
+Unit = Literal["days", "months"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duration:
+    """How long the environment is wanted; calendar months, so the end depends on the day it begins."""
+
+    amount: int
+    unit: Unit
+
+    def __str__(self) -> str:
+        return f"{self.amount} {self.unit}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkSpec:
+    """The environment's private network; without `external` (the name of a network) it reaches nothing outside."""
+
+    cidr: str
+    external: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortSpec:
+    """What may come in: one port and protocol from one network."""
+
+    port: int
+    protocol: Protocol = "tcp"
+    source: str = ANYWHERE  # the key `from` of the file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VolumeSpec:
+    """A volume attached to each server of its kind; size in GiB; without a type, the region's default one."""
+
+    size: int
+    type: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSpec:
+    """`count` equal servers; `flavor` and `image` are names, `zone` an availability zone or None for the scheduler's choice."""
+
+    name: str
+    flavor: str
+    image: str
+    count: int = 1
+    floating_ip: bool = False
+    zone: str | None = None
+    ports: tuple[PortSpec, ...] = ()
+    volumes: tuple[VolumeSpec, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentSpec:
+    """A whole spec; `quota` in OpenStack's own units under the keys of design's resources, what it does not name is 0."""
+
+    administration: str
+    name: str
+    offer: str
+    quota: Mapping[str, int]
+    duration: Duration
+    justification: str
+    network: NetworkSpec | None = None
+    ssh_keys: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
+    servers: tuple[ServerSpec, ...] = ()
+
+
+def to_document(spec: EnvironmentSpec) -> dict[str, object]:
+    """The canonical document of `spec`: JSON-able, every default written out, quota keys sorted; `parse` gives `spec` again."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "administration": spec.administration,
+        "name": spec.name,
+        "offer": spec.offer,
+        "quota": {key: spec.quota[key] for key in sorted(spec.quota)},
+        "network": None if spec.network is None else {"cidr": spec.network.cidr, "external": spec.network.external},
+        "ssh_keys": list(spec.ssh_keys),
+        "members": list(spec.members),
+        "servers": [_server(server) for server in spec.servers],
+        "duration": str(spec.duration),
+        "justification": spec.justification,
+    }
+
+
+def _server(server: ServerSpec) -> dict[str, object]:
+    return {
+        "name": server.name,
+        "count": server.count,
+        "flavor": server.flavor,
+        "image": server.image,
+        "floating_ip": server.floating_ip,
+        "zone": server.zone,
+        "ports": [{"port": port.port, "protocol": port.protocol, "from": port.source} for port in server.ports],
+        "volumes": [{"size": volume.size, "type": volume.type} for volume in server.volumes],
+    }
+
+
+def notices(spec: EnvironmentSpec) -> tuple[Fault, ...]:
+    """What is allowed but must be pointed out to whoever asks and to whoever decides (codes: `stacks.faults.NOTICES`)."""
+    found: list[Fault] = []
+    for index, server in enumerate(spec.servers):
+        for number, port in enumerate(server.ports):
+            if port.port == 22 and port.protocol == "tcp" and ipaddress.ip_network(port.source).prefixlen < 8:
+                path = ("servers", index, "ports", number)
+                found.append(Fault(path=path, code="spec.ssh_open_to_everyone", params={"server": server.name, "source": port.source}))
+        if not spec.ssh_keys:
+            found.append(Fault(path=("servers", index), code="spec.server_without_key", params={"server": server.name}))
+    return tuple(found)

@@ -1,0 +1,73 @@
+"""What can be wrong with a spec: a place, a stable code and the facts; sentences are made of them elsewhere.
+
+This module is pure: no clock, no database, no network.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+Path = tuple[str | int, ...]
+
+# Every code with the names of its parameters, all of them always given. `found` is what was written, as text of at most 80
+# characters (absent where it could be a secret); everything else says what is allowed.
+FAULTS: dict[str, tuple[str, ...]] = {
+    "spec.not_a_mapping": ("found", "allowed"),  # allowed: the keys that may stand there
+    "spec.not_a_list": ("found", "allowed"),  # allowed: what an element is, as a word: "server", "port", "text", …
+    "spec.not_text": ("found", "allowed"),  # allowed: an example
+    "spec.not_an_integer": ("found", "minimum", "maximum"),
+    "spec.not_a_boolean": ("found", "allowed"),  # allowed: ("true", "false")
+    "spec.unknown_key": ("key", "nearest", "allowed"),  # nearest, allowed: tuples of keys, nearest may be empty
+    "spec.missing": ("key", "allowed"),  # allowed: an example of a value
+    "spec.unsupported_version": ("found", "allowed"),
+    "spec.unsupported_kind": ("found", "allowed"),
+    "spec.out_of_range": ("found", "minimum", "maximum"),
+    "spec.too_short": ("length", "minimum", "maximum"),  # lengths in characters
+    "spec.too_long": ("length", "minimum", "maximum"),
+    "spec.too_few": ("count", "minimum", "maximum"),  # of the elements of a list or mapping
+    "spec.too_many": ("count", "minimum", "maximum"),
+    "spec.bad_name": ("found", "allowed", "minimum", "maximum"),  # allowed: the characters, "a-z 0-9 -"; lengths
+    "spec.bad_member": ("found", "allowed", "minimum", "maximum"),
+    "spec.bad_quota_key": ("found", "allowed"),
+    "spec.names_too_long": ("derived", "length", "maximum"),  # the longest server name that would follow in the cloud
+    "spec.control_character": ("character", "allowed"),  # character: "U+0007"; allowed: what may be written instead
+    "spec.secret": ("sort", "allowed"),  # sort: private_key, password, token, password_hash; allowed: where secrets belong
+    "spec.duplicate": ("found", "first", "allowed"),  # first: index of the element that has it already
+    "spec.not_a_cidr": ("found", "allowed"),  # allowed: an example
+    "spec.cidr_has_host_bits": ("found", "allowed"),  # allowed: the network that was probably meant
+    "spec.cidr_not_private": ("found", "allowed"),  # allowed: the private ranges
+    "spec.cidr_size": ("found", "minimum", "maximum"),  # prefix lengths
+    "spec.network_too_small": ("found", "needed", "available"),  # addresses
+    "spec.port_22_open": ("allowed",),  # allowed: how SSH is written, an example
+    "spec.bad_protocol": ("found", "allowed"),
+    "spec.bad_ssh_key": ("reason", "allowed"),  # reason: type, encoding, content, weak; allowed: the types of key
+    "spec.bad_duration": ("found", "allowed"),  # allowed: examples
+    "spec.server_without_network": ("found", "allowed"),
+    "spec.floating_ip_without_external": ("found", "allowed"),
+}
+
+# Not faults: what is allowed but must be pointed out to whoever asks and decides.
+NOTICES: dict[str, tuple[str, ...]] = {
+    "spec.ssh_open_to_everyone": ("server", "source"),
+    "spec.server_without_key": ("server",),  # nobody can log in: no ssh_keys in the spec
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One thing that is wrong, or to be pointed out.
+
+    `path` leads to it from the top of the document, as in ("servers", 0, "ports", 1, "from"). For a missing key it ends with
+    that key: whoever looks for the line takes the longest part of the path that exists.
+    """
+
+    path: Path
+    code: str
+    params: Mapping[str, object] = field(default_factory=dict)
+
+
+class SpecFaults(Exception):
+    """A document is not a spec; `faults` has everything that is wrong with it, in the order of the document."""
+
+    def __init__(self, faults: tuple[Fault, ...]) -> None:
+        super().__init__(", ".join(f"{'.'.join(map(str, fault.path)) or '.'}: {fault.code}" for fault in faults))
+        self.faults = faults

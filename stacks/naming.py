@@ -1,0 +1,96 @@
+"""Every name that dcctl gives to a thing in the cloud or in the engine: deterministic, so that what was made can be found again.
+
+This module is pure: no clock, no database, no network.
+
+Names in the cloud begin with `ADMINISTRATION-ENVIRONMENT` (`min-sante-dossier-patient-web-1`), but for the project, whose name
+is the environment's own in the administration's domain. The longest is a server's; it must be a host name: at most 63 characters.
+"""
+
+import re
+from typing import Literal
+
+Layer = Literal["tenant", "workload"]
+LAYERS: tuple[Layer, Layer] = ("tenant", "workload")
+
+ENGINE_PROJECT = "dcctl"
+HOST_NAME_MAXIMUM = 63
+
+# Neutron's tags take at most 255 characters (60 in old releases) and no comma or slash; Nova's metadata keys letters, digits, : . - _
+TAG_ENVIRONMENT = "dcctl:environment"
+TAG_REQUEST = "dcctl:request"
+
+
+def stack_name(region: str, administration: str, environment: str, layer: Layer) -> str:
+    """`cotonou.min-sante.dossier-patient.workload`: the stack's name, unique over all regions.
+
+    The engine allows 100 characters: letters, digits, `.`, `-`, `_`. Administrations and environments have no dot, so two
+    different ones never give the same name; other characters of a region's name become `_`.
+    """
+    name = f"{re.sub(r'[^A-Za-z0-9_-]', '_', region)}.{administration}.{environment}.{layer}"
+    if len(name) > 100:
+        raise ValueError(f"the stack name {name} is longer than 100 characters")
+    return name
+
+
+def prefix(administration: str, environment: str) -> str:
+    return f"{administration}-{environment}"
+
+
+def members_group(administration: str, environment: str) -> str:
+    """The group, in the administration's domain, through which the spec's members reach the project."""
+    return f"{prefix(administration, environment)}-members"
+
+
+def instances(kind: str, count: int) -> tuple[str, ...]:
+    """`web-1`, `web-2`: always numbered, so that a count that grows renames nothing."""
+    return tuple(f"{kind}-{number}" for number in range(1, count + 1))
+
+
+def longest(administration: str, environment: str, kind: str, count: int) -> str:
+    """The longest host name that follows from a server of the spec."""
+    return f"{prefix(administration, environment)}-{kind}-{count}"
+
+
+def tags(administration: str, environment: str, request: str) -> dict[str, str]:
+    """What every thing carries: metadata where the service has metadata, else tags `key=value` (see `tag_list`)."""
+    return {TAG_ENVIRONMENT: f"{administration}.{environment}", TAG_REQUEST: request}
+
+
+def tag_list(metadata: dict[str, str]) -> list[str]:
+    """Neutron's and Keystone's form, sorted as the services return it: `dcctl:environment=min-sante.dossier-patient`."""
+    return sorted(f"{key}={value}" for key, value in metadata.items())
+
+
+# Logical names: a thing's name inside its stack, unique over all types, so that one mapping of names to ids can adopt any of them.
+
+
+def group(kind: str) -> str:
+    return f"group-{kind}"
+
+
+def rule(kind: str, protocol: str, port: int, source: str) -> str:
+    return f"rule-{kind}-{protocol}-{port}-{source.replace('/', '_')}"
+
+
+def port(instance: str) -> str:
+    return f"port-{instance}"
+
+
+def server(instance: str) -> str:
+    return f"server-{instance}"
+
+
+def volume(instance: str, number: int) -> str:
+    return f"volume-{instance}-{number}"
+
+
+def attachment(instance: str, number: int) -> str:
+    return f"attachment-{instance}-{number}"
+
+
+def address(instance: str) -> str:
+    return f"address-{instance}"
+
+
+def association(instance: str) -> str:
+    return f"association-{instance}"
