@@ -48,7 +48,7 @@ def ssh_keys(faults: Faults, value: object) -> tuple[str, ...]:
         reason = ssh_key_fault(text)
         if reason is not None:
             faults.add(path, "spec.bad_ssh_key", reason=reason, allowed=KEY_TYPES)
-        elif faults.unique(seen, " ".join(text.split()[:2]), path, index, "each key once"):
+        elif faults.unique(seen, " ".join(text.split()[:2]), path, index, "once"):
             keys.append(" ".join(text.split()))
     return tuple(keys)
 
@@ -90,7 +90,7 @@ def members(faults: Faults, value: object) -> tuple[str, ...]:
             continue
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}", text):
             faults.add(path, "spec.bad_member", found=shown(text), allowed="A-Z a-z 0-9 . _ @ + -", minimum=1, maximum=64)
-        elif faults.unique(seen, text, path, index, "each member once"):
+        elif faults.unique(seen, text, path, index, "once"):
             members.append(text)
     return tuple(members)
 
@@ -115,7 +115,7 @@ def ports(faults: Faults, value: object, at: tuple[str | int, ...]) -> tuple[Por
                 continue
         if number is None or protocol is None or source is None:
             continue
-        if faults.unique(seen, f"{protocol} {number} {source}", path, index, "each rule once"):
+        if faults.unique(seen, f"{protocol} {number} {source}", path, index, "once"):
             ports.append(PortSpec(port=number, protocol=protocol, source=source))
     return tuple(ports)
 

@@ -29,9 +29,9 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "spec.bad_member": ("found", "allowed", "minimum", "maximum"),
     "spec.bad_quota_key": ("found", "allowed"),
     "spec.names_too_long": ("derived", "length", "maximum"),  # the longest server name that would follow in the cloud
-    "spec.control_character": ("character", "allowed"),  # character: "U+0007"; allowed: what may be written instead
-    "spec.secret": ("sort", "allowed"),  # sort: private_key, password, token, password_hash; allowed: where secrets belong
-    "spec.duplicate": ("found", "first", "allowed"),  # first: index of the element that has it already
+    "spec.control_character": ("character", "allowed"),  # character: "U+0007"; allowed: always "printable"
+    "spec.secret": ("sort", "allowed"),  # sort: private_key, password, token, password_hash; allowed: always "none"
+    "spec.duplicate": ("found", "first", "allowed"),  # first: index of the element that has it already; allowed: "once", or "count" for servers
     "spec.not_a_cidr": ("found", "allowed"),  # allowed: an example
     "spec.cidr_has_host_bits": ("found", "allowed"),  # allowed: the network that was probably meant
     "spec.cidr_not_private": ("found", "allowed"),  # allowed: the private ranges

@@ -21,13 +21,13 @@ SECRETS = (
     ("password", re.compile(r"(?i)\b(?:password|passwd|passphrase|mot de passe|mdp|secret[_-]?key|api[_-]?key)\s*[:=]\s*\S{4,}")),
     ("password", re.compile(r"(?i)\b[a-z][a-z0-9+.-]*://[^\s/:@]+:[^\s/@]+@")),  # scheme://user:password@host
 )
-SECRETS_BELONG = "in a file on the server, put there by its people after it was made"
 KEEPS_LINES = ("\n",)
 
 
 def shown(value: object) -> str:
     """What was written, fit for a sentence: one line, at most 80 characters, no secret in it."""
-    text = repr(value) if not isinstance(value, str) else value
+    words = {True: "true", False: "false", None: "null"}
+    text = value if isinstance(value, str) else words[value] if value is None or isinstance(value, bool) else repr(value)
     text = "".join(character if unsuitable(character) is None else " " for character in text)
     if secret(text) is not None:
         return "…"
@@ -110,10 +110,10 @@ class Faults:
         text = unicodedata.normalize("NFC", value).strip()
         bad = next((code for character in text if character not in keeps and (code := unsuitable(character))), None)
         if bad is not None:
-            self.add(path, "spec.control_character", character=bad, allowed="printable characters")
+            self.add(path, "spec.control_character", character=bad, allowed="printable")
             return None
         if (sort := secret(text)) is not None:
-            self.add(path, "spec.secret", sort=sort, allowed=SECRETS_BELONG)
+            self.add(path, "spec.secret", sort=sort, allowed="none")
             return None
         if not 1 <= len(text) <= maximum:
             self.add(path, "spec.too_short" if not text else "spec.too_long", length=len(text), minimum=1, maximum=maximum)

@@ -124,9 +124,7 @@ def _tenant(spec: EnvironmentSpec, resolved: Resolved) -> Iterator[PlannedResour
     yield PlannedResource(stack="tenant", type=tokens.ROLE_ASSIGNMENT, name="build-role", cloud_name=None, properties=role)
 
 
-def _thing(
-    spec: EnvironmentSpec, type_: str, name: str, cloud_name: str | None = None, **properties: str | int | bool | None
-) -> PlannedResource:
+def _thing(spec: EnvironmentSpec, type_: str, name: str, cloud_name: str | None = None, **properties: str | int | bool | None) -> PlannedResource:
     """One thing of the workload; `cloud_name` without the environment's prefix."""
     full = None if cloud_name is None else f"{naming.prefix(spec.administration, spec.name)}-{cloud_name}"
     return PlannedResource(stack="workload", type=type_, name=name, cloud_name=full, properties=properties)
@@ -173,10 +171,10 @@ def _instance(spec: EnvironmentSpec, server: ServerSpec, instance: str, resolved
         yield _thing(spec, tokens.VOLUME, name, f"{instance}-data-{number}", size=volume.size, type=type_)
         yield _thing(spec, tokens.VOLUME_ATTACHMENT, naming.attachment(instance, number), server=naming.server(instance), volume=name)
     if server.floating_ip:
-        if resolved.external_network_id is None:
+        if spec.network is None or spec.network.external is None:
             raise Unresolved("network", "external")
         address = naming.address(instance)
-        yield _thing(spec, tokens.FLOATING_IP, address, external_network_id=resolved.external_network_id)
+        yield _thing(spec, tokens.FLOATING_IP, address, pool=spec.network.external, external_network_id=resolved.external_network_id)
         yield _thing(spec, tokens.FLOATING_IP_ASSOCIATION, naming.association(instance), address=address, port=port)
 
 

@@ -158,7 +158,7 @@ def _servers(faults: Faults, value: object) -> list[tuple[int, ServerSpec]]:
         floating = False if server.get("floating_ip") is None else faults.boolean(server["floating_ip"], (*path, "floating_ip"))
         ports = access.ports(faults, server.get("ports"), (*path, "ports"))
         volumes = _volumes(faults, server.get("volumes"), (*path, "volumes"))
-        if name is not None and faults.unique(seen, name, (*path, "name"), index, "each server name once; several equal ones: count"):
+        if name is not None and faults.unique(seen, name, (*path, "name"), index, "count"):
             flavor, image = texts.get("flavor"), texts.get("image")
             servers.append((index, ServerSpec(
                 name=name, count=count or 1, flavor=flavor or "", image=image or "", floating_ip=bool(floating),

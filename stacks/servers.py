@@ -1,0 +1,126 @@
+"""Servers of one kind: who may reach them, their ports, disks and addresses."""
+
+import pulumi
+from pulumi_openstack import blockstorage, compute, networking
+
+from stacks import cloudinit, naming, tokens
+from stacks.environment import ServerSpec, VolumeSpec
+from stacks.making import Making
+from stacks.network import TenantNetwork
+
+# What forces a replacement and cannot be read back from Nova: without these a server that was taken over by its id, or whose
+# image was replaced by a newer one of the same name, would be destroyed and made again. Changing them is an explicit rebuild.
+SET_ONCE = (
+    "configDrive", "userData", "blockDevices", "imageId", "imageName", "networks", "securityGroups", "powerState", "forceDelete",
+    "stopBeforeDestroy",
+)  # fmt: skip
+
+
+class Servers(pulumi.ComponentResource):
+    """`spec.count` equal servers with one security group, which is on their ports and not on the servers themselves: on both it
+    would be a difference for ever."""
+
+    def __init__(self, making: Making, spec: ServerSpec, network: TenantNetwork, *, opts: pulumi.ResourceOptions) -> None:
+        super().__init__(tokens.COMPONENT_SERVERS, spec.name, None, opts)
+        self._making, self._spec, self._network = making, spec, network
+        self.made: dict[str, pulumi.Output[dict[str, str | None]]] = {}
+        group = self._group()
+        user_data = cloudinit.user_data(making.spec.ssh_keys)
+        for instance in naming.instances(spec.name, spec.count):
+            self._server(instance, group, user_data)
+        self.register_outputs({})
+
+    def _group(self) -> networking.SecGroup:
+        making, kind = self._making, self._spec.name
+        logical = naming.group(kind)
+        group = networking.SecGroup(
+            logical,
+            name=making.name(kind),
+            description=making.description,
+            tags=making.tags,
+            opts=making.child(self, logical),
+        )
+        for port in self._spec.ports:
+            rule = naming.rule(kind, port.protocol, port.port, port.source)
+            networking.SecGroupRule(
+                rule,
+                security_group_id=group.id,
+                direction="ingress",
+                ethertype="IPv4",
+                protocol=port.protocol,
+                port_range_min=port.port,
+                port_range_max=port.port,
+                remote_ip_prefix=port.source,
+                description=making.description,
+                opts=making.child(self, rule),
+            )
+        return group
+
+    def _server(self, instance: str, group: networking.SecGroup, user_data: str) -> None:
+        making, spec = self._making, self._spec
+        port = networking.Port(
+            naming.port(instance),
+            name=making.name(instance),
+            description=making.description,
+            admin_state_up=True,
+            network_id=self._network.network_id,
+            fixed_ips=[{"subnet_id": self._network.subnet_id}],
+            security_group_ids=[group.id],
+            tags=making.tags,
+            opts=making.child(self, naming.port(instance)),
+        )
+        server = compute.Instance(
+            naming.server(instance),
+            name=making.name(instance),
+            flavor_id=making.resolved.flavor_ids[spec.flavor],
+            image_id=making.resolved.image_ids[spec.image],
+            availability_zone=spec.zone,
+            networks=[{"port": port.id}],
+            config_drive=True,  # cloud-init works even where no metadata agent answers
+            user_data=user_data,
+            metadata=making.metadata,
+            opts=making.child(self, naming.server(instance), ignore=SET_ONCE),
+        )
+        for number, volume in enumerate(spec.volumes, start=1):
+            self._volume(instance, number, volume, server)
+        floating = self._address(instance, port) if spec.floating_ip else pulumi.Output.from_input(None)
+        self.made[naming.server(instance)] = pulumi.Output.all(
+            id=server.id, name=server.name, address=port.all_fixed_ips.apply(lambda ips: ips[0] if ips else None), floating_ip=floating
+        )
+
+    def _volume(self, instance: str, number: int, spec: VolumeSpec, server: compute.Instance) -> None:
+        making = self._making
+        volume = blockstorage.Volume(
+            naming.volume(instance, number),
+            name=making.name(f"{instance}-data-{number}"),
+            description=making.description,
+            size=spec.size,
+            volume_type=spec.type or making.resolved.default_volume_type,
+            metadata=making.metadata,
+            # Data are only ever destroyed on a lead's word: the engine refuses until a decommission takes the protection away.
+            opts=making.child(self, naming.volume(instance, number), protect=True),
+        )
+        compute.VolumeAttach(
+            naming.attachment(instance, number),
+            instance_id=server.id,
+            volume_id=volume.id,
+            opts=making.child(self, naming.attachment(instance, number)),
+        )
+
+    def _address(self, instance: str, port: networking.Port) -> pulumi.Output[str]:
+        making = self._making
+        address = networking.FloatingIp(
+            naming.address(instance),
+            pool=self._network.external or "",
+            description=making.name(instance),
+            tags=making.tags,
+            # The pool is read back as the external network's name, which its operators may change.
+            opts=making.child(self, naming.address(instance), ignore=("pool",)),
+        )
+        networking.FloatingIpAssociate(
+            naming.association(instance),
+            floating_ip=address.address,
+            port_id=port.id,
+            opts=making.child(self, naming.association(instance), after=self._network.way_out),
+        )
+        return address.address
