@@ -8,7 +8,7 @@ decisions and events are append-only.
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Index, Sequence, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -71,8 +71,6 @@ class Environment(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     administration: str = Field(foreign_key="administration.code", index=True)
     name: str
-    holder: str
-    """Code of its holder in the ledger; unique for ever, so that a name can be used again after a decommission."""
     state: str
     project_id: str | None = Field(default=None, index=True)
     group_id: str | None = None
@@ -85,12 +83,8 @@ class Environment(SQLModel, table=True):
     expires_at: datetime | None = _at(default=None)
 
 
-class RequestNumber(SQLModel, table=True):
-    """The last number given in a year."""
-
-    __tablename__ = "request_number"
-    year: int = Field(primary_key=True)
-    last: int = 0
+#: Requests are numbered R-YEAR-NUMBER from one sequence: a refused submit may leave a gap, so that no submit waits for another's number.
+REQUEST_NUMBER = Sequence("request_number", metadata=SQLModel.metadata)
 
 
 class Request(SQLModel, table=True):
@@ -100,13 +94,19 @@ class Request(SQLModel, table=True):
     __table_args__ = (
         CheckConstraint("state NOT IN ('approved', 'fulfilling', 'fulfilled') OR digest IS NOT NULL", name="request_approved_has_digest"),
         Index("request_by_administration", "administration", "state"),
+        Index(
+            "request_name_in_use", "administration", "environment", unique=True,
+            postgresql_where=text(
+                "kind = 'environment' AND state IN ('submitted', 'in_review', 'returned', 'approved', 'fulfilling', 'failed')"
+            ),
+        ),
     )
     number: str = Field(primary_key=True)
     kind: str
     state: str
     administration: str = Field(foreign_key="administration.code")
     environment: str
-    """The environment's name; the row of `environment` exists from submit on (kind environment) or before (others)."""
+    """The environment's name; its row is made when the fulfilment begins."""
     environment_id: int | None = Field(default=None, foreign_key="environment.id")
     offer: str | None = None
     offer_version: int | None = None

@@ -1,0 +1,43 @@
+"""Jobs for the worker, deferred in the caller's own transaction: a job exists exactly when what it is about was committed.
+
+Jobs of one environment have the same lock, so that one runs at a time; nothing future-dated is deferred under such a lock.
+"""
+
+from typing import Any
+
+import procrastinate
+from procrastinate.exceptions import AlreadyEnqueued
+from sqlmodel import Session
+
+REVIEW = "review"
+FULFIL = "fulfil"
+DECOMMISSION = "decommission"
+QUEUE = "dcctl"
+
+
+def conninfo(url: str) -> str:
+    """The libpq address of a SQLAlchemy URL."""
+    return url.replace("postgresql+psycopg://", "postgresql://", 1)
+
+
+def environment_lock(administration: str, environment: str) -> str:
+    """The lock of everything that the worker does for one environment."""
+    return f"environment:{administration}/{environment}"
+
+
+class Queue:
+    """Defers jobs by name; the worker knows the tasks behind the names."""
+
+    def __init__(self, url: str) -> None:
+        self._app = procrastinate.App(connector=procrastinate.SyncPsycopgConnector(conninfo=conninfo(url)))
+
+    def defer(self, session: Session, task: str, *, lock: str, once: str | None = None, **arguments: Any) -> None:
+        """Queue `task` with the session's transaction; `once` names a job of which at most one may wait."""
+        connection = session.connection().connection.driver_connection
+        savepoint = session.begin_nested()
+        try:
+            self._app.configure_task(task, queue=QUEUE, lock=lock, queueing_lock=once, connection=connection).defer(**arguments)
+        except AlreadyEnqueued:
+            savepoint.rollback()
+        else:
+            savepoint.commit()
