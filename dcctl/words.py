@@ -6,7 +6,8 @@ Standard library only, for the command line starts with it. French is the site's
 
 import gettext
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +58,13 @@ def in_language(lang: str, text: str) -> str:
     return gettext.translation("messages", str(LOCALE_DIR), languages=[lang], fallback=True).gettext(text) if text else ""
 
 
-def sentence(text: str, params: Mapping[str, Any]) -> str:
-    """The translated sentence with its placeholders filled; a placeholder without a value stays visible, never an exception."""
-    return _(text).format_map(_Words(params))
+def sentence(text: str, params: Mapping[str, Any], lang: str | None = None) -> str:
+    """The translated sentence with its placeholders filled; a placeholder without a value stays visible, never an exception.
+
+    `lang` left out is the language in use.
+    """
+    speak = _ if lang is None else partial(in_language, lang)
+    return speak(text).format_map(_Words(params, speak))
 
 
 def render_error(code: str, params: Mapping[str, Any]) -> str:
@@ -69,21 +74,25 @@ def render_error(code: str, params: Mapping[str, Any]) -> str:
     return sentence(CATALOGUE[code].text, params)
 
 
+_SHORTFALL = N_("{resource}: asked {asked}, available {available}")
+_NOTHING = N_("nothing")
+
+
 class _Words(dict[str, Any]):
     """Parameters as words: lists joined, shortfalls and faults spelled out."""
 
-    def __init__(self, params: Mapping[str, Any]) -> None:
-        super().__init__({key: _worded(key, value) for key, value in params.items()})
+    def __init__(self, params: Mapping[str, Any], speak: Callable[[str], str]) -> None:
+        super().__init__({key: _worded(key, value, speak) for key, value in params.items()})
 
     def __missing__(self, key: str) -> str:
         return "{" + key + "}"
 
 
-def _worded(key: str, value: Any) -> Any:
+def _worded(key: str, value: Any, speak: Callable[[str], str]) -> Any:
     if key == "faults" and isinstance(value, list):
         return len(value)
     if key == "shortfalls" and isinstance(value, list):
-        return ", ".join(_("{resource}: asked {asked}, available {available}").format_map(s) for s in value)
+        return ", ".join(speak(_SHORTFALL).format_map(s) for s in value)
     if isinstance(value, (list, tuple)):
-        return ", ".join(str(v) for v in value) or _("nothing")
+        return ", ".join(str(v) for v in value) or speak(_NOTHING)
     return value
