@@ -1,0 +1,1 @@
+"""A whole OpenStack control plane on one machine, for trials and tests."""

@@ -1,0 +1,1 @@
+"""Drivers that count and bind, where a real cloud has machines, disks and switches."""

@@ -1,0 +1,118 @@
+"""What the commands do: up, down, reset."""
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+from devcloud import configuration, passwords, postgres, processes, startup, status, template
+from devcloud.cloud import Cloud, DevcloudError
+from devcloud.services import BY_NAME, SERVICES
+
+#: Written when a state directory is complete; without it the next `up` begins again.
+MARKER = "devcloud.json"
+
+
+def settings(state: Path) -> dict[str, object] | None:
+    """What `up` noted about a complete state directory: its ports, the template it came from."""
+    try:
+        return json.loads((state / MARKER).read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def up(cloud: Cloud, cache: Path, say: template.Say) -> None:
+    """Bring the whole cloud up; starts only what does not run. On failure everything of it is stopped again."""
+    cloud.make_directories()
+    with template.locked(cloud.state / "lock"):
+        noted = settings(cloud.state)
+        there = startup.running(cloud)
+        if noted and noted["ports"] == cloud.ports and len(there) == len(SERVICES) and processes.find(postgres.pid_file(cloud)):
+            if all(health.up for health in status.check(cloud)):
+                say(f"Already up: {BY_NAME['keystone'].url(cloud)}")
+                return
+        if noted and noted["ports"] != cloud.ports and there:
+            raise DevcloudError(f"this cloud runs on ports from {noted['ports']}; stop it first (devcloud down) to move it")
+        began = time.monotonic()
+        try:
+            if noted is None:
+                _fill(cloud, cache, say)
+            _start(cloud, say)
+        except BaseException:
+            startup.stop(cloud)
+            raise
+        say(f"Up in {time.monotonic() - began:.0f} s: {BY_NAME['keystone'].url(cloud)}")
+
+
+def _fill(cloud: Cloud, cache: Path, say: template.Say) -> None:
+    """Make the data of a new cloud. What a killed attempt left is cleared away first."""
+    startup.stop(cloud)
+    for part in template.PARTS:
+        shutil.rmtree(cloud.state / part, ignore_errors=True)
+    source = template.obtain(cache, cloud.ports, say)
+    say("Copying the template ...")
+    template.copy(source, cloud)
+    made = passwords.generate(cloud)
+    postgres.start(cloud)
+    template.relocate(source, cloud)
+    passwords.put_into_keystone(cloud, made)
+    _note(cloud, source.name)
+
+
+def _note(cloud: Cloud, source: str) -> None:
+    passwords.write_private(cloud.state / MARKER, json.dumps({"ports": cloud.ports, "template": source}) + "\n")
+
+
+def _start(cloud: Cloud, say: template.Say) -> None:
+    there = startup.running(cloud)
+    missing = set(BY_NAME) - set(there)
+    say("Starting " + ", ".join(service.name for service in SERVICES if service.name in missing) + " ...")
+    known = passwords.read(cloud)
+    configuration.write(cloud, known)
+    passwords.write_clouds_yaml(cloud, known)
+    passwords.write_private(
+        cloud.state / "endpoints.json", json.dumps({service.name: service.url(cloud) for service in SERVICES}, indent=2) + "\n"
+    )
+    postgres.start(cloud)
+    if not there:
+        template.point_catalogue(cloud)
+        noted = settings(cloud.state) or {}
+        _note(cloud, str(noted["template"]))
+    startup.wait(cloud, startup.launch(cloud, missing))
+    _until_healthy(cloud)
+
+
+def _until_healthy(cloud: Cloud, seconds: float = 90.0) -> None:
+    """Wait until every part says of itself that it is up and a server could be scheduled."""
+    end = time.monotonic() + seconds
+    while down := [health for health in status.check(cloud) if not health.up]:
+        gone = [health.service for health in down if health.pid is None]
+        if gone or time.monotonic() > end:
+            worst = next((health for health in down if health.service in gone), down[0])
+            raise startup.ServiceFailed(cloud, worst.service, worst.detail)
+        time.sleep(0.3)
+
+
+def down(cloud: Cloud) -> list[str]:
+    """End every process of this cloud; its data stay. Returns what was running."""
+    if not cloud.state.is_dir():
+        return []
+    cloud.make_directories()
+    with template.locked(cloud.state / "lock"):
+        stopped = startup.stop(cloud)
+    shutil.rmtree(cloud.socket_directory, ignore_errors=True)
+    return stopped
+
+
+def reset(cloud: Cloud) -> None:
+    """Stop the cloud and forget its data; the next `up` starts from the template, with new passwords."""
+    if not cloud.state.exists():
+        return
+    if not (cloud.state / "run").is_dir() or not (cloud.state / "etc").is_dir():
+        raise DevcloudError(f"{cloud.state} is not a devcloud's state directory; nothing was removed")
+    down(cloud)
+    # The marker first: a half removed directory must not look complete.
+    (cloud.state / MARKER).unlink(missing_ok=True)
+    for name in (*template.PARTS, "etc", "log", "run", "passwords", "clouds.yaml", "endpoints.json", "lock"):
+        path = cloud.state / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)

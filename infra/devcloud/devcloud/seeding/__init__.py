@@ -1,0 +1,1 @@
+"""How a fresh cloud is made: schemas, identities, resources."""
