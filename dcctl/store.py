@@ -83,6 +83,27 @@ class Environment(SQLModel, table=True):
     expires_at: datetime | None = _at(default=None)
 
 
+#: Acts are numbered A-YEAR-NUMBER, as requests are.
+ACT_NUMBER = Sequence("act_number", metadata=SQLModel.metadata)
+
+
+class Act(SQLModel, table=True):
+    """A decision of an operator without a request: declared capacity, an envelope granted or revoked. Append-only."""
+
+    __tablename__ = "act"
+    number: str = Field(primary_key=True)
+    kind: str
+    """declare | grant | revoke"""
+    administration: str | None = Field(default=None, foreign_key="administration.code", index=True)
+    document: str | None = None
+    """Of the paper that orders it."""
+    reason: str
+    resources: dict[str, Any] = _json(default_factory=dict)
+    """As it was asked for: the new capacity, or units more or fewer."""
+    actor: dict[str, Any] = _json(default_factory=dict)
+    created_at: datetime = _at(default_factory=now)
+
+
 #: Requests are numbered R-YEAR-NUMBER from one sequence: a refused submit may leave a gap, so that no submit waits for another's number.
 REQUEST_NUMBER = Sequence("request_number", metadata=SQLModel.metadata)
 
@@ -152,6 +173,25 @@ class Idempotency(SQLModel, table=True):
     created_at: datetime = _at(default_factory=now)
 
 
+#: Acts are numbered A-YEAR-NUMBER.
+ACT_NUMBER = Sequence("act_number", metadata=SQLModel.metadata)
+
+
+class Act(SQLModel, table=True):
+    """A decision without a request by an operator: declared capacity, grants, revocations. Append-only."""
+
+    __tablename__ = "act"
+    number: str = Field(primary_key=True)
+    kind: str
+    """declare | grant | revoke"""
+    administration: str | None = Field(default=None, foreign_key="administration.code", index=True)
+    resources: dict[str, Any] = _json()
+    reason: str
+    document: str | None = None
+    actor: dict[str, Any] = _json()
+    created_at: datetime = _at(default_factory=now)
+
+
 class Operation(SQLModel, table=True):
     """One run of the provisioner for one environment."""
 
@@ -163,7 +203,10 @@ class Operation(SQLModel, table=True):
     state: str
     step: str | None = None
     request: str = Field(foreign_key="request.number", index=True)
-    environment_id: int = Field(foreign_key="environment.id", index=True)
+    administration: str = Field(foreign_key="administration.code", index=True)
+    environment: str
+    environment_id: int | None = Field(default=None, foreign_key="environment.id", index=True)
+    """None until the fulfilment has made the environment's row."""
     attempt: int = 1
     cancel_requested: bool = False
     seconds: dict[str, Any] = _json(default_factory=dict)
