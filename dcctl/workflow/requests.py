@@ -1,0 +1,284 @@
+"""Asking: submit, withdraw, and reading what was asked. A submit is one transaction: idempotency key, hold, request, job."""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import rfc8785
+from sqlalchemy import Select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, select
+
+from dcctl import sizing, speccheck
+from dcctl.approval import needed
+from dcctl.errors import DcctlError, NotVisible, SpecRefused
+from dcctl.lifecycle import ENDED, EnvironmentState, Kind, RequestState, environment_after, request_after
+from dcctl.schemas import RequestIn, WithdrawIn
+from dcctl.store import REQUEST_NUMBER, CatalogueItem, Decision, Environment, Event, Idempotency, Operation, Request, now
+from dcctl.workflow import feed, holding, offers, sight
+from dcctl.workflow.actor import Actor
+from dcctl.workflow.app import App
+from dcctl.workflow.queue import REVIEW
+from stacks.environment import EnvironmentSpec, notices, to_document
+from stacks.faults import Fault, SpecFaults
+from stacks.specs import parse
+
+#: States in which the request's latest operation is of interest to whoever watches.
+FINAL = frozenset({*ENDED, RequestState.FAILED})
+PAGE, LARGEST_PAGE = 100, 1000
+
+
+def submit(app: App, actor: Actor, body: RequestIn, key: str) -> tuple[dict[str, Any], bool]:
+    """Take a request; the same key and body again is the same request (then the second value is False).
+
+    Raises:
+        SpecRefused: with every fault. QuotaShort: every resource that falls short; nothing is held.
+        DcctlError: 302 the name is in use, 303 the key was used for another body. NotVisible: a foreign administration.
+    """
+    fingerprint = hashlib.sha256(rfc8785.dumps(body.model_dump(mode="json"))).hexdigest()
+    spec = _spec(body) if body.kind == Kind.ENVIRONMENT else None
+    try:
+        with app.transaction() as session:
+            if (before := _claim(session, actor, key, fingerprint)) is not None:
+                return as_json(session, before), False
+            request = _environment(app, session, actor, spec) if spec is not None else _decommission(session, actor, body)
+            session.add(request)
+            session.flush()
+            feed.record(session, "submitted", request=request.number, user=actor.user)
+            app.queue.defer(session, REVIEW, lock=f"request:{request.number}", number=request.number)
+            claimed = session.get_one(Idempotency, (actor.user_id, key))
+            claimed.request = request.number
+            session.add(claimed)
+            session.flush()
+            return as_json(session, request), True
+    except IntegrityError as error:
+        if "request_name_in_use" not in str(error.orig) or spec is None:
+            raise
+        raise DcctlError("DCCTL-302", administration=spec.administration, name=spec.name) from error
+
+
+def _claim(session: Session, actor: Actor, key: str, fingerprint: str) -> Request | None:
+    """Take the key, or return what it has led to. A second submit with the key waits here until the first has ended."""
+    taken = session.execute(
+        insert(Idempotency).values(user_id=actor.user_id, key=key, body_hash=fingerprint, created_at=now()).on_conflict_do_nothing()
+    )
+    if taken.rowcount == 1:  # type: ignore[attr-defined]
+        return None
+    known = session.get_one(Idempotency, (actor.user_id, key))
+    if known.body_hash != fingerprint or known.request is None:
+        raise DcctlError("DCCTL-303", key=key)
+    return session.get_one(Request, known.request)
+
+
+def _spec(body: RequestIn) -> EnvironmentSpec:
+    try:
+        return parse(body.spec)
+    except SpecFaults as refused:
+        raise SpecRefused(map(fault_json, refused.faults)) from refused
+
+
+def fault_json(fault: Fault) -> dict[str, Any]:
+    """A fault or notice as it travels."""
+    params = {name: list(value) if isinstance(value, tuple) else value for name, value in fault.params.items()}
+    return {"path": list(fault.path), "code": fault.code, "params": params}
+
+
+def _environment(app: App, session: Session, actor: Actor, spec: EnvironmentSpec) -> Request:
+    if spec.administration != sight.own(actor):
+        raise NotVisible("administration", spec.administration)
+    offered = offers.current(session)
+    items = [{"kind": i.kind, "name": i.name, "document": i.document} for i in session.exec(select(CatalogueItem)).all()]
+    if not items:
+        raise DcctlError("DCCTL-408")
+    faults = speccheck.check(spec, [{"name": o.name, "document": o.document} for o in offered], items)
+    if faults:
+        raise SpecRefused(map(fault_json, faults))
+    offer = next(o for o in offered if o.name == spec.offer)
+    demand = sizing.demand(spec)
+    if _in_use(session, spec.administration, spec.name):
+        raise DcctlError("DCCTL-302", administration=spec.administration, name=spec.name)
+    holding.foresee(app, session, spec.administration, demand)
+    request = _new(session, actor, Kind.ENVIRONMENT, spec.administration, spec.name)
+    request.offer, request.offer_version = offer.name, offer.version
+    request.spec, request.demand, request.justification = to_document(spec), dict(demand), spec.justification
+    request.notices = [fault_json(notice) for notice in notices(spec)]
+    holding.hold(app, session, actor, request, until=now() + timedelta(days=app.settings.worker.hold_days))
+    return request
+
+
+def _decommission(session: Session, actor: Actor, body: RequestIn) -> Request:
+    code = body.administration or sight.own(actor)
+    name = body.environment or ""
+    if code is None or code != sight.own(actor):
+        raise NotVisible("environment", name)
+    found = session.exec(
+        select(Environment)
+        .where(Environment.administration == code, Environment.name == name, Environment.state != EnvironmentState.DECOMMISSIONED)
+        .with_for_update()
+    ).first()
+    if found is None:
+        raise NotVisible("environment", name)
+    if body.confirm != name:
+        raise DcctlError("DCCTL-304", given=body.confirm or "–", name=name)
+    environment_after(name, EnvironmentState(found.state), "decommission")
+    open_ = session.exec(
+        select(Request).where(Request.environment_id == found.id, Request.kind == Kind.DECOMMISSION, col(Request.state).not_in(ENDED))
+    ).first()
+    if open_ is not None:
+        raise DcctlError("DCCTL-301", number=open_.number, state=open_.state, action="decommission", possible=["watch", "retry"])
+    request = _new(session, actor, Kind.DECOMMISSION, code, name)
+    request.environment_id, request.offer, request.offer_version = found.id, found.offer, found.offer_version
+    request.spec, request.justification = found.spec, body.reason or ""
+    return request
+
+
+def _new(session: Session, actor: Actor, kind: Kind, administration: str, environment: str) -> Request:
+    number = session.execute(REQUEST_NUMBER.next_value()).scalar_one()
+    return Request(
+        number=f"R-{datetime.now(UTC).year}-{number:04d}",
+        kind=kind,
+        state=RequestState.SUBMITTED,
+        administration=administration,
+        environment=environment,
+        requester=actor.document(),
+        requester_id=actor.user_id,
+    )
+
+
+def _in_use(session: Session, administration: str, name: str) -> bool:
+    query = select(Environment.id).where(
+        Environment.administration == administration, Environment.name == name, Environment.state != EnvironmentState.DECOMMISSIONED
+    )
+    return session.exec(query).first() is not None
+
+
+def withdraw(app: App, actor: Actor, number: str, body: WithdrawIn) -> dict[str, Any]:
+    """Take a request back while nothing has been built; its hold is released."""
+    with app.transaction() as session:
+        request = locked(session, actor, number)
+        request.state = request_after(number, RequestState(request.state), "withdraw")
+        request.updated_at = now()
+        for operation in session.exec(select(Operation).where(Operation.request == number, Operation.state == "queued")).all():
+            operation.state, operation.finished_at = "cancelled", now()
+            session.add(operation)
+        holding.release(session, actor.in_ledger(), request)
+        feed.record(session, "withdrawn", request=number, user=actor.user, reason=body.reason)
+        session.add(request)
+        session.flush()
+        return as_json(session, request)
+
+
+def locked(session: Session, actor: Actor, number: str) -> Request:
+    """The request, its row locked, if the actor may see it."""
+    query = select(Request).where(Request.number == number, sight.visible(actor, col(Request.administration))).with_for_update()
+    request = session.exec(query).first()
+    if request is None:
+        raise NotVisible("request", number)
+    return request
+
+
+def listing(
+    app: App,
+    actor: Actor,
+    administration: str | None = None,
+    state: str | None = None,
+    kind: str | None = None,
+    after: str | None = None,
+    limit: int = PAGE,
+) -> dict[str, Any]:
+    """Requests that the actor may see, newest first, page by page."""
+    with app.reading() as session:
+        if administration is not None:
+            sight.require_visible(session, actor, administration)
+        query: Select[tuple[Request]] = select(Request).where(sight.visible(actor, col(Request.administration)))  # type: ignore[assignment]
+        for column, value in ((Request.administration, administration), (Request.state, state), (Request.kind, kind)):
+            if value is not None:
+                query = query.where(col(column) == value)
+        if after is not None:
+            mark = session.get(Request, after)
+            if mark is None:
+                raise DcctlError("DCCTL-002", field="after", value=after, allowed="cursor")
+            query = query.where(
+                (col(Request.created_at) < mark.created_at) | ((col(Request.created_at) == mark.created_at) & (col(Request.number) < after))
+            )
+        size = max(1, min(limit, LARGEST_PAGE))
+        found = session.execute(query.order_by(col(Request.created_at).desc(), col(Request.number).desc()).limit(size + 1)).scalars().all()
+    items = [_line(request) for request in found[:size]]
+    return {"apiVersion": "dcctl/v1", "items": items, "cursor": items[-1]["number"] if len(found) > size else None}
+
+
+def _line(request: Request) -> dict[str, Any]:
+    return {
+        "number": request.number,
+        "state": request.state,
+        "kind": request.kind,
+        "administration": request.administration,
+        "environment": request.environment,
+        "requester": request.requester["user"],
+        "created_at": request.created_at,
+        "digest": request.digest,
+    }
+
+
+def show(app: App, actor: Actor, number: str) -> dict[str, Any]:
+    """One request, with its decisions and everything that happened to it."""
+    with app.reading() as session:
+        return as_json(session, find(session, actor, number))
+
+
+def find(session: Session, actor: Actor, number: str) -> Request:
+    """The request, if the actor may see it."""
+    request = session.exec(select(Request).where(Request.number == number, sight.visible(actor, col(Request.administration)))).first()
+    if request is None:
+        raise NotVisible("request", number)
+    return request
+
+
+def events(app: App, actor: Actor, number: str, after: int = 0, wait: float = 0.0) -> dict[str, Any]:
+    """What happened to a request and its operations after the cursor; may wait for more."""
+    with app.reading() as session:
+        find(session, actor, number)
+
+    def state(session: Session) -> tuple[str, bool]:
+        current = session.exec(select(Request.state).where(Request.number == number)).one()
+        return current, current in FINAL
+
+    return {"apiVersion": "dcctl/v1"} | feed.page(app, after=after, wait=wait, state=state, request=number)
+
+
+def as_json(session: Session, request: Request) -> dict[str, Any]:
+    """A request as it travels: `RequestOut`."""
+    decisions = session.exec(select(Decision).where(Decision.request == request.number).order_by(col(Decision.id))).all()
+    approvals = [d.actor for d in decisions if d.verdict == "approve"]
+    waiting = request.state in (RequestState.SUBMITTED, RequestState.IN_REVIEW)
+    missing = needed(request.kind, request.administration, request.requester, approvals) if waiting else []
+    operation = session.exec(select(Operation.id).where(Operation.request == request.number).order_by(col(Operation.created_at).desc())).first()
+    happened = session.exec(
+        select(Event).where(Event.request == request.number, Event.kind != "resource").order_by(col(Event.id)).limit(feed.PAGE)
+    ).all()
+    return {
+        "number": request.number,
+        "state": request.state,
+        "kind": request.kind,
+        "administration": request.administration,
+        "environment": request.environment,
+        "requester": {key: request.requester[key] for key in ("user_id", "user", "domain", "roles")},
+        "created_at": request.created_at,
+        "updated_at": request.updated_at,
+        "justification": request.justification,
+        "demand": request.demand,
+        "offer": f"{request.offer}@{request.offer_version}" if request.offer else None,
+        "digest": request.digest,
+        "plan": request.plan,
+        "notices": request.notices,
+        "evidence": request.evidence,
+        "decisions": [
+            {"verdict": d.verdict, "user": d.actor["user"], "reason": d.reason, "digest": d.digest, "decided_at": d.decided_at.isoformat()}
+            for d in decisions
+        ],
+        "missing": [{"role": m.role, "administration": m.administration} for m in missing],
+        "operation": operation,
+        "error": request.error,
+        "events": [feed.as_json(event) for event in happened],
+    }
