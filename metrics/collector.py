@@ -1,0 +1,122 @@
+"""`dcctl-collector`: reads the use of the whole cloud every now and then, and writes it to the observations.
+
+Each source stands alone: its values are written in one transaction when it answered in full, and when it did not they stay as they were, with
+the time of the last success and the words of the failure beside them. Keystone comes first, since it says which projects have a figure at all.
+The process only reads from OpenStack, and its database role may write observations only.
+"""
+
+import argparse
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from sqlalchemy import Engine
+
+from dcctl.cloud.connect import Cloud
+from dcctl.cloud.wording import clean
+from dcctl.config import Settings, settings
+from dcctl.errors import CloudError
+from dcctl.store import now
+from metrics import collect, log, store
+
+#: Longer words of a failure are cut: they are for a person, and the service's own log has the rest.
+LONGEST_WORDS = 300
+CALL_SECONDS = 30.0
+EXIT_FAILED = 4
+
+
+class Collector:
+    """One pass after the other over every source.
+
+    Args:
+        page_size: how many items a page has at most; None leaves it to the service, as a site should.
+    """
+
+    def __init__(self, engine: Engine, cloud: Cloud, logger: Any, page_size: int | None = None) -> None:
+        self._engine = engine
+        self._cloud = cloud
+        self._log = logger
+        self._page_size = page_size
+
+    def once(self) -> list[str]:
+        """Read every source once; return the names of those that failed."""
+        failed = [] if self._source(collect.KEYSTONE, self._projects) else [collect.KEYSTONE]
+        for name, read in collect.SERVICES.items():
+            if not self._source(name, lambda read=read, name=name: self._reading(name, read)):  # type: ignore[misc]
+                failed.append(name)
+        return failed
+
+    def _projects(self) -> int:
+        found = collect.projects(self._cloud, self._page_size)
+        with self._engine.begin() as database:
+            store.write_projects(database, collect.KEYSTONE, found)
+        return len(found.projects)
+
+    def _reading(self, name: str, read: collect.Read) -> int:
+        reading = read(self._cloud, self._page_size)
+        with self._engine.begin() as database:
+            store.write_reading(database, name, self._cloud.region, reading)
+        return len(reading.usage)
+
+    def _source(self, name: str, work: Callable[[], int]) -> bool:
+        """Do the work of one source; tell whether it succeeded, and remember why when it did not."""
+        began_at, started = now(), time.monotonic()
+        try:
+            figures = work()
+        except CloudError as error:
+            # The parameters rather than the sentence: people of both languages read `last_error`, and the service's words are its own.
+            words = " ".join(str(error.params[key]) for key in ("service", "action", "status", "words") if error.params.get(key) is not None)
+        except Exception as error:  # one source's trouble, foreseen or not, must not keep the others from being read
+            words = f"{type(error).__name__}: {error}"
+        else:
+            self._log.info("source read", source=name, figures=figures, seconds=round(time.monotonic() - started, 3))
+            return True
+        words = clean(words, LONGEST_WORDS)
+        self._log.warning("source failed", source=name, error=words, seconds=round(time.monotonic() - started, 3))
+        try:
+            with self._engine.begin() as database:
+                store.write_failure(database, name, began_at, words)
+        except store.DatabaseError as error:
+            self._log.error("database failed", source=name, error=clean(str(error), LONGEST_WORDS))
+        return False
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Collect until SIGTERM, or once."""
+    parser = argparse.ArgumentParser(
+        prog="dcctl-collector", description="Read the use of the cloud from OpenStack and write it to dcctl's observations. Settings: DCCTL_CONFIG."
+    )
+    parser.add_argument("--once", action="store_true", help="read every source once; status 4 when one of them failed")
+    options = parser.parse_args(arguments)
+    chosen = settings()
+    logger = log.configure(as_json=chosen.log_json)
+    signal.signal(signal.SIGTERM, _end)
+    collector = _collector(chosen, logger)
+    try:
+        if options.once:
+            sys.exit(EXIT_FAILED if collector.once() else 0)
+        while True:
+            started = time.monotonic()
+            collector.once()
+            time.sleep(max(0.0, chosen.collector.interval_seconds - (time.monotonic() - started)))
+    except KeyboardInterrupt:
+        logger.info("ended")
+
+
+def _collector(chosen: Settings, logger: Any) -> Collector:
+    if not chosen.database.collector:
+        sys.exit("dcctl-collector: database.collector is not set; name the settings' file in DCCTL_CONFIG")
+    engine = store.engine(chosen.database.collector, "dcctl-collector")
+    cloud = Cloud(chosen.cloud.clouds_yaml, chosen.collector.cloud, chosen.cloud.region, timeout_seconds=CALL_SECONDS)
+    return Collector(engine, cloud, logger)
+
+
+def _end(_number: int, _frame: object) -> NoReturn:
+    """SIGTERM: what is under way is rolled back; nothing half done is ever committed."""
+    raise SystemExit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,204 @@
+"""From what the database holds to the figures that are exported: whose is which project, what adds up to what, what is known and what is not.
+
+This module is pure: no clock, no database, no network.
+
+A zero is a figure: an administration has 0 of every resource that anybody holds, and 0 of it in use as soon as the service has been read.
+What is not known has no figure: use of a service that never answered, a limit that was never read back, a limit of -1 ("unlimited").
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from dcctl.lifecycle import Kind, RequestState
+from metrics.counting import NETWORK_KEYS
+from metrics.facts import CapacityFact, Facts, LedgerFact
+from quotas.resources import COMPUTE, COUNTED, NETWORK, Resource, find, in_order
+
+#: Kinds of request that every administration has a figure for; others appear with the first request of their kind.
+KINDS = (Kind.ENVIRONMENT, Kind.DECOMMISSION)
+
+#: Keys that a service's limit may have besides the resource's name: Neutron's singular, and those of Nova's unified limits.
+LIMIT_KEYS: Mapping[tuple[str, str], str] = {
+    (COMPUTE, "servers"): "instances",
+    (COMPUTE, "class:VCPU"): "cores",
+    (COMPUTE, "class:MEMORY_MB"): "ram",
+    **{(NETWORK, key): resource for key, resource in NETWORK_KEYS.items()},
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdministrationFigures:
+    """What an administration has of one resource in one region; `usage` is of its own projects, not of its children's."""
+
+    administration: str
+    region: str
+    resource: Resource
+    granted: int
+    available: int
+    held: int
+    allocated: int
+    usage: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectFigures:
+    """A project's quota by the ledger (None: no environment of dcctl), the limit that OpenStack enforces, and what is in use."""
+
+    administration: str
+    project_id: str
+    region: str
+    resource: Resource
+    quota: int | None
+    backend_quota: int | None
+    usage: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterFigures:
+    """What the datacenter declared of one resource in one region, and what of it the pool granted."""
+
+    region: str
+    resource: Resource
+    capacity: int
+    granted: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """All figures at one moment; the order of every part is that of the exposition."""
+
+    taken_at: datetime
+    resources: tuple[Resource, ...]
+    administrations: tuple[AdministrationFigures, ...]
+    projects: tuple[ProjectFigures, ...]
+    cluster: tuple[ClusterFigures, ...]
+    requests: Mapping[tuple[str, str, str], int]
+    sources: Mapping[str, datetime]
+
+
+def assemble(facts: Facts) -> Snapshot:
+    """Derive every exported figure from the facts."""
+    resources = _known_resources(facts)
+    regions = sorted({facts.region, *(key[0] for key in _named(facts))})
+    owners = _owners(facts)
+    return Snapshot(
+        taken_at=facts.taken_at,
+        resources=resources,
+        administrations=tuple(_administrations(facts, owners, regions, resources)),
+        projects=tuple(_projects(facts, owners, regions, resources)),
+        cluster=tuple(_cluster(facts, regions, resources)),
+        requests=_requests(facts),
+        sources=dict(sorted(facts.sources.items())),
+    )
+
+
+def _known_resources(facts: Facts) -> tuple[Resource, ...]:
+    """The counted resources, and each volume type's gigabytes that the ledger or the cloud has ever named."""
+    named = {resource.name for resource in COUNTED}
+    named.update(resource for _, resource in _named(facts))
+    found = (find(name) for name in in_order(named))
+    return tuple(resource for resource in found if resource is not None)
+
+
+def _named(facts: Facts) -> set[tuple[str, str]]:
+    """Every (region, resource) of which there is a row."""
+    return {
+        *((fact.region, fact.resource) for fact in facts.holders),
+        *((fact.region, fact.resource) for fact in facts.capacity),
+        *((fact.region, fact.resource) for fact in facts.observations),
+    }
+
+
+def _owners(facts: Facts) -> dict[str, str]:
+    """Project id -> administration: by its environment, else by the domain it is in. Projects of nobody are left out."""
+    of_domain = {domain: code for code, domain in facts.administrations.items()}
+    owners = {project: of_domain[domain] for project, domain in facts.domains.items() if domain in of_domain}
+    owners.update({e.project_id: e.administration for e in facts.environments if e.project_id is not None})
+    return dict(sorted(owners.items(), key=lambda pair: (pair[1], pair[0])))
+
+
+def _administrations(
+    facts: Facts, owners: Mapping[str, str], regions: Iterable[str], resources: Iterable[Resource]
+) -> Iterable[AdministrationFigures]:
+    ledger = {(fact.holder, fact.region, fact.resource): fact for fact in facts.holders}
+    usage: Counter[tuple[str, str, str]] = Counter()
+    for seen in facts.observations:
+        if seen.usage is not None and seen.project_id in owners:
+            usage[owners[seen.project_id], seen.region, seen.resource] += seen.usage
+    read = {(seen.region, seen.service_type) for seen in facts.observations} | {(facts.region, name) for name in facts.sources}
+    for code in sorted(facts.administrations):
+        for region in regions:
+            for resource in resources:
+                key = (code, region, resource.name)
+                has = ledger.get(key) or _nothing(*key)
+                yield AdministrationFigures(
+                    administration=code,
+                    region=region,
+                    resource=resource,
+                    granted=has.granted,
+                    available=has.available,
+                    held=has.held,
+                    allocated=has.allocated,
+                    usage=usage[key] if (region, resource.service_type) in read else None,
+                )
+
+
+def _projects(facts: Facts, owners: Mapping[str, str], regions: Iterable[str], resources: Iterable[Resource]) -> Iterable[ProjectFigures]:
+    ledger = {(fact.holder, fact.region, fact.resource): fact.allocated for fact in facts.holders}
+    holder_of = {e.project_id: e.holder for e in facts.environments}
+    usage = {(seen.project_id, seen.region, seen.resource): seen.usage for seen in facts.observations}
+    enforced = _enforced(facts)
+    for project, code in owners.items():
+        holder = holder_of.get(project)
+        for region in regions:
+            for resource in resources:
+                key = (project, region, resource.name)
+                limit = enforced.get(key)
+                figures = ProjectFigures(
+                    administration=code,
+                    project_id=project,
+                    region=region,
+                    resource=resource,
+                    quota=None if holder is None else ledger.get((holder, region, resource.name), 0),
+                    backend_quota=None if limit is None or limit < 0 else limit,
+                    usage=usage.get(key),
+                )
+                if (figures.quota, figures.backend_quota, figures.usage) != (None, None, None):
+                    yield figures
+
+
+def _enforced(facts: Facts) -> dict[tuple[str, str, str], int]:
+    """(project, region, resource) -> the limit that was seen last, whether it was observed or read back after it was written."""
+    latest: dict[tuple[str, str, str], tuple[datetime, int]] = {}
+    for seen in facts.observations:
+        if seen.backend_quota is not None:
+            moment = seen.quota_at or datetime.min.replace(tzinfo=UTC)
+            latest[seen.project_id, seen.region, seen.resource] = (moment, seen.backend_quota)
+    for limit in facts.limits:
+        service = limit.service_type.replace("_", "-")
+        resource = LIMIT_KEYS.get((service, limit.key), limit.key)
+        key = (limit.project_id, facts.region, resource)
+        if limit.value is not None and find(resource) is not None and (key not in latest or latest[key][0] <= limit.read_at):
+            latest[key] = (limit.read_at, limit.value)
+    return {key: value for key, (_, value) in latest.items()}
+
+
+def _cluster(facts: Facts, regions: Iterable[str], resources: Iterable[Resource]) -> Iterable[ClusterFigures]:
+    declared = {(fact.region, fact.resource): fact for fact in facts.capacity}
+    for region in regions:
+        for resource in resources:
+            has = declared.get((region, resource.name)) or CapacityFact(region=region, resource=resource.name, capacity=0, granted=0)
+            yield ClusterFigures(region=region, resource=resource, capacity=has.capacity, granted=has.granted)
+
+
+def _requests(facts: Facts) -> dict[tuple[str, str, str], int]:
+    """Every state of the kinds that matter to every administration, and of any other kind of which the administration has a request."""
+    kinds = {(code, str(kind)) for code in facts.administrations for kind in KINDS} | {(code, kind) for code, _, kind in facts.requests}
+    counts = {(code, str(state), kind): 0 for code, kind in kinds for state in RequestState}
+    return dict(sorted((counts | dict(facts.requests)).items()))
+
+
+def _nothing(holder: str, region: str, resource: str) -> LedgerFact:
+    return LedgerFact(holder=holder, region=region, resource=resource, available=0, held=0, allocated=0, granted=0)

@@ -1,0 +1,179 @@
+"""SQL of the metrics: the collector's writes (observations only) and the exporter's one reading of everything.
+
+Each function takes the caller's connection and commits nothing. The ledger is read through `quotas.store`.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from dcctl.store import now
+from metrics.facts import CapacityFact, EnvironmentFact, Facts, LedgerFact, LimitFact, ObservationFact
+from metrics.readings import Projects, Reading
+from quotas.ledger import HolderKind
+from quotas.store import HolderBalance, all_balances, capacity
+
+DatabaseError = SQLAlchemyError
+
+
+def engine(url: str, name: str, *, read_only: bool = False) -> Engine:
+    """One role's way to PostgreSQL; what does not answer in time is an error, never a wait without end.
+
+    Args:
+        name: of the process, as PostgreSQL's own views show it.
+        read_only: each transaction sees one moment, and writes nothing whatever the role may.
+    """
+    options = "-c statement_timeout=60s -c lock_timeout=20s" + (" -c default_transaction_read_only=on" if read_only else "")
+    return create_engine(
+        url,
+        pool_size=1,
+        max_overflow=1,
+        pool_pre_ping=True,
+        isolation_level="REPEATABLE READ" if read_only else "READ COMMITTED",
+        connect_args={"connect_timeout": 5, "application_name": name, "options": options},
+    )
+
+
+# -- the collector's writes -------------------------------------------------------------------------------------------------------------
+
+
+def write_projects(database: Connection, source: str, found: Projects) -> bool:
+    """Make the observed projects these, and no others; False when a later reading is stored already."""
+    if not _is_news(database, source, found.at):
+        return False
+    columns = list(zip(*((p.id, p.name, p.domain_id, p.domain_name) for p in found.projects), strict=True)) or [()] * 4
+    ids, names, domains, domain_names = (list(column) for column in columns)
+    database.execute(
+        text("""
+            INSERT INTO observed_project (project_id, name, domain_id, domain_name, seen_at)
+            SELECT *, CAST(:at AS timestamptz)
+            FROM unnest(CAST(:ids AS text[]), CAST(:names AS text[]), CAST(:domains AS text[]), CAST(:domain_names AS text[]))
+            ON CONFLICT (project_id) DO UPDATE
+            SET name = excluded.name, domain_id = excluded.domain_id, domain_name = excluded.domain_name, seen_at = excluded.seen_at
+        """),
+        {"ids": ids, "names": names, "domains": domains, "domain_names": domain_names, "at": found.at},
+    )
+    database.execute(text("DELETE FROM observed_project WHERE seen_at <> :at"), {"at": found.at})
+    _succeeded(database, source, found.at)
+    return True
+
+
+def write_reading(database: Connection, source: str, region: str, reading: Reading) -> bool:
+    """Make a service's observations in the region these, and no others; False when a later reading is stored already.
+
+    Every observed project gets a figure for every resource of the service: one that the reading does not name has 0, which is a figure.
+    """
+    if not _is_news(database, source, reading.at):
+        return False
+    observed = database.execute(text("SELECT project_id FROM observed_project")).scalars().all()
+    projects = sorted({*observed, *(project for project, _ in reading.usage)})
+    keys = [(project, resource) for project in projects for resource in reading.resources]
+    limits = [reading.limits.get(key, reading.default_limits.get(key[1])) for key in keys]
+    database.execute(
+        text("""
+            INSERT INTO project_observation (project_id, region, service_type, resource, usage, backend_quota, usage_at, quota_at)
+            SELECT project_id, :region, :service, resource, used, enforced, :at, CASE WHEN enforced IS NOT NULL THEN CAST(:at AS timestamptz) END
+            FROM unnest(CAST(:projects AS text[]), CAST(:resources AS text[]), CAST(:usage AS bigint[]), CAST(:limits AS bigint[]))
+                AS found (project_id, resource, used, enforced)
+            ON CONFLICT (project_id, region, service_type, resource) DO UPDATE
+            SET usage = excluded.usage, backend_quota = excluded.backend_quota, usage_at = excluded.usage_at, quota_at = excluded.quota_at
+        """),
+        {
+            "region": region,
+            "service": reading.service_type,
+            "at": reading.at,
+            "projects": [project for project, _ in keys],
+            "resources": [resource for _, resource in keys],
+            "usage": [reading.usage.get(key, 0) for key in keys],
+            "limits": limits,
+        },
+    )
+    database.execute(
+        text("DELETE FROM project_observation WHERE region = :region AND service_type = :service AND usage_at IS DISTINCT FROM :at"),
+        {"region": region, "service": reading.service_type, "at": reading.at},
+    )
+    _succeeded(database, source, reading.at)
+    return True
+
+
+def write_failure(database: Connection, source: str, at: datetime, words: str) -> None:
+    """Remember that a source failed, and with which words; its values and the time of its last success stay."""
+    database.execute(
+        text("""
+            INSERT INTO source (name, last_attempt_at, last_error) VALUES (:source, :at, :words)
+            ON CONFLICT (name) DO UPDATE SET last_attempt_at = excluded.last_attempt_at, last_error = excluded.last_error
+            WHERE source.last_attempt_at IS NULL OR source.last_attempt_at <= excluded.last_attempt_at
+        """),
+        {"source": source, "at": at, "words": words},
+    )
+
+
+def _is_news(database: Connection, source: str, at: datetime) -> bool:
+    """Take the source for this transaction, and tell whether what is stored is older: of two collectors the slower one must not go back."""
+    database.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('dcctl source ' || :source, 0))"), {"source": source})
+    stored = database.execute(text("SELECT last_success_at FROM source WHERE name = :source"), {"source": source}).scalar()
+    return stored is None or stored < at
+
+
+def _succeeded(database: Connection, source: str, at: datetime) -> None:
+    database.execute(
+        text("""
+            INSERT INTO source (name, last_success_at, last_attempt_at, last_error) VALUES (:source, :at, :at, NULL)
+            ON CONFLICT (name) DO UPDATE SET last_success_at = excluded.last_success_at, last_attempt_at = excluded.last_attempt_at, last_error = NULL
+        """),
+        {"source": source, "at": at},
+    )
+
+
+# -- the exporter's reading -------------------------------------------------------------------------------------------------------------
+
+
+def read_facts(database: Connection, region: str) -> Facts:
+    """Read everything that is exported; the caller's transaction sees one moment. `region` is the site's own."""
+    taken_at = now()
+    regions = [row[0] for row in _rows(database, "SELECT DISTINCT region FROM quotas.account ORDER BY region")]
+    balances = [*all_balances(database, HolderKind.ADMINISTRATION), *all_balances(database, HolderKind.ENVIRONMENT)]
+    environments = _rows(database, "SELECT administration, holder, project_id FROM environment WHERE state <> 'decommissioned'")
+    observations = _rows(database, "SELECT project_id, region, service_type, resource, usage, backend_quota, quota_at FROM project_observation")
+    limits = _rows(database, "SELECT project_id, service_type, key, value, read_at FROM project_limit")
+    requests = _rows(database, "SELECT administration, state, kind, count(*) FROM request GROUP BY administration, state, kind")
+    sources = _rows(database, "SELECT name, last_success_at FROM source WHERE last_success_at IS NOT NULL")
+    return Facts(
+        taken_at=taken_at,
+        region=region,
+        administrations=dict(_rows(database, "SELECT code, domain_id FROM administration")),
+        environments=tuple(EnvironmentFact(administration=a, holder=f"{a}/{holder}", project_id=p) for a, holder, p in environments),
+        domains=dict(_rows(database, "SELECT project_id, domain_id FROM observed_project")),
+        holders=tuple(_ledger_fact(line) for line in balances),
+        capacity=tuple(
+            CapacityFact(region=where, resource=resource, capacity=figures.declared, granted=figures.granted)
+            for where in regions
+            for resource, figures in capacity(database, where).items()
+        ),
+        observations=tuple(
+            ObservationFact(project_id=p, region=r, service_type=s, resource=name, usage=used, backend_quota=q, quota_at=at)
+            for p, r, s, name, used, q, at in observations
+        ),
+        limits=tuple(LimitFact(project_id=p, service_type=s, key=key, value=value, read_at=at) for p, s, key, value, at in limits),
+        requests={(administration, state, kind): count for administration, state, kind, count in requests},
+        sources=dict(sources),
+    )
+
+
+def _ledger_fact(line: HolderBalance) -> LedgerFact:
+    figures = line.balance
+    return LedgerFact(
+        holder=line.holder.name,
+        region=line.region,
+        resource=line.resource,
+        available=figures.available,
+        held=figures.held,
+        allocated=figures.allocated,
+        granted=figures.granted,
+    )
+
+
+def _rows(database: Connection, statement: str) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in database.execute(text(statement))]
