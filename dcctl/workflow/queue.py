@@ -12,6 +12,7 @@ from sqlmodel import Session
 REVIEW = "review"
 FULFIL = "fulfil"
 DECOMMISSION = "decommission"
+ABANDON = "abandon"
 QUEUE = "dcctl"
 
 

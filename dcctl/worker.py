@@ -1,0 +1,110 @@
+"""`dcctl-worker`: takes jobs from the queue and calls the use cases behind them; keeps the copy of OpenStack's catalogue and the clock of holds.
+
+Any number of workers may run; one job at a time for an environment (the queue's lock). SIGTERM: no new job is begun, running ones are finished.
+"""
+
+import asyncio
+import threading
+
+import procrastinate
+import structlog
+
+from dcctl import logs
+from dcctl.config import settings
+from dcctl.errors import DcctlError
+from dcctl.workflow import catalogue, decommission, evidence, expiry, fulfilment
+from dcctl.workflow.app import App
+from dcctl.workflow.queue import ABANDON, DECOMMISSION, FULFIL, QUEUE, REVIEW, conninfo
+
+log = structlog.get_logger("dcctl.worker")
+
+
+def tasks(app: App) -> procrastinate.App:
+    """The queue's application with every task that a job may name."""
+    connector = procrastinate.PsycopgConnector(conninfo=conninfo(app.settings.database.application))
+    queue = procrastinate.App(connector=connector)
+
+    @queue.task(name=REVIEW, queue=QUEUE, retry=procrastinate.RetryStrategy(max_attempts=5, wait=2, retry_exceptions={DcctlError}), pass_context=True)
+    def review(context: procrastinate.JobContext, number: str) -> None:
+        try:
+            evidence.review(app, number)
+        except DcctlError as error:
+            final = error.entry.exit != 4 or (context.job is not None and context.job.attempts >= 4)
+            log.warning("review_failed", request=number, code=error.code, final=final)
+            if not final:
+                raise
+            evidence.fail(app, number, error)
+
+    @queue.task(name=FULFIL, queue=QUEUE)
+    def fulfil(operation: str) -> None:
+        fulfilment.fulfil(app, operation)
+
+    @queue.task(name=DECOMMISSION, queue=QUEUE)
+    def decommission_(operation: str) -> None:
+        decommission.decommission(app, operation)
+
+    @queue.task(name=ABANDON, queue=QUEUE)
+    def abandon(operation: str) -> None:
+        decommission.abandon(app, operation)
+
+    @queue.periodic(cron="* * * * *")
+    @queue.task(name="every_minute", queue=QUEUE, lock="every_minute", queueing_lock="every_minute")
+    def every_minute(timestamp: int) -> None:
+        lapsed = expiry.expire(app)
+        if lapsed:
+            log.info("holds_lapsed", requests=lapsed)
+
+    return queue
+
+
+class CatalogueKeeper(threading.Thread):
+    """Refreshes the copy of OpenStack's catalogue now and then, and says when it could not."""
+
+    def __init__(self, app: App) -> None:
+        super().__init__(name="catalogue", daemon=True)
+        self.app = app
+        self.ending = threading.Event()
+
+    def run(self) -> None:
+        while not self.ending.is_set():
+            pause: float = self.app.settings.worker.catalogue_seconds
+            try:
+                catalogue.refresh(self.app)
+            except DcctlError as error:
+                log.warning("catalogue_not_refreshed", code=error.code, **{key: str(value) for key, value in error.params.items()})
+                pause = min(pause, 3.0)
+            except Exception:
+                log.exception("catalogue_not_refreshed")
+            self.ending.wait(pause)
+
+
+async def _work(app: App) -> None:
+    queue = tasks(app)
+    async with queue.open_async():
+        await queue.run_worker_async(
+            queues=[QUEUE],
+            concurrency=app.settings.worker.concurrency,
+            install_signal_handlers=True,
+            listen_notify=True,
+            fetch_job_polling_interval=2.0,
+            delete_jobs="successful",
+        )
+
+
+def main() -> None:
+    """Entry point of `dcctl-worker`."""
+    logs.configure(json=settings().log_json)
+    app = App(settings())
+    keeper = CatalogueKeeper(app)
+    keeper.start()
+    log.info("started", concurrency=app.settings.worker.concurrency)
+    try:
+        asyncio.run(_work(app))
+    finally:
+        keeper.ending.set()
+        app.close()
+        log.info("ended")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""Giving an environment back: people lose their role, all is destroyed, the project is empty in every service, the units return.
+
+What somebody made beside dcctl is swept too; what cannot be deleted stays, and is named with its place: the environment is *decommissioning*
+until a retry finds it gone.
+"""
+
+from sqlmodel import Session
+
+from dcctl.cloud import identity, inventory, limits, sweep
+from dcctl.errors import CloudError
+from dcctl.lifecycle import EnvironmentState, RequestState, environment_after, request_after
+from dcctl.store import Environment, Operation, ProjectLimit, Request, now
+from dcctl.workflow import evidence, feed, holding, provisioning
+from dcctl.workflow.app import App
+from dcctl.workflow.fulfilment import apply_limits
+from dcctl.workflow.run import Run, perform
+
+
+def decommission(app: App, identifier: str) -> None:
+    """Run the operation of a request of that kind."""
+    perform(app, identifier, lambda run: _decommission(app, run, "succeed"))
+
+
+def abandon(app: App, identifier: str) -> None:
+    """Run the operation that undoes a failed fulfilment."""
+    perform(app, identifier, lambda run: _decommission(app, run, "abandon"))
+
+
+def _decommission(app: App, run: Run, outcome: str) -> None:
+    environment, made = _begin(app, run, outcome)
+    spec, resolved, planned = evidence.restored(made)
+    project_id = environment.project_id
+    if project_id is not None and identity.project(app.cloud(), project_id) is None:
+        project_id = None  # a former attempt came this far
+    workload = provisioning.Layer(app, run, "workload", spec, resolved, planned, project_id=project_id)
+    if project_id is not None:
+        with run.step("people"):
+            if environment.group_id is not None:
+                identity.revoke_group(app.cloud(), project_id, environment.group_id)
+                identity.fill_group(app.cloud(), environment.group_id, [])
+        with run.step("sweep"):
+            _sweep(app, run, project_id, keep=workload.ids())
+        with run.step("workload"):
+            workload.destroy()
+        with run.step("empty"):
+            _sweep(app, run, project_id, keep=frozenset())
+            apply_limits(app, project_id, dict.fromkeys(limits.read(app.cloud(), project_id), 0))
+    with run.step("tenant"):
+        provisioning.Layer(app, run, "tenant", spec, resolved, planned).destroy()
+        if project_id is not None:
+            sweep.last_traces(app.cloud(), project_id)
+    with app.transaction() as session:
+        _end(app, session, run, environment, made, outcome)
+
+
+def _begin(app: App, run: Run, outcome: str) -> tuple[Environment, Request]:
+    """The environment is *decommissioning*; with it the request that it was made of."""
+    with app.transaction() as session:
+        request = session.get_one(Request, run.number, with_for_update=True)
+        operation = session.get_one(Operation, run.id)
+        environment = session.get_one(Environment, operation.environment_id, with_for_update=True)
+        environment.state = environment_after(environment.name, EnvironmentState(environment.state), "decommission")
+        if outcome == "succeed":
+            request.state, request.updated_at = request_after(request.number, RequestState(request.state), "fulfil"), now()
+        session.add_all((request, environment))
+        return environment, session.get_one(Request, environment.request)
+
+
+def _sweep(app: App, run: Run, project_id: str, *, keep: frozenset[str]) -> None:
+    """Delete what is in the project but for `keep`; what stays ends the operation, named.
+
+    Raises:
+        CloudError: DCCTL-406 with each thing that cannot be deleted, and where it is.
+    """
+    foreign = inventory.foreign_ports(app.cloud(), project_id)
+    leftovers = sweep.sweep(app.cloud(), project_id, keep=keep, deadline=app.settings.worker.sweep_seconds)
+    said = [f"{left.thing.type} {left.thing.name or left.thing.id} ({left.thing.service}): {left.reason}" for left in leftovers]
+    said += [f"port {port.id} ({port.service}): {port.detail}" for port in foreign]
+    if said:
+        raise CloudError("DCCTL-406", environment=f"{run.administration}/{run.environment}", things=said, operation=run.id)
+
+
+def _end(app: App, session: Session, run: Run, environment: Environment, made: Request, outcome: str) -> None:
+    """Everything is gone: the ledger gets it back, and the rows say so."""
+    gone = session.get_one(Environment, environment.id, with_for_update=True)
+    gone.state = environment_after(gone.name, EnvironmentState(gone.state), "end")
+    session.add(gone)
+    cause = session.get_one(Request, run.number)
+    holding.free(app, session, cause)
+    holding.release(session, holding.ITSELF, made)
+    for row in session.query(ProjectLimit).filter_by(project_id=gone.project_id).all():
+        session.delete(row)
+    feed.record(session, "decommissioned", request=run.number, operation=run.id)
+    run.succeed(session, outcome)

@@ -1,0 +1,170 @@
+"""Building an environment: project, allocation, limits written and read back, people, workload. Each step may be repeated.
+
+At no instant does the project have more than the ledger allocated to it, nor do its people have a role before its limits: the site's default
+quotas are 0, allocation comes before limits, limits before people.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session, select
+
+from dcctl.cloud import identity, limits, servers
+from dcctl.errors import CloudError, DcctlError, EngineError
+from dcctl.lifecycle import EnvironmentState, RequestState, environment_after, request_after
+from dcctl.store import CatalogueItem, Environment, Offer, Operation, ProjectLimit, Request, now
+from dcctl.workflow import evidence, holding, provisioning
+from dcctl.workflow.app import App
+from dcctl.workflow.run import Run, perform
+from stacks.environment import Duration, EnvironmentSpec
+
+
+def fulfil(app: App, identifier: str) -> None:
+    """Run the operation: what the approved request asks for is there at the end, or the request is *failed* with the reason."""
+    perform(app, identifier, lambda run: _fulfil(app, run))
+
+
+def _fulfil(app: App, run: Run) -> None:
+    environment_id = _begin(app, run)
+    with app.reading() as session:
+        request = session.get_one(Request, run.number)
+    spec, resolved, planned = evidence.restored(request)
+    tenant = provisioning.Layer(app, run, "tenant", spec, resolved, planned)
+    with run.step("tenant"):
+        outputs = tenant.up()
+        project_id, group_id = str(outputs["project_id"]), str(outputs["group_id"])
+        with app.transaction() as session:
+            environment = session.get_one(Environment, environment_id, with_for_update=True)
+            environment.project_id, environment.group_id = project_id, group_id
+            session.add(environment)
+            holding.allocate(session, request)
+    with run.step("limits"):
+        write_limits(app, request, project_id)
+    with run.step("people"):
+        identity.fill_group(app.cloud(), group_id, _members(app, spec))
+        identity.grant_group(app.cloud(), project_id, group_id)
+    with run.step("workload"):
+        try:
+            built = provisioning.Layer(app, run, "workload", spec, resolved, planned, project_id=project_id).up()
+        except EngineError as error:
+            raise _in_the_services_words(app, project_id, error) from error
+    with app.transaction() as session:
+        environment = session.get_one(Environment, environment_id, with_for_update=True)
+        environment.state = environment_after(environment.name, EnvironmentState(environment.state), "activate")
+        environment.outputs = dict(built)
+        environment.expires_at = after(now(), spec.duration)
+        session.add(environment)
+        run.succeed(session, "succeed", outputs=dict(built))
+
+
+def _begin(app: App, run: Run) -> int:
+    """The request is *fulfilling* and the environment's row exists; its id."""
+    with app.transaction() as session:
+        request = session.get_one(Request, run.number, with_for_update=True)
+        request.state = request_after(request.number, RequestState(request.state), "fulfil")
+        request.updated_at, request.error = now(), None
+        environment = session.get(Environment, request.environment_id) if request.environment_id is not None else None
+        if environment is None:
+            environment = Environment(
+                administration=request.administration,
+                name=request.environment,
+                state=EnvironmentState.PROVISIONING,
+                offer=request.offer or "",
+                offer_version=request.offer_version or 0,
+                spec=request.spec,
+                request=request.number,
+            )
+            session.add(environment)
+            session.flush()
+            request.environment_id = environment.id
+        else:
+            environment.state = environment_after(environment.name, EnvironmentState(environment.state), "provision")
+            session.add(environment)
+        operation = session.get_one(Operation, run.id)
+        operation.environment_id = environment.id
+        session.add_all((request, operation))
+        assert environment.id is not None
+        return environment.id
+
+
+def write_limits(app: App, request: Request, project_id: str) -> None:
+    """Write every limit of all three services, from what the ledger has allocated and the offer's structure, and read each back.
+
+    Raises:
+        CloudError: DCCTL-403, naming each that is not as wanted.
+    """
+    with app.reading() as session:
+        allocated = holding.allocated(app, session, request.administration, request.environment)
+        structural = _structural(session, request)
+    apply_limits(app, project_id, limits.wanted(allocated, structural))
+
+
+def apply_limits(app: App, project_id: str, wanted: Mapping[limits.LimitKey, int]) -> None:
+    """Write limits, keep what was read back, and refuse to go on when one is not as wanted."""
+    results = limits.write(app.cloud(), project_id, wanted)
+    with app.transaction() as session:
+        for result in results:
+            session.merge(
+                ProjectLimit(
+                    project_id=project_id,
+                    service_type=result.service,
+                    key=result.key,
+                    wanted=result.wanted,
+                    value=result.after,
+                    state=str(result.state),
+                    read_at=now(),
+                )
+            )
+    wrong = [r for r in results if r.state != "in_sync"]
+    if wrong:
+        said = [f"{r.service} {r.key}: {r.state} ({r.before} → {r.wanted}: {r.after}) {r.words}".strip() for r in wrong]
+        raise CloudError("DCCTL-403", project=project_id, results=said)
+
+
+def _structural(session: Session, request: Request) -> dict[str, int]:
+    offer = session.get_one(Offer, (request.offer, request.offer_version))
+    types = session.exec(select(CatalogueItem.name).where(CatalogueItem.kind == "volume_type")).all()
+    structure: dict[str, int] = dict(offer.document.get("structural", {}))
+    for key in [key for key in structure if key.endswith("_TYPE")]:
+        amount = structure.pop(key)
+        structure |= {f"{key.removesuffix('TYPE')}{type_}": amount for type_ in types}
+    return structure
+
+
+def _members(app: App, spec: EnvironmentSpec) -> list[str]:
+    domains = [app.settings.cloud.people_domain, spec.administration]
+    found = {name: identity.find_user(app.cloud(), name, domains) for name in spec.members}
+    missing = [name for name, user in found.items() if user is None]
+    if missing:
+        raise DcctlError("DCCTL-107", kind="user", name=", ".join(missing), hint="")
+    return [user.id for user in found.values() if user is not None]
+
+
+def _in_the_services_words(app: App, project_id: str, error: EngineError) -> EngineError:
+    """The engine says only that a server is in ERROR; the fault that Nova keeps says why."""
+    try:
+        faults = servers.faults(app.cloud(), project_id)
+    except CloudError:
+        return error
+    if not faults:
+        return error
+    said = "; ".join(f"{name}: {fault}" for name, fault in sorted(faults.items()))
+    words: Any = error.params.get("words", "")
+    return EngineError(error.code, **{**error.params, "words": f"{words} [{said}]"})
+
+
+def after(begin: datetime, duration: Duration) -> datetime:
+    """The end of a duration that begins now; months are calendar months, and a day that the last one lacks becomes its last."""
+    from datetime import timedelta
+
+    if duration.unit == "days":
+        return begin + timedelta(days=duration.amount)
+    months = begin.month - 1 + duration.amount
+    year, month = begin.year + months // 12, months % 12 + 1
+    for day in range(begin.day, 27, -1):
+        try:
+            return begin.replace(year=year, month=month, day=day)
+        except ValueError:
+            continue
+    return begin.replace(year=year, month=month)
