@@ -1,0 +1,1 @@
+"""OpenStack: identity, limits, inventory, finders, and the emptying of projects. Every error of the SDK ends here as a `CloudError`."""

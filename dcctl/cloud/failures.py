@@ -1,0 +1,83 @@
+"""Where every error of the SDK, keystoneauth and the HTTP library becomes a `CloudError`, and which of them are worth another try.
+
+    refused      the service answered 4xx: DCCTL-401 with service, status, action, and the service's own words
+    unreachable  no answer, 5xx, no token, no endpoint: DCCTL-402
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import requests.exceptions
+import urllib3.exceptions
+from keystoneauth1 import exceptions as ksa
+from openstack import exceptions as sdk
+
+from dcctl.cloud.wording import clean, words_of
+from dcctl.errors import CloudError
+
+#: How people call the services; anything else is named by its type in the catalogue.
+NAMES = {
+    "compute": "Nova", "block_storage": "Cinder", "network": "Neutron", "identity": "Keystone", "image": "Glance", "placement": "Placement",
+}  # fmt: skip
+_FOREIGN = (ksa.ClientException, sdk.SDKException, requests.exceptions.RequestException, OSError)
+#: Answers after which the same read may succeed. Of these only `_REFUSED_UNDONE` say that nothing was done.
+_PASSING = frozenset({429, 500, 502, 503, 504})
+_REFUSED_UNDONE = frozenset({429, 503})
+_IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
+
+
+@contextmanager
+def translated(service: str, action: str) -> Iterator[None]:
+    """Raise what goes wrong inside as a `CloudError` about `service` and `action`, from the original."""
+    try:
+        yield
+    except _FOREIGN as error:
+        raise failure(service, action, error) from error
+
+
+def failure(service: str, action: str, error: Exception) -> CloudError:
+    """The `CloudError` that says what `error` says."""
+    name = NAMES.get(service, service)
+    if isinstance(error, ksa.Unauthorized) and service != "identity":
+        name = NAMES["identity"]
+    status = _status(error)
+    words = _words(error)
+    if status is not None and 400 <= status < 500:
+        return CloudError("DCCTL-401", service=name, action=clean(action), status=status, words=words)
+    return CloudError("DCCTL-402", service=name, action=clean(action), status=status, words=words)
+
+
+def status_of(error: CloudError) -> int | None:
+    """The HTTP status that the service answered; None when it did not answer."""
+    status = error.params.get("status")
+    return status if isinstance(status, int) else None
+
+
+def worth_another_try(method: str) -> Callable[[Exception], bool]:
+    """A predicate: may a call with this method be repeated after that error without doing anything twice?"""
+
+    def decide(error: Exception) -> bool:
+        if isinstance(error, ksa.RetriableConnectionFailure):
+            return method in _IDEMPOTENT or _never_sent(error)
+        return _status(error) in (_PASSING if method in ("GET", "HEAD") else _REFUSED_UNDONE)
+
+    return decide
+
+
+def _never_sent(error: BaseException) -> bool:
+    """Whether the connection was not even made (keystoneauth raises its own error while it handles that of requests)."""
+    inner = error.__cause__ or error.__context__
+    reason = getattr(inner.args[0], "reason", None) if isinstance(inner, requests.exceptions.ConnectionError) and inner.args else None
+    return isinstance(reason, urllib3.exceptions.NewConnectionError)
+
+
+def _status(error: Exception) -> int | None:
+    status = getattr(error, "http_status", None) or getattr(error, "status_code", None)
+    return status if isinstance(status, int) and status > 0 else None
+
+
+def _words(error: Exception) -> str:
+    response = getattr(error, "response", None)
+    if response is not None:
+        return words_of(response.text, otherwise=f"HTTP {response.status_code}")
+    return clean(str(error)) or type(error).__name__

@@ -1,0 +1,122 @@
+"""The limits that OpenStack enforces on a project: read, written and read back, in Nova, Cinder and Neutron.
+
+What is written is never more than what is wanted, never unlimited, and never below what is used and reserved. Every key of every service is set
+explicitly, so that a default that somebody raises later opens nothing. A service that answers 200 and changes nothing (Nova with unified
+limits does) is found by the read-back: `ineffective`; writing Keystone's limits instead has its place in `write`, after `_read_back`.
+"""
+
+from collections.abc import Mapping
+
+from dcctl.cloud.connect import Cloud
+from dcctl.cloud.identity import project
+from dcctl.cloud.limit_rules import (
+    BLOCK_STORAGE,
+    COMPUTE,
+    NETWORK,
+    UNLIMITED,
+    LimitKey,
+    LimitResult,
+    LimitState,
+    Use,
+    classify,
+    complete,
+    ledger_name,
+    ledger_names,
+    limit_key,
+    limit_keys,
+    writes,
+)
+from dcctl.cloud.quota_apis import QUOTA_APIS
+
+__all__ = [
+    "BLOCK_STORAGE", "COMPUTE", "NETWORK", "UNLIMITED", "LimitKey", "LimitResult", "LimitState", "Use", "complete", "defaults", "forget",
+    "ledger_name", "ledger_names", "limit_key", "limit_keys", "read", "use", "write",
+]  # fmt: skip
+
+
+def read(cloud: Cloud, project_id: str) -> dict[LimitKey, int]:
+    """The limits of the project as the services have them; -1 is unlimited."""
+    _checked(project_id)
+    return {(api.service_type, key): limit for api in QUOTA_APIS for key, limit in api.read(cloud, project_id).items()}
+
+
+def use(cloud: Cloud, project_id: str) -> dict[LimitKey, Use]:
+    """What the services count against each limit of the project; keys that cannot be counted are left out."""
+    _checked(project_id)
+    return {(api.service_type, key): used for api in QUOTA_APIS for key, used in api.read_use(cloud, project_id)[1].items()}
+
+
+def defaults(cloud: Cloud) -> dict[LimitKey, int]:
+    """What a project without own limits may have: at a site of dcctl, nothing."""
+    return {(api.service_type, key): limit for api in QUOTA_APIS for key, limit in api.read_defaults(cloud).items()}
+
+
+def write(
+    cloud: Cloud, project_id: str, wanted: Mapping[LimitKey, int], structural: Mapping[LimitKey, int] | None = None
+) -> list[LimitResult]:
+    """Set every limit of the project and read all of them back; one result for each key of each service, in a fixed order.
+
+    Call it only with what the ledger has allocated.
+
+    Args:
+        wanted: counted resources; a key that no service reports is `unsupported` (unless it is 0, which then is the truth).
+        structural: values of the offer for keys that `wanted` does not name; everything else becomes 0.
+
+    Raises:
+        CloudError: a service does not answer. What was written stays, is not more than wanted, and the call may be repeated.
+    """
+    _checked(project_id)
+    before, used = _state(cloud, project_id)
+    goal = complete(wanted, before, structural)
+    planned = writes(goal, before, used)
+    words: dict[LimitKey, str] = {}
+    for step in (planned.closing, planned.opening):
+        for api in QUOTA_APIS:
+            part = {key: amount for (service, key), amount in step.items() if service == api.service_type}
+            words |= {(api.service_type, key): said for key, said in api.write(cloud, project_id, part).items()}
+    after, used_now = _read_back(cloud, project_id, bool(words))
+    used |= used_now
+    missing = {key: amount for key, amount in wanted.items() if key not in before and amount > 0}
+    return [
+        classify(
+            key, amount, before.get(key), after.get(key), blocked=key in used and used[key].total > amount, words=words.get(key, "")
+        )
+        for key, amount in sorted((goal | missing).items())
+    ]
+
+
+def forget(cloud: Cloud, project_id: str) -> None:
+    """Delete what the services still keep about the limits of a project that is gone.
+
+    Raises:
+        ValueError: the project is still there; without own limits it would have the defaults.
+    """
+    _checked(project_id)
+    if project(cloud, project_id) is not None:
+        raise ValueError(f"project {project_id} is still there")
+    for api in QUOTA_APIS:
+        api.forget(cloud, project_id)
+
+
+def _state(cloud: Cloud, project_id: str) -> tuple[dict[LimitKey, int], dict[LimitKey, Use]]:
+    """Limits, and use where it can be counted. Neutron's detailed answer leaves out what it cannot count, so its limits are read too."""
+    limits: dict[LimitKey, int] = {}
+    used: dict[LimitKey, Use] = {}
+    for api in QUOTA_APIS:
+        own, own_use = api.read_use(cloud, project_id)
+        if api.service_type == NETWORK:
+            own = own | api.read(cloud, project_id)
+        limits |= {(api.service_type, key): limit for key, limit in own.items()}
+        used |= {(api.service_type, key): amount for key, amount in own_use.items()}
+    return limits, used
+
+
+def _read_back(cloud: Cloud, project_id: str, refused: bool) -> tuple[dict[LimitKey, int], dict[LimitKey, Use]]:
+    """The limits as they are now; with use when something was refused, for use may have grown since it was looked at."""
+    return _state(cloud, project_id) if refused else (read(cloud, project_id), {})
+
+
+def _checked(project_id: str) -> None:
+    """Refuse an id that would make another path of the call."""
+    if not project_id or not project_id.replace("-", "").isalnum():
+        raise ValueError(f"not a project's id: {project_id!r}")
