@@ -4,7 +4,6 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from dcctl.cloud.connect import auth_url
 from dcctl.errors import DcctlError, NotVisible
 from dcctl.lifecycle import EnvironmentState, possible
 from dcctl.schemas import API_VERSION
@@ -72,7 +71,7 @@ def cloud(app: App, actor: Actor, administration: str, name: str) -> dict[str, A
         state = EnvironmentState(found.state)
         raise DcctlError("DCCTL-305", name=name, state=found.state, action="cloud", possible=possible(state))
     entry = {
-        "auth": {"auth_url": auth_url(app.settings.cloud.clouds_yaml, app.settings.cloud.admin), "project_id": found.project_id},
+        "auth": {"auth_url": str(app.cloud().connection.config.config["auth"]["auth_url"]), "project_id": found.project_id},
         "region_name": app.region,
         "identity_api_version": 3,
     }

@@ -22,7 +22,6 @@ KEYS: dict[str, type] = {
     "volume_types": list, "duration_months": int, "approval": list, "structural": dict,
 }  # fmt: skip
 LANGUAGES = ("fr", "en")
-SERVICES = ("compute", "block-storage", "network")
 
 
 def current(session: Session) -> list[Offer]:
@@ -92,11 +91,10 @@ def check(document: Mapping[str, Any]) -> list[tuple[list[str], str]]:
         return faults
     faults += [([key, lang], "missing") for key in ("title", "description") for lang in LANGUAGES if not document[key].get(lang)]
     faults += [(["quota", key], "not counted") for key in document["quota"] if find(key) is None]
-    faults += [(["structural", service], "unknown") for service in document["structural"] if service not in SERVICES]
-    amounts = {("quota", key): amount for key, amount in document["quota"].items()}
-    amounts |= {("structural", s, k): v for s, keys in document["structural"].items() for k, v in keys.items()}
-    # Unlimited is no limit that an offer may give: every key of every service gets a number.
-    faults += [([*at], repr(v)) for at, v in amounts.items() if not isinstance(v, int) or isinstance(v, bool) or not 0 <= v < 2**31]
+    faults += [(["structural", key], "counted") for key in document["structural"] if find(key) is not None]
+    amounts = [((part, key), amount) for part in ("quota", "structural") for key, amount in document[part].items()]
+    # Unlimited is no limit that an offer may give: every key of every service gets a number, small enough for each of them.
+    faults += [([*at], repr(v)) for at, v in amounts if not isinstance(v, int) or isinstance(v, bool) or not 0 <= v < 2**31]
     return faults
 
 

@@ -1,0 +1,60 @@
+"""The copy of what OpenStack offers: flavors, images, external networks, volume types. The worker fills it, everybody reads it."""
+
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import delete
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import Session, col, select
+
+from dcctl.cloud import catalogue as cloud_catalogue
+from dcctl.errors import CloudError
+from dcctl.schemas import API_VERSION
+from dcctl.store import CatalogueItem, Source, now
+from dcctl.workflow.actor import Actor
+from dcctl.workflow.app import App
+
+SOURCE = "catalogue"
+
+
+def listing(app: App, actor: Actor) -> dict[str, Any]:
+    """Everything that a spec may name; `seen_at` tells when OpenStack last said so, null before the first time."""
+    with app.reading() as session:
+        found = session.exec(select(CatalogueItem).order_by(col(CatalogueItem.kind), col(CatalogueItem.name))).all()
+    items = [{"kind": item.kind, "name": item.name, "document": item.document} for item in found]
+    return {"apiVersion": API_VERSION, "items": items, "seen_at": max((item.seen_at for item in found), default=None)}
+
+
+def refresh(app: App) -> int:
+    """Read all four lists and replace the copy in one transaction; return how many items there are.
+
+    Raises:
+        CloudError: a service refused or did not answer; the old copy stays, and the source says why.
+    """
+    try:
+        seen = cloud_catalogue.catalogue(app.cloud())
+    except CloudError as error:
+        with app.transaction() as session:
+            _tell(session, {"last_attempt_at": now(), "last_error": str(error)})
+        raise
+    at = now()
+    lists = {"flavor": seen.flavors, "image": seen.images, "network": seen.networks, "volume_type": seen.volume_types}
+    # Of several things with one name the first stands; Glance and Neutron allow that.
+    rows = {
+        (kind, thing.name): {"kind": kind, "name": thing.name, "cloud_id": thing.id, "document": asdict(thing), "seen_at": at}
+        for kind, things in lists.items()
+        for thing in sorted(things, key=lambda thing: thing.id, reverse=True)
+    }
+    with app.transaction() as session:
+        if rows:
+            statement = insert(CatalogueItem).values(list(rows.values()))
+            new = {name: statement.excluded[name] for name in ("cloud_id", "document", "seen_at")}
+            session.execute(statement.on_conflict_do_update(index_elements=["kind", "name"], set_=new))
+        session.execute(delete(CatalogueItem).where(col(CatalogueItem.seen_at) < at))
+        _tell(session, {"last_attempt_at": at, "last_success_at": at, "last_error": None})
+    return len(rows)
+
+
+def _tell(session: Session, said: dict[str, Any]) -> None:
+    statement = insert(Source).values(name=SOURCE, **said)
+    session.execute(statement.on_conflict_do_update(index_elements=["name"], set_=said))
