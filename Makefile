@@ -1,0 +1,65 @@
+# Everything starts here. `make demo` and `make test` need Python 3.11 with venv, make and git, and install the rest themselves.
+PYTHON ?= python3
+DEMO_PORTS ?= 25000
+TEST_PORTS ?= 26000
+#: Tests wait for OpenStack more than they compute, so one process more than two cores.
+TEST_PROCESSES ?= 3
+BIN := .venv/bin
+SITE := $(BIN)/python -m infra.site
+MESSAGES := dcctl/locale
+
+.PHONY: help demo demo-down demo-restart test lint unit bench chaos messages lock setup
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo          install, start a trial cloud, run the main job, leave it running"
+	@echo "make demo-down     end every process of the demo; its data stay"
+	@echo "make demo-restart  start again whichever process of the demo has died"
+	@echo "make test          everything: lint, unit, integration, acceptance"
+	@echo "make lint          ruff, mypy --strict, import contracts"
+	@echo "make bench         the example from approval to ACTIVE, against the bare engine"
+	@echo "make messages      extract, update and compile the French words"
+	@echo "make lock          resolve the lock files anew"
+
+setup:
+	@$(PYTHON) -m infra.setup --ports $(DEMO_PORTS)
+
+demo: setup
+	@$(SITE) up --state .demo --ports $(DEMO_PORTS)
+	@$(SITE) demo --state .demo --ports $(DEMO_PORTS)
+
+demo-down:
+	@if [ -x $(BIN)/python ]; then $(SITE) down --state .demo --ports $(DEMO_PORTS); else echo "Nothing is installed, so nothing runs."; fi
+
+demo-restart:
+	@$(SITE) restart --state .demo --ports $(DEMO_PORTS)
+
+lint:
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test:
+	@$(PYTHON) -m infra.setup --ports $(TEST_PORTS)
+	@$(MAKE) --no-print-directory lint
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup
+
+unit:
+	$(BIN)/python -m pytest tests/unit
+
+bench:
+	@$(PYTHON) -m infra.setup --ports $(TEST_PORTS)
+	$(BIN)/python -m tests.bench
+
+messages:
+	$(BIN)/pybabel extract -F babel.cfg -k N_ -k _ -o $(MESSAGES)/messages.pot dcctl stacks quotas
+	$(BIN)/pybabel update -i $(MESSAGES)/messages.pot -d $(MESSAGES) -D messages
+	$(BIN)/pybabel compile -d $(MESSAGES) -D messages
+
+#: The lock files name no host, so that they serve any mirror.
+LOCK := uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url
+lock:
+	@PATH="$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dcctl/uv/bin:$$PATH"; export PATH; set -e; \
+	$(LOCK) --python-version 3.11 --group dev --extra trial pyproject.toml -o requirements.lock; \
+	cd infra/devcloud; $(LOCK) --python-version 3.11 pyproject.toml -o requirements.lock; \
+	cd ../setup; $(LOCK) --python-version 3.11 requirements.in -o requirements.lock

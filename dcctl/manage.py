@@ -1,0 +1,184 @@
+"""`dcctl-manage`: what an operator does on the server itself, with the owner's database address or the cloud administrator's entry.
+
+Not for people of the ministries, who have `dcctl`. Everything here may be repeated. Exit status as in `dcctl.errors`.
+"""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dcctl import words
+from dcctl.errors import DcctlError
+from dcctl.words import N_, _
+
+if TYPE_CHECKING:
+    from dcctl.cloud.connect import Cloud
+    from dcctl.config import Settings
+
+DATACENTER_ROLES = ("dc_operator", "dc_auditor")
+
+
+@click.group(help=N_("Set up and look after dcctl on its server."), context_settings={"help_option_names": ["-h", "--help"]})
+def manage() -> None:
+    pass
+
+
+@manage.group(help=N_("The database's schema."))
+def db() -> None:
+    pass
+
+
+@db.command(help=N_("Bring the schema to the newest revision and grant each database role its rights."))
+def upgrade() -> None:
+    from dcctl import migrations
+
+    settings = _settings()
+    if not settings.database.owner:
+        raise DcctlError("DCCTL-002", field="database.owner", value="''", allowed=_("the owner's address, in dcctl.toml"))
+    with _database_errors():
+        migrations.upgrade(settings.database.owner, settings.roles)
+    _say(_("The database has revision {revision}."), revision=migrations.head())
+
+
+@db.command(help=N_("Exit 0 when the schema is the one that this release needs."))
+def check() -> None:
+    from sqlalchemy import create_engine
+
+    from dcctl import migrations
+
+    settings = _settings()
+    engine = create_engine(settings.database.owner or settings.database.application, connect_args={"connect_timeout": 5})
+    with _database_errors(), engine.connect() as connection:
+        found = migrations.current(connection)
+    wanted = migrations.head()
+    if found != wanted:
+        _say(_("The database has revision {found}; this release needs {wanted}. Run: dcctl-manage db upgrade"), found=found or "-", wanted=wanted)
+        sys.exit(1)
+    _say(_("The database has revision {revision}."), revision=found)
+
+
+@manage.command(help=N_("Make dcctl's roles, service users and catalogue entry in Keystone; passwords go to files only."))
+@click.option("--clouds-yaml", type=click.Path(path_type=Path), required=True, help=N_("The file with the cloud administrator's entry."))
+@click.option("--cloud", "name", required=True, help=N_("The name of that entry."))
+def bootstrap(clouds_yaml: Path, name: str) -> None:
+    from dcctl import bootstrap as keystone
+
+    settings = _settings()
+    keystone.bootstrap(settings, _cloud(settings, clouds_yaml, name), _say)
+
+
+@manage.group(help=N_("Operators and auditors of the datacenter."))
+def operator() -> None:
+    pass
+
+
+_ROLE = click.option("--role", type=click.Choice(DATACENTER_ROLES), required=True)
+_PROJECT = click.option(
+    "--project", default="exploitation", show_default=True, help=N_("The project of the datacenter's own domain in which they work.")
+)
+
+
+@operator.command("add", help=N_("Give USER of the datacenter's own domain a role."))
+@click.argument("user")
+@_ROLE
+@_PROJECT
+def operator_add(user: str, role: str, project: str) -> None:
+    _operator(user, role, project, given=True)
+    _say(_("{user} has {role} on {project}."), user=user, role=role, project=project)
+
+
+@operator.command("remove", help=N_("Take a role from USER."))
+@click.argument("user")
+@_ROLE
+@_PROJECT
+def operator_remove(user: str, role: str, project: str) -> None:
+    _operator(user, role, project, given=False)
+    _say(_("{user} no longer has {role} on {project}."), user=user, role=role, project=project)
+
+
+@operator.command("list", help=N_("Who has which role."))
+@_PROJECT
+def operator_list(project: str) -> None:
+    from dcctl.cloud import identity
+
+    settings = _settings()
+    cloud = _own_cloud(settings)
+    for found in identity.assignments(cloud, DATACENTER_ROLES, project_id=_project(cloud, settings, project)):
+        click.echo(f"{found.role}\t{found.user_domain}/{found.user_name}")
+
+
+def _operator(user: str, role: str, project: str, *, given: bool) -> None:
+    from dcctl.cloud import identity
+
+    settings = _settings()
+    cloud = _own_cloud(settings)
+    domain = settings.cloud.people_domain
+    found = identity.find_user(cloud, user, [domain])
+    if found is None:
+        raise DcctlError("DCCTL-107", kind=_("user"), name=f"{domain}/{user}", hint=_("Only accounts of the datacenter's own domain may have it."))
+    act = identity.assign if given else identity.unassign
+    act(cloud, found.id, role, project_id=_project(cloud, settings, project))
+
+
+def _project(cloud: "Cloud", settings: "Settings", name: str) -> str:
+    from dcctl.cloud import identity
+
+    domain = settings.cloud.people_domain
+    return identity.ensure_project(cloud, name, identity.ensure_domain(cloud, domain, "")).id
+
+
+def _own_cloud(settings: "Settings") -> "Cloud":
+    return _cloud(settings, settings.cloud.clouds_yaml, settings.cloud.admin)
+
+
+def _cloud(settings: "Settings", clouds_yaml: Path, name: str) -> "Cloud":
+    from dcctl.cloud.connect import Cloud
+
+    if not clouds_yaml.is_file():
+        raise DcctlError("DCCTL-003", path=str(clouds_yaml), reason=_("no such file"))
+    return Cloud(clouds_yaml, name, settings.cloud.region)
+
+
+def _settings() -> "Settings":
+    from pydantic import ValidationError
+
+    from dcctl.config import settings
+
+    try:
+        return settings()
+    except (ValidationError, ValueError) as error:
+        raise DcctlError("DCCTL-003", path="dcctl.toml", reason=str(error)) from error
+
+
+class _database_errors:  # noqa: N801 - reads as a phrase where it is used
+    """Turns what the database's driver raises into DCCTL-501, the cause kept."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        from sqlalchemy.exc import InterfaceError, OperationalError
+
+        if isinstance(error, (OperationalError, InterfaceError)):
+            raise DcctlError("DCCTL-501", words=str(error.orig)) from error
+
+
+def _say(text: str, **params: Any) -> None:
+    click.echo(words.sentence(text, params) if params else text, err=True)
+
+
+def main() -> None:
+    """The `dcctl-manage` command."""
+    from dcctl.cli.command import translated
+
+    words.use(words.language())
+    try:
+        translated(manage)(prog_name="dcctl-manage", standalone_mode=True)
+    except DcctlError as error:
+        click.echo(words.sentence(N_("Error {code}: {message}"), {"code": error.code, "message": str(error)}), err=True)
+        following = words.sentence(error.entry.next, error.params)
+        if following:
+            click.echo(words.sentence(N_("Next: {step}"), {"step": following}), err=True)
+        sys.exit(error.entry.exit)

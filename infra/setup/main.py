@@ -1,0 +1,66 @@
+"""The order of the steps. What is built from source goes on beside what is downloaded, because it takes most of the time."""
+
+import argparse
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from infra.setup import install, machine
+from infra.setup.steps import StepFailed, Steps
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python3 -m infra.setup", description="Install everything that the trial site and the tests need.")
+    ports = "free ports from here on, for making the trial cloud's first data (%(default)s)"
+    parser.add_argument("--ports", type=int, default=25000, metavar="BASE", help=ports)
+    parser.add_argument("--check", action="store_true", help="only look whether this machine will do")
+    arguments = parser.parse_args()
+    installed = install.DCCTL.complete() and install.OPENSTACK.complete()
+    lacking = machine.missing(install.CHECKOUT, installed=installed, running=_something_runs())
+    if lacking:
+        print("setup: this machine will not do yet; nothing was begun.", *(f"  - {sentence}" for sentence in lacking), sep="\n", file=sys.stderr)
+        return 1
+    if arguments.check:
+        return 0
+    logs = machine.cache_home() / "log"
+    logs.mkdir(parents=True, exist_ok=True)
+    steps = Steps(logs=logs)
+    try:
+        _install(steps, arguments.ports)
+    except StepFailed as failure:
+        steps.say(str(failure))
+        return 1
+    except KeyboardInterrupt:
+        steps.say("setup: stopped; repeat the command to go on from here")
+        return 130
+    return 0
+
+
+def _install(steps: Steps, ports: int) -> None:
+    begun = time.monotonic()
+    steps.say(f"setup: what dcctl needs, into this checkout and {machine.cache_home()} (the first time usually 7 minutes, later 1 second)")
+    uv = install.uv(steps)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        building = pool.submit(install.engine, steps, uv)
+        downloading = pool.submit(_environments, steps, uv, ports)
+        failures = [failure for failure in (building.exception(), downloading.exception()) if failure is not None]
+    if failures:
+        raise failures[0]
+    steps.say(f"setup: everything is there ({time.monotonic() - begun:.0f} s)")
+
+
+def _environments(steps: Steps, uv: Path, ports: int) -> None:
+    install.project(steps, uv, install.DCCTL)
+    install.messages(steps)
+    install.project(steps, uv, install.OPENSTACK)
+    install.template(steps, ports)
+
+
+def _something_runs() -> bool:
+    """Whether a site of this checkout is up: pid files of its database name a process that is there."""
+    for file in (*install.CHECKOUT.glob(".demo/run/*.pid"), *install.CHECKOUT.glob(".demo/cloud/run/*.pid")):
+        pid = "".join(character for character in file.read_text()[:40].partition("pid")[2].partition(",")[0] if character.isdigit())
+        if pid and Path("/proc", pid).exists():
+            return True
+    return False

@@ -1,0 +1,75 @@
+"""Steps that say what they do, how long that usually takes, and how long it took; two lines of work may go on side by side."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HEARTBEAT_SECONDS = 20.0
+LAST_LINES = 15
+
+
+class StepFailed(Exception):
+    """A step did not do what it should; `str()` is the whole story for a person."""
+
+
+@dataclass(slots=True)
+class Steps:
+    """Where steps write: their talk to standard error, what their programs say to files in `logs`."""
+
+    logs: Path
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def say(self, text: str) -> None:
+        with self.lock:
+            print(text, file=sys.stderr, flush=True)
+
+    def run(self, name: str, what: str, usually: str, command: Sequence[object], environment: Mapping[str, str]) -> str:
+        """Run a command, its words given as text or paths, to its end and return its standard output.
+
+        Args:
+            name: short; names the log file too.
+            what: for a person, as in "installing dcctl's environment".
+            usually: how long it takes when all has to be done, as in "1 minute".
+        """
+        log = self.logs / f"{name}.log"
+        begun = told = time.monotonic()
+        self.say(f"  {name:<10} {what} (usually {usually}) …")
+        with log.open("w+", encoding="utf-8", errors="replace") as errors, (self.logs / f"{name}.out").open("w+", encoding="utf-8") as output:
+            process = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=output, stderr=errors, env=dict(environment))
+            try:
+                while process.poll() is None:
+                    time.sleep(0.1)
+                    if time.monotonic() - told >= HEARTBEAT_SECONDS:
+                        told = time.monotonic()
+                        self.say(f"  {name:<10} … {told - begun:.0f} s so far{_last_words(log)}")
+            finally:
+                if process.poll() is None:
+                    process.terminate()
+                    process.wait()
+            output.seek(0)
+            said = output.read()
+        if process.returncode:
+            raise StepFailed(_story(name, what, process.returncode, log, said))
+        self.say(f"  {name:<10} done in {time.monotonic() - begun:.0f} s")
+        return said
+
+
+def _last_words(log: Path) -> str:
+    lines = [line for line in log.read_text(encoding="utf-8", errors="replace").replace("\r", "\n").splitlines() if line.strip()]
+    return f": {lines[-1].strip()[:100]}" if lines else ""
+
+
+def _story(name: str, what: str, status: int, log: Path, said: str) -> str:
+    lines = (said + log.read_text(encoding="utf-8", errors="replace")).splitlines()
+    return "\n".join(
+        [
+            f"setup: {what} failed (status {status}). The last lines of its log:",
+            *(f"    {line}" for line in lines[-LAST_LINES:]),
+            f"The whole log: {log}",
+            f"Next: remove the cause, then repeat the command; what is done is kept, and it goes on with '{name}'.",
+        ]
+    )

@@ -1,0 +1,60 @@
+"""The servers' configuration: dcctl.toml, and the passphrase of the engine's state. Nothing secret stands in dcctl.toml itself."""
+
+import json
+import secrets
+from pathlib import Path
+
+from infra.site import postgres
+from infra.site.layout import REGION, Site, write_private
+
+
+def write(site: Site, engine: Path) -> None:
+    """Write what dcctl's processes read.
+
+    Args:
+        engine: the directory of the Pulumi engine.
+    """
+    passphrase = site.etc / "pulumi-passphrase"
+    if not passphrase.exists():
+        write_private(passphrase, secrets.token_urlsafe(32) + "\n")
+    sections: dict[str, dict[str, str | int | float]] = {
+        "database": {
+            "owner": site.url(postgres.DATABASE, postgres.OWNER),
+            "application": site.url(postgres.DATABASE, postgres.APPLICATION),
+            "collector": site.url(postgres.DATABASE, "dcctl_collector"),
+            "exporter": site.url(postgres.DATABASE, "dcctl_exporter"),
+        },
+        "cloud": {
+            "clouds_yaml": str(site.etc / "clouds.yaml"),
+            "admin": "dcctl-admin",
+            "build": "dcctl-build",
+            "region": REGION,
+            "people_domain": "asin",
+        },
+        "api": {
+            "host": "127.0.0.1",
+            "port": site.ports + 10,
+            "url": site.api_url,
+            "authtoken_conf": str(site.etc / "authtoken.conf"),
+        },
+        "engine": {
+            "home": str(engine),
+            "backend": site.dsn(postgres.ENGINE_DATABASE, postgres.APPLICATION).replace("postgresql://", "postgres://", 1),
+            "passphrase_file": str(passphrase),
+        },
+        # A trial is watched by a person: figures are fresher than a datacenter needs them.
+        "worker": {"catalogue_seconds": 30},
+        "exporter": {"host": "127.0.0.1", "port": site.ports + 11, "refresh_seconds": 5.0},
+        "collector": {"cloud": "dcctl-collector", "interval_seconds": 15.0},
+    }
+    lines = ["# Written by infra.site; a production site has its own at /etc/dcctl/dcctl.toml."]
+    for name, values in sections.items():
+        lines += ["", f"[{name}]", *(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items())]
+    write_private(site.config, "\n".join(lines) + "\n")
+
+
+def publish(site: Site) -> None:
+    """Write what people need: their clouds.yaml (0600) and the addresses."""
+    write_private(site.clouds_yaml, (site.cloud / "clouds.yaml").read_text(encoding="utf-8"))
+    addresses = {"api": site.api_url, "metrics": site.metrics_url, "keystone": site.keystone_url}
+    write_private(site.endpoints, json.dumps(addresses, indent=2) + "\n")

@@ -1,0 +1,5 @@
+"""stub"""
+from infra.site.layout import Site
+
+
+def run(site: Site) -> None: ...
