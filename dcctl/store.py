@@ -173,25 +173,6 @@ class Idempotency(SQLModel, table=True):
     created_at: datetime = _at(default_factory=now)
 
 
-#: Acts are numbered A-YEAR-NUMBER.
-ACT_NUMBER = Sequence("act_number", metadata=SQLModel.metadata)
-
-
-class Act(SQLModel, table=True):
-    """A decision without a request by an operator: declared capacity, grants, revocations. Append-only."""
-
-    __tablename__ = "act"
-    number: str = Field(primary_key=True)
-    kind: str
-    """declare | grant | revoke"""
-    administration: str | None = Field(default=None, foreign_key="administration.code", index=True)
-    resources: dict[str, Any] = _json()
-    reason: str
-    document: str | None = None
-    actor: dict[str, Any] = _json()
-    created_at: datetime = _at(default_factory=now)
-
-
 class Operation(SQLModel, table=True):
     """One run of the provisioner for one environment."""
 

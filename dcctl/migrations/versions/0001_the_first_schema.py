@@ -116,9 +116,9 @@ def upgrade() -> None:
         sa.Column("number", sa.String(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("administration", sa.String(), nullable=True),
-        sa.Column("resources", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column("reason", sa.String(), nullable=False),
         sa.Column("document", sa.String(), nullable=True),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("resources", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("actor", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
