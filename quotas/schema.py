@@ -173,7 +173,8 @@ CREATE TABLE quotas.hold (
     CHECK ((state = 'open') = (closed_entry IS NULL))
 )""",
     "CREATE UNIQUE INDEX hold_open ON quotas.hold (reference, holder_id, region, resource) WHERE state = 'open'",
-    "CREATE INDEX hold_due ON quotas.hold (expires_at) WHERE state = 'open'",
+    # Its condition keeps it from being taken for the lookup of one hold.
+    "CREATE INDEX hold_due ON quotas.hold (expires_at) WHERE state = 'open' AND expires_at IS NOT NULL",
 ]
 
 _GUARDS = [
@@ -212,7 +213,8 @@ END $$""",
 
 #: Settings of a function of the owner: names are found where they are meant, and its plans, kept for a session's life, stay good while tables grow.
 _SETTINGS = """SET search_path = pg_catalog, pg_temp
-    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan"""
+    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_material = off
+    SET plan_cache_mode = force_generic_plan"""
 
 _STEP = """
 CREATE TYPE quotas.step AS (
@@ -294,11 +296,11 @@ BEGIN
         RETURN quotas.fault('effective_in_future', p_effective_at::text);
     END IF;
 
-    IF EXISTS (SELECT FROM unnest(steps) s WHERE s.reference IS NOT NULL) THEN
+    IF EXISTS (SELECT FROM unnest(steps) s WHERE s.hold IS NOT NULL) THEN
         -- Holds first, by id: nobody who has locked an account ever waits for a hold.
         SELECT array_agg(l.id) INTO locked FROM (
             SELECT h.id FROM quotas.hold h
-            WHERE h.id = ANY (ARRAY(SELECT s.hold FROM unnest(steps) s WHERE s.kind <> 'hold' AND s.hold IS NOT NULL)) AND h.state = 'open'
+            WHERE h.id = ANY (ARRAY(SELECT s.hold FROM unnest(steps) s WHERE s.kind <> 'hold' AND s.hold IS NOT NULL))
             ORDER BY h.id FOR NO KEY UPDATE
         ) l;
         SELECT array_agg(ROW(s.position, s.kind, s.payer, s.beneficiary, s.region, s.resource, s.amount, s.reference, s.expires_at, s.reverses,
@@ -306,8 +308,8 @@ BEGIN
             CASE
                 WHEN s.fault IS NOT NULL THEN s.fault
                 WHEN s.kind = 'hold' AND s.hold IS NOT NULL AND s.hold <> ALL (coalesce(locked, '{{}}')) THEN 'hold_already_open'
-                WHEN s.kind = 'hold' OR s.reference IS NULL THEN NULL
-                WHEN h.id IS NULL OR h.state <> 'open' THEN 'hold_not_open'
+                WHEN s.kind = 'hold' OR s.hold IS NULL THEN NULL
+                WHEN h.state <> 'open' THEN 'hold_not_open'
                 WHEN EXISTS (SELECT FROM unnest(steps) t WHERE t.hold = s.hold AND t.kind <> 'hold' AND t.position <> s.position)
                     THEN 'hold_named_twice'
                 WHEN h.amount <> s.amount THEN 'not_the_held_amount'
