@@ -67,15 +67,21 @@ def sentence(text: str, params: Mapping[str, Any], lang: str | None = None) -> s
     return speak(text).format_map(_Words(params, speak))
 
 
-def render_error(code: str, params: Mapping[str, Any]) -> str:
-    """The sentence of an error code, without its next step."""
+def render_error(code: str, params: Mapping[str, Any], lang: str | None = None) -> str:
+    """The sentence of an error code, without its next step; a sentence for each of `params["problems"]` where there are several."""
     from dcctl.errors import CATALOGUE
 
-    return sentence(CATALOGUE[code].text, params)
+    problems = params.get("problems")
+    several = problems if isinstance(problems, list) and problems and all(isinstance(p, Mapping) for p in problems) else [params]
+    return " ".join(sentence(CATALOGUE[code].text, of, lang) for of in several)
 
 
 _SHORTFALL = N_("{resource}: asked {asked}, available {available}")
 _NOTHING = N_("nothing")
+#: Parameters with words of ours; everything else may be somebody's and stays as it is.
+_OURS = frozenset({"allowed", "kind"})
+#: Values of `kind`.
+KINDS = (N_("administration"), N_("environment"), N_("request"), N_("operation"), N_("offer"), N_("user"), N_("holder"), N_("address"))
 
 
 class _Words(dict[str, Any]):
@@ -95,4 +101,6 @@ def _worded(key: str, value: Any, speak: Callable[[str], str]) -> Any:
         return ", ".join(speak(_SHORTFALL).format_map(s) for s in value)
     if isinstance(value, (list, tuple)):
         return ", ".join(str(v) for v in value) or speak(_NOTHING)
+    if key in _OURS and isinstance(value, str) and value:
+        return speak(value)
     return value
