@@ -31,8 +31,13 @@ _NETWORK_KEYS = {
     "security_groups": "security_group", "security_group_rules": "security_group_rule", "rbac_policies": "rbac_policy", "subnetpools": "subnetpool",
     "trunks": "trunk", "address_groups": "address_group", "address_scopes": "address_scope", "qos_policies": "qos_policy",
     "local_ips": "local_ip", "conntrack_helpers": "conntrack_helper", "network_segment_ranges": "network_segment_range",
-    "metering_labels": "metering_label", "vpnservices": "vpnservice", "firewall_groups": "firewall_group",
+    "router_routes": "router_route", "metering_labels": "metering_label", "vpnservices": "vpnservice", "firewall_groups": "firewall_group",
 }  # fmt: skip
+#: What the ledger counts; every other key is structural: an offer's default, not units that somebody holds.
+_COUNTED = frozenset({
+    (COMPUTE, "instances"), (COMPUTE, "cores"), (COMPUTE, "ram"), (BLOCK_STORAGE, "volumes"), (BLOCK_STORAGE, "gigabytes"),
+    (NETWORK, "network"), (NETWORK, "router"), (NETWORK, "floatingip"),
+})  # fmt: skip
 _LEDGER_NAMES = {own: ledger for ledger, own in _NETWORK_KEYS.items()}
 
 
@@ -118,17 +123,30 @@ def ledger_names(amounts: Mapping[LimitKey, int]) -> dict[str, int]:
     return {ledger_name(key): amount for key, amount in amounts.items()}
 
 
-def complete(wanted: Mapping[LimitKey, int], offered: Iterable[LimitKey], structural: Mapping[LimitKey, int] | None = None) -> dict[LimitKey, int]:
-    """A limit for every key that the services report: what is wanted, else the structural value, else 0; never unlimited.
+def counted(key: LimitKey) -> bool:
+    """Whether the ledger counts it."""
+    return key in _COUNTED or (key[0] == BLOCK_STORAGE and key[1].startswith("gigabytes_"))
+
+
+def wanted(allocated: Mapping[str, int], structural: Mapping[str, int]) -> dict[LimitKey, int]:
+    """Limits for `write`, from the ledger's amounts and an offer's structural ones, both under the ledger's names.
+
+    Raises:
+        KeyError: no service counts anything of that name.
+    """
+    return limit_keys(structural) | limit_keys(allocated)
+
+
+def complete(wanted: Mapping[LimitKey, int], offered: Iterable[LimitKey]) -> dict[LimitKey, int]:
+    """A limit for every key that the services report: what is wanted, else 0; never unlimited.
 
     Raises:
         ValueError: an amount that is no whole number from 0 (-1 is an observed limit, never a wanted one).
     """
-    structural = structural or {}
-    for key, amount in (*structural.items(), *wanted.items()):
+    for key, amount in wanted.items():
         if isinstance(amount, bool) or not isinstance(amount, int) or amount < 0:
             raise ValueError(f"{key}: {amount!r} is not a limit")
-    return {key: wanted.get(key, structural.get(key, 0)) for key in offered}
+    return {key: wanted.get(key, 0) for key in offered}
 
 
 def writes(goal: Mapping[LimitKey, int], before: Mapping[LimitKey, int], use: Mapping[LimitKey, Use]) -> Writes:

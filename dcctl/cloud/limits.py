@@ -20,17 +20,19 @@ from dcctl.cloud.limit_rules import (
     Use,
     classify,
     complete,
+    counted,
     ledger_name,
     ledger_names,
     limit_key,
     limit_keys,
+    wanted,
     writes,
 )
 from dcctl.cloud.quota_apis import QUOTA_APIS
 
 __all__ = [
-    "BLOCK_STORAGE", "COMPUTE", "NETWORK", "UNLIMITED", "LimitKey", "LimitResult", "LimitState", "Use", "complete", "defaults", "forget",
-    "ledger_name", "ledger_names", "limit_key", "limit_keys", "read", "use", "write",
+    "BLOCK_STORAGE", "COMPUTE", "NETWORK", "UNLIMITED", "LimitKey", "LimitResult", "LimitState", "Use", "complete", "counted", "defaults", "forget",
+    "ledger_name", "ledger_names", "limit_key", "limit_keys", "read", "use", "wanted", "write",
 ]  # fmt: skip
 
 
@@ -51,23 +53,21 @@ def defaults(cloud: Cloud) -> dict[LimitKey, int]:
     return {(api.service_type, key): limit for api in QUOTA_APIS for key, limit in api.read_defaults(cloud).items()}
 
 
-def write(
-    cloud: Cloud, project_id: str, wanted: Mapping[LimitKey, int], structural: Mapping[LimitKey, int] | None = None
-) -> list[LimitResult]:
+def write(cloud: Cloud, project_id: str, limits: Mapping[LimitKey, int]) -> list[LimitResult]:
     """Set every limit of the project and read all of them back; one result for each key of each service, in a fixed order.
 
     Call it only with what the ledger has allocated.
 
     Args:
-        wanted: counted resources; a key that no service reports is `unsupported` (unless it is 0, which then is the truth).
-        structural: values of the offer for keys that `wanted` does not name; everything else becomes 0.
+        limits: as `wanted` makes them; a key that is not named becomes 0. What the ledger counts and no service reports is `unsupported`
+            (unless it is 0, which then is the truth); a structural key that no service reports limits nothing and is left out.
 
     Raises:
         CloudError: a service does not answer. What was written stays, is not more than wanted, and the call may be repeated.
     """
     _checked(project_id)
     before, used = _state(cloud, project_id)
-    goal = complete(wanted, before, structural)
+    goal = complete(limits, before)
     planned = writes(goal, before, used)
     words: dict[LimitKey, str] = {}
     for step in (planned.closing, planned.opening):
@@ -76,7 +76,7 @@ def write(
             words |= {(api.service_type, key): said for key, said in api.write(cloud, project_id, part).items()}
     after, used_now = _read_back(cloud, project_id, bool(words))
     used |= used_now
-    missing = {key: amount for key, amount in wanted.items() if key not in before and amount > 0}
+    missing = {key: amount for key, amount in limits.items() if key not in before and amount > 0 and counted(key)}
     return [
         classify(
             key, amount, before.get(key), after.get(key), blocked=key in used and used[key].total > amount, words=words.get(key, "")
