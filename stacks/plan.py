@@ -6,6 +6,7 @@ approval names a digest of it, and the engine may do nothing that is not in it.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from stacks import naming, tokens
 from stacks.environment import EnvironmentSpec, ServerSpec
@@ -49,6 +50,11 @@ class Resolved:
             "image_ids": dict(sorted(self.image_ids.items())),
             "volume_types": dict(sorted(self.volume_types.items())),
         }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> "Resolved":
+        """What `to_document` gave."""
+        return cls(**document)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,256 @@
+"""The engine as the rest of dcctl sees it: one call, one run in a child process, its events as they come, its outcome or an error."""
+
+import contextlib
+import json
+import os
+import queue
+import secrets
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dcctl
+from dcctl.provisioner import directories, errors, processes
+from dcctl.provisioner.job import Action, Event, Job, Outcome
+from stacks import naming
+from stacks.environment import EnvironmentSpec, to_document
+from stacks.plan import Resolved
+
+PLUGIN = Path("plugins/resource-openstack-v5.5.3/pulumi-resource-openstack")
+# A run ends itself when it is late; after this much more it is taken for frozen.
+PATIENCE_SECONDS = 60.0
+# What a run inherits from its parent; everything else of the parent's environment stays out, OS_* and DCCTL_* above all.
+INHERITED = (
+    "PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "PGPASSFILE", "http_proxy", "https_proxy",
+    "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "PYTHONDONTWRITEBYTECODE",
+)  # fmt: skip
+
+OnEvent = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """A stack of one environment: which, and from what its program is made."""
+
+    layer: naming.Layer
+    spec: EnvironmentSpec
+    resolved: Resolved
+
+    @property
+    def stack(self) -> str:
+        return naming.stack_name(self.resolved.region, self.spec.administration, self.spec.name, self.layer)
+
+
+def _nothing(event: Event) -> None:
+    pass
+
+
+def _never() -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """Settings of the engine.
+
+    `home` has bin/pulumi and plugins/ (what infra/pulumi/install.py prints); `backend` is `postgres://…` or `file://…`; `seconds` is the
+    longest time of one run; `parallel` how many things it makes at once. All methods block; `on_event` is called in the caller's thread, and
+    `cancelled` is asked a few times a second, both until the run has ended. Errors: dcctl.provisioner.errors.
+
+    `cloud` is one entry of a clouds.yaml: `{"auth": {…}, "region_name": …}`; the tenant's with the cloud's administrator, the workload's with the
+    build user and the project's id.
+    """
+
+    home: Path
+    backend: str
+    passphrase_file: Path
+    seconds: float = 900.0
+    parallel: int = 16
+
+    def up(
+        self,
+        work: Work,
+        *,
+        cloud: Mapping[str, Any],
+        on_event: OnEvent = _nothing,
+        cancelled: Callable[[], bool] = _never,
+        adopt: Mapping[str, str] | None = None,
+        settled: Collection[str] = (),
+        replace: Collection[str] = (),
+    ) -> Outcome:
+        """Make what the plan of `work` says and is not there yet.
+
+        Args:
+            adopt: ids, by logical name, of things that exist but are not in the stack's state; they are taken over.
+            settled: logical names that a killed run was making and that were looked for and not found.
+            replace: logical names that may be replaced or deleted; nothing else may.
+        """
+        result = self._run(
+            "up", work.stack, work=work, cloud=cloud, on_event=on_event, cancelled=cancelled, adopt=adopt or {}, settled=settled, replace=replace
+        )
+        return Outcome(outputs=result["outputs"], changes=result["changes"], seconds=result["seconds"])
+
+    def preview(self, work: Work, *, cloud: Mapping[str, Any], replace: Collection[str] = ()) -> tuple[errors.Step, ...]:
+        """What `up` would do; the stack must exist. Raises PlanExceeded as `up` would."""
+        result = self._run("preview", work.stack, work=work, cloud=cloud, replace=replace)
+        return tuple(errors.Step(**step) for step in result["steps"])
+
+    def destroy(self, stack: str, *, cloud: Mapping[str, Any], on_event: OnEvent = _nothing, cancelled: Callable[[], bool] = _never) -> Outcome:
+        """Destroy everything of the stack, protected things too, and the stack; a stack that is not there is destroyed already."""
+        result = self._run("destroy", stack, cloud=cloud, on_event=on_event, cancelled=cancelled)
+        return Outcome(changes=result["changes"], seconds=result["seconds"])
+
+    def remove(self, stack: str) -> None:
+        """Forget the stack and its state without touching the cloud: for what was swept by other means."""
+        self._run("remove", stack)
+
+    def export(self, stack: str) -> Mapping[str, Any] | None:
+        """The stack's state as the engine exports it, secrets encrypted; None when there is no such stack."""
+        state: Mapping[str, Any] | None = self._run("export", stack)["state"]
+        return state
+
+    def unlock(self, stack: str) -> None:
+        """Take away the lock that a killed run left; what such a run left running on this machine is ended first.
+
+        Only for whoever holds the environment: on another machine a run may still go on.
+        """
+        if not processes.end(lambda: processes.marked("DCCTL_STACK", stack), reaping=False):
+            raise errors.EngineLocked(stack, "processes of an earlier run could not be ended")
+        self._run("unlock", stack)
+
+    def _run(
+        self,
+        action: Action,
+        stack: str,
+        *,
+        work: Work | None = None,
+        cloud: Mapping[str, Any] | None = None,
+        on_event: OnEvent = _nothing,
+        cancelled: Callable[[], bool] = _never,
+        adopt: Mapping[str, str] | None = None,
+        settled: Collection[str] = (),
+        replace: Collection[str] = (),
+    ) -> dict[str, Any]:
+        self._check()
+        with directories.private(self.home, cloud) as directory:
+            job = Job(
+                action=action, stack=stack, directory=str(directory), engine=str(self.home / "bin" / "pulumi"), seconds=self.seconds,
+                parallel=self.parallel, layer=work.layer if work else None, spec=to_document(work.spec) if work else None,
+                resolved=work.resolved.to_document() if work else None, adopt=dict(adopt or {}), settled=tuple(settled), replace=tuple(replace),
+            )  # fmt: skip
+            token = secrets.token_hex(8)
+            try:
+                return self._follow(job, self._environment(directory, stack, token), on_event, cancelled)
+            finally:
+                # The run ends all of its own; this is for a run that was killed.
+                processes.end(lambda: processes.marked("DCCTL_RUN", token), reaping=False)
+
+    def _follow(self, job: Job, environment: Mapping[str, str], on_event: OnEvent, cancelled: Callable[[], bool]) -> dict[str, Any]:
+        """Start the run and hear it out."""
+        deadline = time.monotonic() + job.seconds + PATIENCE_SECONDS
+        with (Path(job.directory) / "stderr").open("w+") as complaints, _started(environment, complaints) as process:
+            assert process.stdin is not None
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.write(json.dumps(job.to_document()) + "\n")
+                process.stdin.flush()
+            last: dict[str, Any] = {}
+            told = False
+            for document in _lines(process):
+                if document is None:
+                    if not told and cancelled():
+                        told = True
+                        with contextlib.suppress(BrokenPipeError):
+                            process.stdin.write("cancel\n")
+                            process.stdin.flush()
+                    if time.monotonic() > deadline:
+                        process.kill()
+                elif "event" in document:
+                    on_event(Event(**document["event"]))
+                else:
+                    last = document
+            process.wait()
+            if "result" in last:
+                return dict(last["result"])
+            if "error" in last:
+                raise errors.from_document(job.stack, last["error"])
+            complaints.seek(0)
+            raise errors.EngineFailed(
+                f"the run ended by itself (status {process.returncode})",
+                [errors.Diagnostic(words="the run was killed", raw=complaints.read()[-8000:])],
+            )
+
+    def _check(self) -> None:
+        for what, path in (("Pulumi engine", self.home / "bin" / "pulumi"), ("OpenStack provider", self.home / PLUGIN)):
+            if not os.access(path, os.X_OK):
+                raise errors.EngineMissing(what, str(path))
+        if not os.access(self.passphrase_file, os.R_OK):
+            raise errors.EngineMissing("passphrase", str(self.passphrase_file))
+
+    def _environment(self, directory: Path, stack: str, token: str) -> dict[str, str]:
+        inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+        return {
+            **inherited,
+            "TMPDIR": str(directory / "tmp"),
+            "PYTHONPATH": str(Path(dcctl.__file__).parents[1]),
+            "DCCTL_RUN": token,
+            "DCCTL_STACK": stack,
+            "OS_CLIENT_CONFIG_FILE": str(directory / "clouds.yaml"),
+            "PULUMI_HOME": str(directory / "home"),
+            "PULUMI_BACKEND_URL": self.backend,
+            "PULUMI_CONFIG_PASSPHRASE_FILE": str(self.passphrase_file.resolve()),
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            "PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK": "true",
+        }
+
+
+@contextlib.contextmanager
+def _started(environment: Mapping[str, str], complaints: Any) -> Iterator["subprocess.Popen[str]"]:
+    """A run; it is ended with the block, by the end of its standard input when it still goes on."""
+    command = [sys.executable, "-W", "ignore", "-m", "dcctl.provisioner.run"]
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints, env=environment, cwd="/", text=True, start_new_session=True
+    )
+    try:
+        yield process
+    finally:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+        try:
+            process.wait(PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        process.stdout.close()
+
+
+def _lines(process: "subprocess.Popen[str]") -> Iterator[dict[str, Any] | None]:
+    """The run's documents as they come; None whenever nothing came for a moment."""
+    documents: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+
+    def listen() -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            with contextlib.suppress(ValueError):
+                documents.put(json.loads(line))
+        documents.put(None)
+
+    listener = threading.Thread(target=listen, daemon=True)
+    listener.start()
+    while True:
+        try:
+            document = documents.get(timeout=0.2)
+        except queue.Empty:
+            yield None
+            continue
+        if document is None:
+            listener.join()
+            return
+        yield document

@@ -1,0 +1,67 @@
+"""What travels between a run and its parent: the job, the events, the outcome; all JSON-able."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Action = Literal["up", "preview", "destroy", "remove", "export", "unlock"]
+Status = Literal["running", "done", "failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One run. `directory` is its private one: clouds.yaml, home/ (PULUMI_HOME) and work/ are in it.
+
+    `spec` and `resolved` are documents, as is everything that a program needs; None for actions without a program. `seconds` is how long it may take.
+    """
+
+    action: Action
+    stack: str
+    directory: str
+    engine: str
+    seconds: float
+    parallel: int
+    layer: str | None = None
+    spec: Mapping[str, Any] | None = None
+    resolved: Mapping[str, Any] | None = None
+    adopt: Mapping[str, str] = field(default_factory=dict)
+    replace: tuple[str, ...] = ()
+    settled: tuple[str, ...] = ()
+
+    def to_document(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> "Job":
+        return cls(**{**document, "replace": tuple(document["replace"]), "settled": tuple(document["settled"])})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What happens to one thing, as it happens; fit for storing.
+
+    `name` is its logical name, `cloud_name` its name in OpenStack (None for what has none), `op` the engine's operation (create, same, update,
+    delete, …), `seconds` how long it took once it is done or failed, `words` the reason when it failed, `at` seconds since 1970.
+    """
+
+    at: float
+    urn: str
+    type: str
+    name: str
+    cloud_name: str | None
+    op: str
+    status: Status
+    seconds: float | None = None
+    words: str | None = None
+
+    def to_document(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What an `up` or `destroy` gave: the program's outputs, how many things had which operation, and the run's seconds."""
+
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    changes: Mapping[str, int] = field(default_factory=dict)
+    seconds: float = 0.0

@@ -1,0 +1,210 @@
+"""One run: `python -m dcctl.provisioner.run`, job as the first line of standard input, one JSON document a line on standard output.
+
+Lines are {"event": …} any number of times, then {"result": …} or {"error": …}. A line `cancel` on standard input, or its end (whoever waited is
+gone), ends the run cleanly: the engine records what it had begun. Whatever happens, no process that the run started is left when it ends.
+"""
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dcctl.provisioner import processes, words
+from dcctl.provisioner.command import Complaint, Pulumi, Reins, Stopped
+from dcctl.provisioner.errors import Diagnostic, Step
+from dcctl.provisioner.job import Event, Job
+from stacks.tokens import STRUCTURE
+
+# What may happen to things of the plan without a word in the job; anything else needs the thing's name in `replace`.
+HARMLESS = frozenset({"create", "same", "update", "read", "refresh", "import"})
+
+
+class Refused(Exception):
+    """The run's last line is an error; `document` is it."""
+
+    def __init__(self, kind: str, summary: str, **more: Any) -> None:
+        super().__init__(summary)
+        self.document = {"kind": kind, "summary": summary, **more}
+
+
+_speaking = threading.Lock()
+
+
+def say(document: Mapping[str, Any]) -> None:
+    with _speaking:
+        sys.stdout.write(json.dumps(document) + "\n")
+        sys.stdout.flush()
+
+
+def tell(event: Event) -> None:
+    say({"event": event.to_document()})
+
+
+def main() -> int:
+    processes.become_subreaper()
+    job = Job.from_document(json.loads(sys.stdin.readline()))
+    reins = Reins(deadline=time.monotonic() + job.seconds)
+    threading.Thread(target=_listen, args=(reins,), daemon=True).start()
+    pulumi = Pulumi(engine=Path(job.engine), directory=Path(job.directory), stack=job.stack, reins=reins, tell=tell)
+    began = time.monotonic()
+    try:
+        result = _act(job, pulumi)
+    except Refused as refused:
+        last = {"error": refused.document}
+    else:
+        last = {"result": {**result, "seconds": round(time.monotonic() - began, 3)}}
+    processes.end(lambda: processes.descendants(os.getpid()), reaping=True)
+    say(last)
+    return 1 if "error" in last else 0
+
+
+def _listen(reins: Reins) -> None:
+    for line in sys.stdin:
+        if line.strip() == "cancel":
+            break
+    reins.cancelled.set()
+
+
+def _act(job: Job, pulumi: Pulumi) -> dict[str, Any]:
+    try:
+        match job.action:
+            case "up":
+                return _up(job, pulumi)
+            case "preview":
+                return {"steps": _documents(_preview(job, pulumi, *_serve(job)))}
+            case "destroy":
+                return _destroy(pulumi)
+            case "remove":
+                return _only_if_there(pulumi, "stack", "rm", "--yes", "--force")
+            case "unlock":
+                return _only_if_there(pulumi, "cancel", "--yes")
+            case "export":
+                return {"state": json.loads(_only_if_there(pulumi, "stack", "export")["said"] or "null")}
+    except Stopped as stopped:
+        if not stopped.clean:
+            # The engine was killed with its lock in place; nothing of it runs any more, so the lock is this run's to take away.
+            processes.end(lambda: processes.descendants(os.getpid()), reaping=True)
+            pulumi.reins = Reins(deadline=time.monotonic() + 60)
+            pulumi.run("cancel", "--yes")
+        raise Refused(
+            stopped.why, "the run was cancelled" if stopped.why == "cancelled" else f"the run took longer than {job.seconds:.0f} s"
+        ) from None
+    except Complaint as complaint:
+        raise _refusal(complaint) from None
+
+
+def _refusal(complaint: Complaint) -> Refused:
+    """What the command complained of, sorted."""
+    stderr, progress = complaint.stderr, complaint.progress
+    if words.is_locked(stderr):
+        return Refused("locked", str(complaint))
+    diagnostics = progress.diagnostics() if progress is not None else []
+    if words.plugin_missing(stderr + " ".join(d.raw for d in diagnostics)):
+        return Refused("missing", "OpenStack provider", path="plugins")
+    if not diagnostics:
+        diagnostics = [Diagnostic(words=str(complaint), raw=stderr[-4000:])]
+    return Refused("failed", diagnostics[0].words, diagnostics=_documents(diagnostics))
+
+
+def _documents(values: Any) -> list[dict[str, Any]]:
+    from dataclasses import asdict
+
+    return [asdict(value) for value in values]
+
+
+def _serve(job: Job) -> tuple[Any, tuple[str, ...]]:
+    """(guarded program, the arguments with which the engine finds it)."""
+    from dcctl.provisioner import program  # late: half a second, in which the engine makes the stack already
+
+    guarded = program.of(job)
+    _, address = program.serve(guarded)
+    return guarded, (f"--client={address}", "--exec-kind", "auto.inline", "--parallel", str(job.parallel))
+
+
+def _up(job: Job, pulumi: Pulumi) -> dict[str, Any]:
+    """A new stack can only create what the guarded program registers; in one that was there already, look first at what would be done."""
+    initialising, number = pulumi.start("stack", "init", "--no-select"), pulumi.started
+    guarded, served = _serve(job)
+    try:
+        pulumi.finish(initialising, number)
+    except Complaint as complaint:
+        if not words.already_exists(complaint.stderr):
+            raise
+        _pending(job, pulumi)
+        _preview(job, pulumi, guarded, served)
+    try:
+        progress = pulumi.follow("up", "--yes", "--skip-preview", *served)
+    except Complaint:
+        if guarded.beyond:
+            raise _exceeded(guarded.beyond) from None
+        raise
+    return {"outputs": progress.outputs, "changes": progress.changes}
+
+
+def _exceeded(steps: list[Step]) -> Refused:
+    return Refused("exceeded", "beyond the plan", steps=_documents(steps))
+
+
+def _pending(job: Job, pulumi: Pulumi) -> None:
+    """Refuse to go on while things may exist that the state does not know: the engine would forget them and make them again."""
+    deployment = json.loads(pulumi.run("stack", "export")).get("deployment") or {}
+    known = {*job.adopt, *job.settled}
+    found = []
+    for operation in deployment.get("pending_operations") or ():
+        type_, name = words.urn_parts(operation["resource"]["urn"])
+        if operation.get("type") == "creating" and name not in known:
+            found.append(Diagnostic(words=f"{name} may exist", name=name, type=type_, urn=operation["resource"]["urn"], op="create"))
+    if found:
+        raise Refused("pending", f"a killed run was making {', '.join(d.name or '' for d in found)}", diagnostics=_documents(found))
+
+
+def _preview(job: Job, pulumi: Pulumi, guarded: Any, served: tuple[str, ...]) -> list[Step]:
+    """What the engine would do; refused when it is beyond the plan."""
+    pulumi.tell, tells = (lambda event: None), pulumi.tell
+    try:
+        progress = pulumi.follow("preview", *served)
+    except Complaint:
+        if guarded.beyond:
+            raise _exceeded(guarded.beyond) from None
+        raise
+    finally:
+        pulumi.tell = tells
+    from dcctl.provisioner import program
+
+    planned = program.allowed(job)
+    steps = [step for step in progress.steps if step.type not in STRUCTURE]
+    beyond = [step for step in steps if step.name not in job.replace and ((step.type, step.name) not in planned or step.op not in HARMLESS)]
+    if beyond:
+        raise _exceeded(beyond)
+    return steps
+
+
+def _destroy(pulumi: Pulumi) -> dict[str, Any]:
+    """Everything of the stack and the stack itself; what is gone already is no hindrance, nor is a stack that is not there."""
+    try:
+        pulumi.run("state", "unprotect", "--all", "--yes")
+        progress = pulumi.follow("destroy", "--yes", "--skip-preview", "--refresh", "--continue-on-error", "--remove", "--exec-kind", "auto.local")
+    except Complaint as complaint:
+        if words.not_there(complaint.stderr):
+            return {"changes": {}}
+        raise
+    return {"changes": progress.changes}
+
+
+def _only_if_there(pulumi: Pulumi, *arguments: str) -> dict[str, Any]:
+    try:
+        return {"said": pulumi.run(*arguments)}
+    except Complaint as complaint:
+        if words.not_there(complaint.stderr):
+            return {"said": ""}
+        raise
+
+
+if __name__ == "__main__":
+    status = main()
+    sys.stdout.flush()
+    os._exit(status)  # the threads that serve the program are not waited for
