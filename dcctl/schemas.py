@@ -7,7 +7,8 @@ every answer has `apiVersion`. Times are ISO 8601 in UTC; amounts are integers i
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
 API_VERSION = "dcctl/v1"
 
@@ -20,6 +21,29 @@ class In(BaseModel):
     """A body that is sent to the API; unknown keys are refused."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _storable(cls, given: Any) -> Any:
+        """Refuse what PostgreSQL cannot keep, wherever in the body it is."""
+        if not storable(given):
+            raise PydanticCustomError("unsuitable_text", "text without control characters")
+        return given
+
+
+def storable(value: object) -> bool:
+    """Whether no text in a JSON value has a NUL or half a surrogate pair in it."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            if "\x00" in one or any("\ud800" <= character <= "\udfff" for character in one):
+                return False
+        elif isinstance(one, dict):
+            waiting += [*one.keys(), *one.values()]
+        elif isinstance(one, list):
+            waiting += one
+    return True
 
 
 class Out(BaseModel):
@@ -112,11 +136,20 @@ class Administration(Out):
     environments: int = 0
 
 
+class Administrations(Out):
+    items: list[Administration]
+    cursor: str | None = None
+
+
 class Person(Out):
     user: str
     user_id: str
     domain: str
     role: str
+
+
+class People(Out):
+    items: list[Person]
 
 
 class CapacityItem(BaseModel):
@@ -125,6 +158,11 @@ class CapacityItem(BaseModel):
     declared: int
     granted: int
     available: int
+
+
+class Capacity(Out):
+    region: str
+    items: list[CapacityItem]
 
 
 class QuotaItem(BaseModel):
@@ -163,12 +201,58 @@ class HistoryItem(BaseModel):
     reason: str | None = None
 
 
+class History(Out):
+    items: list[HistoryItem]
+    cursor: int | None
+
+
+class CatalogueItem(BaseModel):
+    kind: str
+    name: str
+    document: dict[str, Any]
+
+
+class Catalogue(Out):
+    """`seen_at` is null before OpenStack was first asked."""
+
+    items: list[CatalogueItem]
+    seen_at: datetime | None
+
+
+class AdministrationStatus(BaseModel):
+    """`environments`: how many in each state; `next`: codes of what could be done now."""
+
+    code: str
+    quota: list[QuotaItem]
+    requests_waiting: int
+    environments: dict[str, int]
+    next: list[str]
+
+
+class SourceStatus(BaseModel):
+    name: str
+    last_success_at: datetime | None
+    last_attempt_at: datetime | None
+    last_error: str | None
+
+
+class Status(Out):
+    administrations: list[AdministrationStatus]
+    sources: list[SourceStatus]
+    warnings: list[dict[str, Any]]
+    next: list[str] = []
+
+
 class Offer(Out):
     name: str
     version: int
     title: dict[str, str]
     description: dict[str, str]
     document: dict[str, Any]
+
+
+class Offers(Out):
+    items: list[Offer]
 
 
 class Missing(BaseModel):
@@ -212,6 +296,11 @@ class RequestLine(BaseModel):
     digest: str | None
 
 
+class Requests(Out):
+    items: list[RequestLine]
+    cursor: str | None
+
+
 class EnvironmentOut(Out):
     name: str
     administration: str
@@ -226,6 +315,18 @@ class EnvironmentOut(Out):
     limits: list[dict[str, Any]] = []
     operation: str | None = None
     error: dict[str, Any] | None = None
+
+
+class Environments(Out):
+    items: list[EnvironmentOut]
+    cursor: int | None
+
+
+class CloudEntry(Out):
+    """An entry of a clouds.yaml without a secret."""
+
+    cloud: str
+    entry: dict[str, Any]
 
 
 class OperationOut(Out):
@@ -243,6 +344,11 @@ class OperationOut(Out):
     seconds: dict[str, float] = {}
     error: dict[str, Any] | None
     resources: list[dict[str, Any]] = []
+
+
+class Operations(Out):
+    items: list[OperationOut]
+    cursor: str | None
 
 
 class Events(Out):

@@ -71,13 +71,14 @@ def listing(app: App, actor: Actor, after: str | None = None, limit: int = 1000)
         .outerjoin(environments, environments.c.code == Administration.code)
         .where(sight.visible(actor, col(Administration.code)))
         .order_by(col(Administration.code))
-        .limit(limit)
+        .limit(limit + 1)
     )
     if after is not None:
         query = query.where(col(Administration.code) > after)
     with app.reading() as session:
         found = session.exec(query).all()
-    return {"apiVersion": API_VERSION, "items": [as_json(administration, environments=count) for administration, count in found]}
+    items = [as_json(administration, environments=count) for administration, count in found[:limit]]
+    return {"apiVersion": API_VERSION, "items": items, "cursor": items[-1]["code"] if len(found) > limit else None}
 
 
 def show(app: App, actor: Actor, code: str) -> dict[str, Any]:

@@ -33,7 +33,8 @@ def ready(app: App) -> None:
 def whoami(app: App, actor: Actor) -> dict[str, Any]:
     """The actor, in words: `schemas.Whoami`."""
     with app.reading() as session:
-        codes = session.exec(select(Administration.code).where(sight.visible(actor, col(Administration.code))).order_by(col(Administration.code))).all()
+        query = select(Administration.code).where(sight.visible(actor, col(Administration.code))).order_by(col(Administration.code))
+        codes = session.exec(query).all()
     kind, _, name = actor.scope.partition(":")
     return {
         "apiVersion": API_VERSION,
@@ -77,7 +78,7 @@ def status(app: App, actor: Actor, administration: str | None = None) -> dict[st
             }
             for code in codes
         ],
-        "sources": [{"name": s.name, "last_success_at": s.last_success_at, "last_attempt_at": s.last_attempt_at, "last_error": s.last_error} for s in sources],
+        "sources": [source.model_dump(include={"name", "last_success_at", "last_attempt_at", "last_error"}) for source in sources],
         "warnings": [_warning(s) for s in sources if s.last_error],
         "next": [CREATE] if not codes and "dc_operator" in actor.roles else [],
     }

@@ -54,9 +54,7 @@ def request_administration(session: Session, actor: Actor, number: str) -> str:
 
 def operation_administration(session: Session, actor: Actor, identifier: str) -> str:
     """Code of the administration of an operation that the actor may see."""
-    code = session.exec(
-        select(Operation.administration).where(Operation.id == identifier, visible(actor, col(Operation.administration)))
-    ).first()
+    code = session.exec(select(Operation.administration).where(Operation.id == identifier, visible(actor, col(Operation.administration)))).first()
     if code is None:
         raise NotVisible("operation", identifier)
     return code

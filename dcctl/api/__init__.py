@@ -1,0 +1,1 @@
+"""dcctl's HTTP service: identity from Keystone, one file of routes a noun, no decisions."""

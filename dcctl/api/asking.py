@@ -1,0 +1,93 @@
+"""What a route is given: the application, who asks, and the policy; and the order of questions: may they see it, then may they do it."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+
+from dcctl.api.front import ACTOR
+from dcctl.api.policy import Policy
+from dcctl.workflow import sight
+from dcctl.workflow.actor import Actor
+from dcctl.workflow.app import App
+
+#: Longest wait when all places of those who wait are taken: the caller asks again, others get their turn.
+CROWDED_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One for the process, on the application's state."""
+
+    app: App
+    policy: Policy
+    waiting: threading.BoundedSemaphore
+    """Places for callers that wait for news, fewer than threads, so that watching never stops the rest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """One request's."""
+
+    service: Service
+    actor: Actor
+
+    @property
+    def app(self) -> App:
+        return self.service.app
+
+    def may(self, action: str) -> None:
+        """Return when the roles allow the action, whatever it is about; DCCTL-106 otherwise."""
+        self.service.policy.require(self.actor, action)
+
+    def may_for(self, action: str, administration: str) -> None:
+        """Return when the administration is visible and the roles allow the action for it; NotVisible or DCCTL-106 otherwise."""
+        with self.app.reading() as session:
+            sight.require_visible(session, self.actor, administration)
+        self.service.policy.require(self.actor, action, administration)
+
+    def may_submit(self, administration: str | None) -> None:
+        """The same for asking: for the administration that is named, or the actor's own."""
+        if administration is None or administration == self.actor.administration:
+            self.service.policy.require(self.actor, "request:submit", self.actor.administration)
+        else:
+            self.may_for("request:submit", administration)
+
+    def may_on_request(self, action: str, number: str) -> None:
+        """The same for what is done to a request."""
+        with self.app.reading() as session:
+            administration = sight.request_administration(session, self.actor, number)
+        self.service.policy.require(self.actor, action, administration)
+
+    def may_on_operation(self, action: str, identifier: str) -> None:
+        """The same for what is done to an operation."""
+        with self.app.reading() as session:
+            administration = sight.operation_administration(session, self.actor, identifier)
+        self.service.policy.require(self.actor, action, administration)
+
+    @contextmanager
+    def patience(self, wait: float) -> Iterator[float]:
+        """How long this caller may wait for news."""
+        if wait <= CROWDED_SECONDS:
+            yield wait
+        elif self.service.waiting.acquire(blocking=False):
+            try:
+                yield wait
+            finally:
+                self.service.waiting.release()
+        else:
+            yield CROWDED_SECONDS
+
+
+async def asking(request: Request) -> Asking:
+    """A coroutine, though it waits for nothing: so it costs no change of threads."""
+    return Asking(service=request.app.state.service, actor=request.scope["wsgi_environ"][ACTOR])
+
+
+Caller = Annotated[Asking, Depends(asking)]
+Limit = Annotated[int, Query(ge=1, le=1000)]
+Wait = Annotated[float, Query(ge=0, le=10)]
+Name = Annotated[str | None, Query(max_length=255)]

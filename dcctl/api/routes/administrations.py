@@ -1,0 +1,53 @@
+"""Administrations and their people."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from dcctl.api.asking import Caller, Limit, Name
+from dcctl.schemas import Administration, AdministrationIn, Administrations, People, Person, PersonIn
+from dcctl.workflow import administrations
+
+router = APIRouter(prefix="/administrations")
+
+
+@router.get("", response_model=Administrations)
+def listing(caller: Caller, after: Name = None, limit: Limit = 1000) -> dict[str, Any]:
+    """Those that the caller may see, by code."""
+    caller.may("administration:list")
+    return administrations.listing(caller.app, caller.actor, after=after, limit=limit)
+
+
+@router.post("", response_model=Administration, status_code=201)
+def create(caller: Caller, body: AdministrationIn) -> dict[str, Any]:
+    """Make one, with its Keystone domain."""
+    caller.may("administration:create")
+    return administrations.create(caller.app, caller.actor, body)
+
+
+@router.get("/{code}", response_model=Administration)
+def show(caller: Caller, code: str) -> dict[str, Any]:
+    """One of them."""
+    caller.may_for("administration:show", code)
+    return administrations.show(caller.app, caller.actor, code)
+
+
+@router.get("/{code}/people", response_model=People)
+def people(caller: Caller, code: str) -> dict[str, Any]:
+    """Who asks and who decides."""
+    caller.may_for("person:list", code)
+    return administrations.people(caller.app, caller.actor, code)
+
+
+@router.post("/{code}/people", response_model=Person)
+def add_person(caller: Caller, code: str, body: PersonIn) -> dict[str, Any]:
+    """Give a person a role."""
+    caller.may_for("person:add", code)
+    return administrations.add_person(caller.app, caller.actor, code, body)
+
+
+@router.delete("/{code}/people/{user}", response_model=Person)
+def remove_person(caller: Caller, code: str, user: str, role: Annotated[str, Query(pattern="^(dc_agent|dc_lead)$")]) -> dict[str, Any]:
+    """Take a role from a person."""
+    caller.may_for("person:remove", code)
+    return administrations.remove_person(caller.app, caller.actor, code, user, role)

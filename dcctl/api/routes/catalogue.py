@@ -1,0 +1,18 @@
+"""What a spec may name."""
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from dcctl.api.asking import Caller
+from dcctl.schemas import Catalogue
+from dcctl.workflow import catalogue
+
+router = APIRouter()
+
+
+@router.get("/catalogue", response_model=Catalogue)
+def listing(caller: Caller) -> dict[str, Any]:
+    """Flavors, images, external networks and volume types."""
+    caller.may("catalogue:list")
+    return catalogue.listing(caller.app, caller.actor)

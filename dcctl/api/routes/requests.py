@@ -1,0 +1,65 @@
+"""Asking, deciding, following."""
+
+import re
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Response
+
+from dcctl.api.asking import Caller, Limit, Name, Wait
+from dcctl.schemas import DecisionIn, Events, RequestIn, RequestOut, Requests, WithdrawIn
+from dcctl.workflow import decisions, requests
+
+router = APIRouter(prefix="/requests")
+
+#: Of an administration; anything else is a fault of the spec, which is told with the others.
+CODE = re.compile(r"[a-z][a-z0-9-]{1,30}[a-z0-9]")
+Key = Annotated[str, Header(alias="Idempotency-Key", min_length=8, max_length=128, pattern="^[A-Za-z0-9._:-]+$")]
+Cursor = Annotated[int, Query(ge=0, lt=2**63)]
+
+
+@router.post("", response_model=RequestOut, status_code=201)
+def submit(caller: Caller, body: RequestIn, key: Key, response: Response) -> dict[str, Any]:
+    """Ask; the same key and body again is the same request, with status 200."""
+    named = body.administration or (body.spec or {}).get("administration")
+    caller.may_submit(named if isinstance(named, str) and CODE.fullmatch(named) else None)
+    made, created = requests.submit(caller.app, caller.actor, body, key)
+    response.status_code = 201 if created else 200
+    return made
+
+
+@router.get("", response_model=Requests)
+def listing(
+    caller: Caller, administration: Name = None, state: Name = None, kind: Name = None, after: Name = None, limit: Limit = 100
+) -> dict[str, Any]:
+    """Newest first."""
+    caller.may("request:list")
+    return requests.listing(caller.app, caller.actor, administration=administration, state=state, kind=kind, after=after, limit=limit)
+
+
+@router.get("/{number}", response_model=RequestOut)
+def show(caller: Caller, number: str) -> dict[str, Any]:
+    """The whole story of one."""
+    caller.may_on_request("request:show", number)
+    return requests.show(caller.app, caller.actor, number)
+
+
+@router.post("/{number}/decisions", response_model=RequestOut)
+def decide(caller: Caller, number: str, body: DecisionIn) -> dict[str, Any]:
+    """Approve or refuse what the digest names."""
+    caller.may_on_request("request:decide", number)
+    return decisions.decide(caller.app, caller.actor, number, body)
+
+
+@router.post("/{number}/withdraw", response_model=RequestOut)
+def withdraw(caller: Caller, number: str, body: WithdrawIn) -> dict[str, Any]:
+    """Take it back."""
+    caller.may_on_request("request:withdraw", number)
+    return requests.withdraw(caller.app, caller.actor, number, body)
+
+
+@router.get("/{number}/events", response_model=Events)
+def events(caller: Caller, number: str, after: Cursor = 0, wait: Wait = 0.0) -> dict[str, Any]:
+    """What happened since; waits for news if asked to."""
+    caller.may("request:show")
+    with caller.patience(wait) as seconds:
+        return requests.events(caller.app, caller.actor, number, after=after, wait=seconds)

@@ -1,0 +1,119 @@
+"""`dcctl-api`: the HTTP service, in the foreground until SIGTERM."""
+
+import logging
+import signal
+import sys
+import threading
+from types import FrameType
+from typing import Any
+
+import structlog
+import waitress
+from a2wsgi import ASGIMiddleware
+from keystonemiddleware import auth_token
+from oslo_config import cfg
+
+from dcctl.api.application import build
+from dcctl.api.asking import Service
+from dcctl.api.front import Admitted, Front, Wsgi
+from dcctl.api.policy import Policy
+from dcctl.config import Settings, settings
+from dcctl.errors import DcctlError
+from dcctl.workflow.app import App
+
+#: What waitress takes in (on disk) before we refuse it in our own words; beyond this it is refused by waitress itself.
+TAKEN_IN_BYTES = 16 << 20
+
+
+def front(app: App, *, guard: Any = None) -> Front:
+    """The whole stack as one WSGI application.
+
+    Args:
+        guard: puts the token check before a WSGI application; keystonemiddleware's by default.
+    """
+    of = app.settings.api
+    # Half of the threads may be kept by callers that wait for news.
+    places = threading.BoundedSemaphore(max(1, of.threads // 2))
+    application = ASGIMiddleware(build(Service(app=app, policy=Policy(of.policy_file), waiting=places)))  # type: ignore[arg-type]
+    inner: Wsgi = application  # type: ignore[assignment]
+    checked, keystone = (guard, "") if guard is not None else keystone_guard(app.settings)
+    return Front(guarded=checked(Admitted(app, inner)), unguarded=inner, max_body_bytes=of.max_body_bytes, keystone=keystone)
+
+
+def keystone_guard(of: Settings) -> tuple[Any, str]:
+    """keystonemiddleware as the site's oslo.config file has it, and the address of Keystone that it names.
+
+    Raises:
+        DcctlError: DCCTL-003, the file cannot be used.
+    """
+    conf = cfg.ConfigOpts()
+    try:
+        conf([], project="dcctl", default_config_files=[str(of.api.authtoken_conf)], default_config_dirs=[])
+    except (cfg.ConfigFilesNotFoundError, cfg.ConfigFilesPermissionDeniedError, cfg.ConfigFileParseError) as error:
+        raise DcctlError("DCCTL-003", path=str(of.api.authtoken_conf), reason=" ".join(str(error).split())) from error
+
+    def guard(inner: Wsgi) -> Any:
+        # Whatever the file says: nobody passes without a token, and a revoked one is refused within half a minute.
+        return auth_token.AuthProtocol(inner, {"oslo_config_config": conf, "delay_auth_decision": False, "token_cache_time": 30})
+
+    probe = guard(_nothing)
+    return guard, str(probe.www_authenticate_uri if conf.keystone_authtoken.www_authenticate_uri else conf.keystone_authtoken.auth_url)
+
+
+def _nothing(environ: Any, start_response: Any) -> list[bytes]:
+    return []
+
+
+def log_to_stderr(*, as_json: bool) -> None:
+    """structlog, and the libraries' own logging through it, one line an event."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    last = structlog.processors.JSONRenderer(ensure_ascii=False) if as_json else structlog.dev.ConsoleRenderer(colors=False)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last])
+    )
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    for noisy in ("waitress.queue", "keystonemiddleware.auth_token", "urllib3"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+
+
+def main() -> None:
+    """Serve until SIGTERM or SIGINT; requests that are being answered are finished."""
+    of = settings()
+    log_to_stderr(as_json=of.log_json)
+    log = structlog.get_logger("dcctl.api")
+    try:
+        app = App(of)
+        service = front(app)
+        server = waitress.create_server(
+            service, host=of.api.host, port=of.api.port, threads=of.api.threads, ident="dcctl", max_request_body_size=TAKEN_IN_BYTES,
+            channel_timeout=60, expose_tracebacks=False,
+        )  # fmt: skip
+    except DcctlError as error:
+        sys.exit(str(error))
+    except OSError as error:
+        sys.exit(f"{of.api.host}:{of.api.port}: {error}")
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(0)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    log.info("serving", host=of.api.host, port=of.api.port, threads=of.api.threads)
+    try:
+        server.run()
+    finally:
+        server.close()
+        app.close()
+        log.info("ended")
