@@ -8,6 +8,7 @@ A reading is whole or it is an error: every function here raises rather than ret
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
@@ -15,7 +16,6 @@ from dcctl.cloud.connect import Cloud
 from dcctl.cloud.failures import status_of
 from dcctl.cloud.wording import clean
 from dcctl.errors import CloudError
-from dcctl.store import now
 from metrics.counting import (
     NETWORK_KEYS,
     Incomplete,
@@ -44,7 +44,7 @@ T = TypeVar("T")
 
 def projects(cloud: Cloud, page_size: int | None = None) -> Projects:
     """Every project with its domain's name, from Keystone."""
-    at = now()
+    at = datetime.now(UTC)
 
     def read() -> Projects:
         domains = {str(domain["id"]): str(domain["name"]) for domain in _items(cloud, "identity", "/domains", "domains", page_size)}
@@ -61,7 +61,7 @@ def projects(cloud: Cloud, page_size: int | None = None) -> Projects:
 
 def compute(cloud: Cloud, page_size: int | None = None) -> Reading:
     """Servers, cores and memory of every project, from Nova."""
-    at = now()
+    at = datetime.now(UTC)
 
     def read() -> Reading:
         servers = _items(cloud, "compute", "/servers/detail", "servers", page_size, {"all_tenants": "1"}, NOVA_MICROVERSION)
@@ -72,7 +72,7 @@ def compute(cloud: Cloud, page_size: int | None = None) -> Reading:
 
 def block_storage(cloud: Cloud, page_size: int | None = None) -> Reading:
     """Volumes, and gigabytes of volumes and snapshots in all and by type, of every project, from Cinder."""
-    at = now()
+    at = datetime.now(UTC)
 
     def listed(path: str, key: str, **query: str) -> Iterator[Mapping[str, Any]]:
         return _items(cloud, "block_storage", path, key, page_size, query, CINDER_MICROVERSION)
@@ -91,7 +91,7 @@ def block_storage(cloud: Cloud, page_size: int | None = None) -> Reading:
 
 def network(cloud: Cloud, page_size: int | None = None) -> Reading:
     """Networks, routers and floating IPs of every project, and what is enforced on each, from Neutron."""
-    at = now()
+    at = datetime.now(UTC)
 
     def read() -> Reading:
         usage: dict[tuple[str, str], int] = {}

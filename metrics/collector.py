@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 from sqlalchemy import Engine
@@ -18,7 +19,6 @@ from dcctl.cloud.connect import Cloud
 from dcctl.cloud.wording import clean
 from dcctl.config import Settings, settings
 from dcctl.errors import CloudError
-from dcctl.store import now
 from metrics import collect, log, store
 
 #: Longer words of a failure are cut: they are for a person, and the service's own log has the rest.
@@ -62,7 +62,7 @@ class Collector:
 
     def _source(self, name: str, work: Callable[[], int]) -> bool:
         """Do the work of one source; tell whether it succeeded, and remember why when it did not."""
-        began_at, started = now(), time.monotonic()
+        began_at, started = datetime.now(UTC), time.monotonic()
         try:
             figures = work()
         except CloudError as error:

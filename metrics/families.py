@@ -117,7 +117,7 @@ def project_resource_backend_quota(snapshot: Snapshot) -> Family:
 def project_resource_usage(snapshot: Snapshot) -> Family:
     """# HELP dcctl_project_resource_usage Units in use in the project, as OpenStack counts them.
     # TYPE dcctl_project_resource_usage gauge
-    dcctl_project_resource_usage{administration="min-sante",project_id="0f",cloud_region="cotonou",service_type="compute",resource="cores"} 11
+    dcctl_project_resource_usage{administration="min-sante",project_id="0f",cloud_region="cotonou",service_type="compute",resource="cores"} 9
     """
     return Family(
         name="dcctl_project_resource_usage",

@@ -3,13 +3,12 @@
 Each function takes the caller's connection and commits nothing. The ledger is read through `quotas.store`.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from dcctl.store import now
 from metrics.facts import CapacityFact, EnvironmentFact, Facts, LedgerFact, LimitFact, ObservationFact
 from metrics.readings import Projects, Reading
 from quotas.ledger import HolderKind
@@ -132,10 +131,10 @@ def _succeeded(database: Connection, source: str, at: datetime) -> None:
 
 def read_facts(database: Connection, region: str) -> Facts:
     """Read everything that is exported; the caller's transaction sees one moment. `region` is the site's own."""
-    taken_at = now()
+    taken_at = datetime.now(UTC)
     regions = [row[0] for row in _rows(database, "SELECT DISTINCT region FROM quotas.account ORDER BY region")]
     balances = [*all_balances(database, HolderKind.ADMINISTRATION), *all_balances(database, HolderKind.ENVIRONMENT)]
-    environments = _rows(database, "SELECT administration, holder, project_id FROM environment WHERE state <> 'decommissioned'")
+    environments = _rows(database, "SELECT administration, name, project_id FROM environment WHERE state <> 'decommissioned'")
     observations = _rows(database, "SELECT project_id, region, service_type, resource, usage, backend_quota, quota_at FROM project_observation")
     limits = _rows(database, "SELECT project_id, service_type, key, value, read_at FROM project_limit")
     requests = _rows(database, "SELECT administration, state, kind, count(*) FROM request GROUP BY administration, state, kind")
@@ -144,7 +143,7 @@ def read_facts(database: Connection, region: str) -> Facts:
         taken_at=taken_at,
         region=region,
         administrations=dict(_rows(database, "SELECT code, domain_id FROM administration")),
-        environments=tuple(EnvironmentFact(administration=a, holder=f"{a}/{holder}", project_id=p) for a, holder, p in environments),
+        environments=tuple(EnvironmentFact(administration=a, holder=f"{a}/{name}", project_id=p) for a, name, p in environments),
         domains=dict(_rows(database, "SELECT project_id, domain_id FROM observed_project")),
         holders=tuple(_ledger_fact(line) for line in balances),
         capacity=tuple(

@@ -1,0 +1,156 @@
+"""From a ledger, a workflow's rows and observations in PostgreSQL to the exported text."""
+
+from datetime import timedelta
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from sqlmodel import Session
+
+from dcctl.store import Administration, Environment, ProjectLimit, Request
+from metrics import store
+from metrics.exposition import render
+from metrics.families import families
+from metrics.snapshot import assemble
+from quotas import ledger
+from quotas import store as accounts
+from quotas.ledger import Actor, Cause, CauseKind, HolderKind
+from tests.integration.metrics.conftest import NINE, REGION, Site, projects, reading
+
+OPERATOR = Actor(user_id="u-operator", user_name="operator", scope="project:asin/exploitation")
+ACT = Cause(kind=CauseKind.ACT, reference="A-2026-0001", document="arrêté 12/2026")
+ASKED = Cause(kind=CauseKind.REQUEST, reference="R-2026-0042")
+
+
+@pytest.fixture
+def known(site: Site) -> Site:
+    """1,024 cores; 512 of them granted to min-sante, which passed 64 on to cnhu, allocated 24 to dossier-patient and holds 4 for a request."""
+    with Session(site.owner) as session:
+        for code, parent in (("min-sante", None), ("min-justice", None), ("cnhu", "min-sante")):
+            session.add(Administration(code=code, name=code, parent=parent, domain_id=f"d-{code}"))
+            session.flush()
+        session.add_all(
+            [
+                Environment(administration="min-sante", name="dossier-patient", state="active", project_id="0f", offer="standard", offer_version=1,
+                            request="R-2026-0042"),
+                Environment(administration="min-sante", name="portail", state="decommissioned", project_id="0d", offer="standard", offer_version=1,
+                            request="R-2026-0007"),
+                ProjectLimit(project_id="0f", service_type="compute", key="cores", wanted=24, value=24, state="in_sync", read_at=NINE),
+                ProjectLimit(project_id="0f", service_type="network", key="network", wanted=2, value=2, state="in_sync", read_at=NINE),
+            ]
+        )  # fmt: skip
+        for number, state, kind in (("R-2026-0042", "fulfilled", "environment"), ("R-2026-0043", "in_review", "environment"),
+                                    ("R-2026-0044", "in_review", "environment"), ("R-2026-0045", "refused", "decommission")):  # fmt: skip
+            session.add(Request(number=number, kind=kind, state=state, administration="min-sante", environment=f"env-{number[-2:]}", requester_id="u",
+                                digest="d", created_at=NINE, updated_at=NINE))  # fmt: skip
+        world, pool = accounts.find_holder(session, "world"), accounts.find_holder(session, "pool")
+        assert world is not None
+        assert pool is not None
+        sante = accounts.open_holder(session, HolderKind.ADMINISTRATION, "min-sante", pool)
+        cnhu = accounts.open_holder(session, HolderKind.ADMINISTRATION, "cnhu", sante)
+        patients = accounts.open_holder(session, HolderKind.ENVIRONMENT, "dossier-patient", sante)
+        for moves, cause in (
+            (ledger.declare(world, pool, REGION, {"cores": 1024, "gigabytes_ssd": 100}), ACT),
+            (ledger.grant(pool, sante, REGION, {"cores": 512}), ACT),
+            (ledger.grant(sante, cnhu, REGION, {"cores": 64}), ACT),
+            (ledger.hold(sante, REGION, {"cores": 24}, "R-2026-0042"), ASKED),
+            (ledger.allocate(sante, patients, REGION, {"cores": 24}, "R-2026-0042"), ASKED),
+            (ledger.hold(sante, REGION, {"cores": 4}, "R-2026-0043"), ASKED),
+        ):
+            accounts.post(session, moves, actor=OPERATOR, cause=cause)
+        session.commit()
+    with site.collecting() as database:
+        found = projects(NINE, "0f", "0a")
+        store.write_projects(database, "keystone", found)
+        store.write_reading(database, "compute", REGION, reading(NINE, {("0f", "cores"): 9, ("0a", "cores"): 2}))
+    return site
+
+
+def exported(site: Site) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    text = render(families(assemble(site.facts()), "0.1.0")).decode()
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value for family in text_string_to_metric_families(text) for sample in family.samples
+    }
+
+
+def figure(figures: dict[tuple[str, frozenset[tuple[str, str]]], float], name: str, **labels: str) -> float | None:
+    return figures.get((f"dcctl_{name}", frozenset(labels.items())))
+
+
+CORES = {"cloud_region": REGION, "service_type": "compute", "resource": "cores"}
+
+
+@pytest.mark.parametrize(
+    ("administration", "granted", "available", "held", "allocated", "usage"),
+    [("min-sante", 512, 420, 4, 24, 11), ("cnhu", 64, 64, 0, 0, 0), ("min-justice", 0, 0, 0, 0, 0)],
+)
+def test_an_administrations_figures_are_the_ledgers(known: Site, administration, granted, available, held, allocated, usage):
+    figures = exported(known)
+
+    found = {
+        name: figure(figures, f"administration_resource_{name}", administration=administration, **CORES)
+        for name in ("granted", "available", "held", "allocated", "usage")
+    }
+    assert found == {"granted": granted, "available": available, "held": held, "allocated": allocated, "usage": usage}
+
+
+def test_a_projects_figures_come_from_ledger_read_back_and_observation(known: Site):
+    figures = exported(known)
+    of = {"administration": "min-sante", "project_id": "0f", **CORES}
+
+    found = [figure(figures, f"project_resource_{name}", **of) for name in ("quota", "backend_quota", "usage")]
+
+    assert found == [24, 24, 9]
+    networks = of | {"service_type": "network", "resource": "networks"}
+    assert figure(figures, "project_resource_backend_quota", **networks) == 2
+    assert figure(figures, "project_resource_usage", **networks) is None
+
+
+def test_a_project_made_beside_dcctl_counts_for_the_administration_of_its_domain(known: Site):
+    figures = exported(known)
+    of = {"administration": "min-sante", "project_id": "0a", **CORES}
+
+    assert figure(figures, "project_resource_usage", **of) == 2
+    assert figure(figures, "project_resource_quota", **of) is None
+
+
+def test_a_decommissioned_environment_has_no_series(known: Site):
+    assert [labels for _, labels in exported(known) if ("project_id", "0d") in labels] == []
+
+
+def test_the_datacenters_figures_are_the_worlds_and_the_pools(known: Site):
+    figures = exported(known)
+    ssd = {"cloud_region": REGION, "service_type": "block-storage", "resource": "gigabytes_ssd"}
+
+    assert [figure(figures, f"cluster_resource_{name}", **CORES) for name in ("capacity", "granted")] == [1024, 512]
+    assert [figure(figures, f"cluster_resource_{name}", **ssd) for name in ("capacity", "granted")] == [100, 0]
+
+
+def test_requests_are_counted_by_state_and_kind(known: Site):
+    figures = exported(known)
+
+    def count(state: str, kind: str, administration: str = "min-sante") -> float | None:
+        return figure(figures, "requests", administration=administration, state=state, kind=kind)
+
+    assert (count("in_review", "environment"), count("fulfilled", "environment"), count("refused", "decommission")) == (2, 1, 1)
+    assert (count("failed", "environment"), count("in_review", "environment", "cnhu")) == (0, 0)
+
+
+def test_a_source_shows_when_it_last_succeeded_and_not_when_it_failed(known: Site):
+    with known.collecting() as database:
+        store.write_failure(database, "compute", NINE + timedelta(hours=2), "Nova is slow")
+        store.write_failure(database, "network", NINE, "Neutron is slow")
+    figures = exported(known)
+
+    assert figure(figures, "source_last_success_timestamp_seconds", source="compute") == NINE.timestamp()
+    assert figure(figures, "source_last_success_timestamp_seconds", source="network") is None
+
+
+def test_all_figures_are_of_one_moment(known: Site):
+    with known.exporter.connect() as reading_now:
+        before = store.read_facts(reading_now, REGION)
+        with known.collecting() as database:
+            store.write_projects(database, "keystone", projects(NINE + timedelta(hours=1), "0f"))
+        after = store.read_facts(reading_now, REGION)
+
+    assert after.domains == before.domains
+    assert known.facts().domains != before.domains

@@ -1,0 +1,153 @@
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
+
+from metrics import store
+from tests.integration.metrics.conftest import NINE, REGION, Site, projects, reading
+
+TEN = NINE + timedelta(hours=1)
+
+
+def test_every_observed_project_gets_a_figure_for_every_resource(site: Site):
+    with site.collecting() as database:
+        store.write_projects(database, "keystone", projects(NINE, "0f", "0a"))
+        store.write_reading(database, "compute", REGION, reading(NINE, {("0f", "instances"): 2, ("0f", "cores"): 3}))
+
+    assert site.usage() == {("0f", "instances"): 2, ("0f", "cores"): 3, ("0a", "instances"): 0, ("0a", "cores"): 0}
+    assert site.source("compute") == (NINE, NINE, None)
+
+
+def test_use_of_a_project_that_keystone_did_not_list_is_kept(site: Site):
+    with site.collecting() as database:
+        store.write_projects(database, "keystone", projects(NINE, "0f"))
+        store.write_reading(database, "compute", REGION, reading(NINE, {("gone", "cores"): 8}))
+
+    assert site.usage() == {("0f", "instances"): 0, ("0f", "cores"): 0, ("gone", "instances"): 0, ("gone", "cores"): 8}
+
+
+def test_a_project_that_vanished_is_removed_by_the_next_whole_listing_and_by_nothing_else(site: Site):
+    with site.collecting() as database:
+        store.write_projects(database, "keystone", projects(NINE, "0f", "0a"))
+        store.write_reading(database, "compute", REGION, reading(NINE, {("0a", "cores"): 8}))
+    with site.collecting() as database:
+        store.write_failure(database, "keystone", TEN, "Keystone GET /projects 500")
+        store.write_failure(database, "compute", TEN, "Nova GET /servers/detail 500")
+    assert set(site.facts().domains) == {"0f", "0a"}
+    assert site.usage()["0a", "cores"] == 8
+
+    with site.collecting() as database:
+        store.write_projects(database, "keystone", projects(TEN, "0f"))
+        store.write_reading(database, "compute", REGION, reading(TEN, {}))
+
+    assert set(site.facts().domains) == {"0f"}
+    assert site.usage() == {("0f", "instances"): 0, ("0f", "cores"): 0}
+
+
+def test_an_empty_listing_leaves_nothing(site: Site):
+    with site.collecting() as database:
+        store.write_projects(database, "keystone", projects(NINE, "0f"))
+        store.write_projects(database, "keystone", projects(TEN))
+
+    assert site.facts().domains == {}
+
+
+def test_a_reading_of_one_service_leaves_the_others_alone(site: Site):
+    with site.collecting() as database:
+        store.write_projects(database, "keystone", projects(NINE, "0f"))
+        store.write_reading(database, "compute", REGION, reading(NINE, {("0f", "cores"): 3}))
+        store.write_reading(database, "network", REGION, reading(TEN, {("0f", "networks"): 1}, service="network", resources=("networks",)))
+        store.write_reading(database, "network", "parakou", reading(TEN + timedelta(hours=1), {}, service="network", resources=("networks",)))
+
+    rows = {(fact.region, fact.resource): fact.usage for fact in site.facts().observations}
+    assert rows == {(REGION, "instances"): 0, (REGION, "cores"): 3, (REGION, "networks"): 1, ("parakou", "networks"): 0}
+
+
+def test_a_failure_keeps_the_values_and_the_time_of_the_last_success(site: Site):
+    with site.collecting() as database:
+        store.write_projects(database, "keystone", projects(NINE, "0f"))
+        store.write_reading(database, "compute", REGION, reading(NINE, {("0f", "cores"): 3}))
+    before = site.facts().observations
+
+    with site.collecting() as database:
+        store.write_failure(database, "compute", TEN, "Nova GET /servers/detail 503")
+
+    assert site.facts().observations == before
+    assert site.source("compute") == (NINE, TEN, "Nova GET /servers/detail 503")
+
+
+def test_a_success_clears_the_failure(site: Site):
+    with site.collecting() as database:
+        store.write_failure(database, "compute", NINE, "Nova GET /servers/detail 503")
+    assert site.source("compute") == (None, NINE, "Nova GET /servers/detail 503")
+    assert site.facts().sources == {}
+
+    with site.collecting() as database:
+        store.write_reading(database, "compute", REGION, reading(TEN, {}))
+
+    assert site.source("compute") == (TEN, TEN, None)
+    assert site.facts().sources == {"compute": TEN}
+
+
+def test_a_slower_collector_does_not_put_older_values_back(site: Site):
+    with site.collecting() as database:
+        store.write_projects(database, "keystone", projects(TEN, "0f"))
+        assert store.write_reading(database, "compute", REGION, reading(TEN, {("0f", "cores"): 5}))
+
+    with site.collecting() as database:
+        assert not store.write_reading(database, "compute", REGION, reading(NINE, {("0f", "cores"): 1}))
+        assert not store.write_projects(database, "keystone", projects(NINE, "0a"))
+        store.write_failure(database, "compute", NINE, "Nova is slow")
+
+    assert site.usage()["0f", "cores"] == 5
+    assert set(site.facts().domains) == {"0f"}
+    assert site.source("compute") == (TEN, TEN, None)
+
+
+def test_limits_are_kept_with_the_time_they_were_seen_and_unlimited_stays_apart_from_unknown(site: Site):
+    found = reading(NINE, {("0f", "networks"): 1}, service="network", resources=("networks", "routers", "floatingips"))
+    whole = type(found)(
+        service_type="network", at=NINE, resources=found.resources, usage=found.usage,
+        limits={("0f", "networks"): 2, ("0f", "routers"): -1}, default_limits={"networks": 0, "routers": 0},
+    )  # fmt: skip
+
+    with site.collecting() as database:
+        store.write_projects(database, "keystone", projects(NINE, "0f", "0a"))
+        store.write_reading(database, "network", REGION, whole)
+
+    seen = {(fact.project_id, fact.resource): (fact.backend_quota, fact.quota_at) for fact in site.facts().observations}
+    assert seen == {
+        ("0f", "networks"): (2, NINE), ("0f", "routers"): (-1, NINE), ("0f", "floatingips"): (None, None),
+        ("0a", "networks"): (0, NINE), ("0a", "routers"): (0, NINE), ("0a", "floatingips"): (None, None),
+    }  # fmt: skip
+
+
+def test_hostile_names_of_projects_are_data(site: Site):
+    name = "'); DROP TABLE source; -- \"\n🏥" + "x" * 300
+    found = projects(NINE, "0f")
+    hostile = type(found)(at=NINE, projects=(type(found.projects[0])(id="0f", name=name, domain_id="d", domain_name=name),))
+
+    with site.collecting() as database:
+        store.write_projects(database, "keystone", hostile)
+
+    with site.owner.connect() as database:
+        assert database.execute(text("SELECT name, domain_name FROM observed_project")).one() == (name, name)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["UPDATE environment SET state = 'active'", "DELETE FROM request", "INSERT INTO administration (code) VALUES ('x')",
+     "UPDATE quotas.account SET balance = 0", "INSERT INTO project_limit (project_id) VALUES ('0f')"],
+)  # fmt: skip
+def test_the_collectors_role_writes_observations_only(site: Site, statement: str):
+    with pytest.raises(ProgrammingError, match="permission denied"), site.collecting() as database:
+        database.execute(text(statement))
+
+
+@pytest.mark.parametrize("statement", ["DELETE FROM source", "DELETE FROM project_observation", "UPDATE quotas.account SET balance = 0"])
+def test_the_exporters_role_writes_nothing_even_where_a_session_asks_to(site: Site, statement: str):
+    with site.exporter.connect() as database:
+        database.execute(text("SET TRANSACTION READ WRITE"))
+        with pytest.raises(ProgrammingError, match="permission denied"):
+            database.execute(text(statement))

@@ -1,0 +1,74 @@
+import inspect
+import re
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from metrics.exposition import render
+from metrics.families import FAMILIES, build_info, families
+from metrics.snapshot import assemble
+
+#: Labels that Prometheus or its users give to targets (instances of a service): a label of the same name would be renamed at the scrape.
+OF_TARGETS = {"job", "instance", "region", "zone", "cluster", "availability_zone", "datacenter", "dc", "owner", "customer", "stage", "service",
+              "environment", "env", "type"}  # fmt: skip
+
+
+def test_the_families_are_exactly_these(facts):
+    assert [family.name for family in families(assemble(facts), "0.1.0")] == [
+        "dcctl_administration_resource_granted",
+        "dcctl_administration_resource_available",
+        "dcctl_administration_resource_held",
+        "dcctl_administration_resource_allocated",
+        "dcctl_administration_resource_usage",
+        "dcctl_project_resource_quota",
+        "dcctl_project_resource_backend_quota",
+        "dcctl_project_resource_usage",
+        "dcctl_cluster_resource_capacity",
+        "dcctl_cluster_resource_granted",
+        "dcctl_resource_info",
+        "dcctl_resource_unit_multiplier",
+        "dcctl_requests",
+        "dcctl_source_last_success_timestamp_seconds",
+        "dcctl_render_timestamp_seconds",
+        "dcctl_build_info",
+    ]
+
+
+def test_every_familys_docstring_shows_what_it_writes(facts):
+    text = render(families(assemble(facts), "0.1.0")).decode().splitlines()
+
+    for function in (*FAMILIES, build_info):
+        shown = inspect.getdoc(function)
+        assert shown is not None
+        assert [line for line in shown.splitlines() if line not in text] == [], function.__name__
+        assert len(shown.splitlines()) == 3, function.__name__
+
+
+def test_no_label_is_named_like_one_of_the_targets(facts):
+    assert [label for family in families(assemble(facts), "0.1.0") for label in family.labels if label in OF_TARGETS] == []
+
+
+def test_names_say_their_unit_and_are_in_snake_case(facts):
+    for family in families(assemble(facts), "0.1.0"):
+        assert re.fullmatch("dcctl_[a-z]+(_[a-z]+)*", family.name)
+        assert not family.name.endswith("_total")
+        assert family.help.endswith(".")
+    assert [f.name for f in families(assemble(facts), "0.1.0") if f.name.endswith("_seconds")] == [
+        "dcctl_source_last_success_timestamp_seconds",
+        "dcctl_render_timestamp_seconds",
+    ]
+
+
+def test_the_whole_text_reads_back_as_the_figures_it_was_written_from(facts):
+    written = families(assemble(facts), "0.1.0")
+
+    read = list(text_string_to_metric_families(render(written).decode()))
+
+    assert [(family.name, family.type, family.documentation) for family in read] == [(f.name, f.type, f.help) for f in written]
+    for found, family in zip(read, written, strict=True):
+        assert {tuple(s.labels[name] for name in family.labels): s.value for s in found.samples} == dict(family.samples)
+
+
+def test_a_version_with_quotes_and_a_new_line_stays_one_label(facts):
+    text = render(families(assemble(facts), 'version "é"\n')).decode()
+
+    assert 'dcctl_build_info{version="version \\"é\\"\\n"} 1\n' in text
