@@ -80,22 +80,25 @@ _PROJECT = click.option(
 )
 
 
-@operator.command("add", help=N_("Give USER of the datacenter's own domain a role."))
-@click.argument("user")
-@_ROLE
-@_PROJECT
-def operator_add(user: str, role: str, project: str) -> None:
-    _operator(user, role, project, given=True)
-    _say(_("{user} has {role} on {project}."), user=user, role=role, project=project)
+_USERS = click.argument("users", metavar="USER...", nargs=-1, required=True)
 
 
-@operator.command("remove", help=N_("Take a role from USER."))
-@click.argument("user")
+@operator.command("add", help=N_("Give each USER of the datacenter's own domain a role."))
+@_USERS
 @_ROLE
 @_PROJECT
-def operator_remove(user: str, role: str, project: str) -> None:
-    _operator(user, role, project, given=False)
-    _say(_("{user} no longer has {role} on {project}."), user=user, role=role, project=project)
+def operator_add(users: tuple[str, ...], role: str, project: str) -> None:
+    _operators(users, role, project, given=True)
+    _say(_("{users} now: {role} on {project}."), users=users, role=role, project=project)
+
+
+@operator.command("remove", help=N_("Take a role from each USER."))
+@_USERS
+@_ROLE
+@_PROJECT
+def operator_remove(users: tuple[str, ...], role: str, project: str) -> None:
+    _operators(users, role, project, given=False)
+    _say(_("{users} no longer: {role} on {project}."), users=users, role=role, project=project)
 
 
 @operator.command("list", help=N_("Who has which role."))
@@ -109,17 +112,44 @@ def operator_list(project: str) -> None:
         click.echo(f"{found.role}\t{found.user_domain}/{found.user_name}")
 
 
-def _operator(user: str, role: str, project: str, *, given: bool) -> None:
+@manage.group(help=N_("Offers of the catalogue."))
+def offers() -> None:
+    pass
+
+
+@offers.command(help=N_("Publish the offers of DIRECTORY (the shipped ones when left out); what is unchanged keeps its version."))
+@click.argument("directory", type=click.Path(path_type=Path), required=False)
+def load(directory: Path | None) -> None:
+    from dcctl.workflow import offers as catalogue
+    from dcctl.workflow.app import App
+
+    directory = directory or catalogue.SHIPPED
+    if not directory.is_dir():
+        raise DcctlError("DCCTL-003", path=str(directory), reason=_("no such directory"))
+    app = App(_settings())
+    try:
+        published = catalogue.load(app, directory)
+    finally:
+        app.close()
+    _say(_("Published: {offers}."), offers=published)
+
+
+def _operators(users: tuple[str, ...], role: str, project: str, *, given: bool) -> None:
     from dcctl.cloud import identity
 
     settings = _settings()
     cloud = _own_cloud(settings)
     domain = settings.cloud.people_domain
-    found = identity.find_user(cloud, user, [domain])
-    if found is None:
-        raise DcctlError("DCCTL-107", kind=_("user"), name=f"{domain}/{user}", hint=_("Only accounts of the datacenter's own domain may have it."))
-    act = identity.assign if given else identity.unassign
-    act(cloud, found.id, role, project_id=_project(cloud, settings, project))
+    ids = []
+    for user in users:  # all are looked for before any gets anything
+        found = identity.find_user(cloud, user, [domain])
+        if found is None:
+            hint = _("Only accounts of the datacenter's own domain may have it.")
+            raise DcctlError("DCCTL-107", kind=_("user"), name=f"{domain}/{user}", hint=hint)
+        ids.append(found.id)
+    project_id = _project(cloud, settings, project)
+    for user_id in ids:
+        (identity.assign if given else identity.unassign)(cloud, user_id, role, project_id=project_id)
 
 
 def _project(cloud: "Cloud", settings: "Settings", name: str) -> str:

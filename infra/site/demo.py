@@ -1,5 +1,85 @@
-"""stub"""
-from infra.site.layout import Site
+"""The main job once, as people do it, on a site that is up: `make demo`. What is there already stays as it is."""
+
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from infra.site import datacenter
+from infra.site.layout import CHECKOUT, Site
+from infra.site.person import answer
+
+ENVIRONMENT = "portail-recette"
+ADMINISTRATIONS = {
+    "min-sante": ("Ministère de la Santé", "sante-agent", "sante-lead"),
+    "min-justice": ("Ministère de la Justice et de la Législation", "justice-agent", "justice-lead"),
+}
+ENVELOPES: Mapping[str, Mapping[str, int]] = {
+    "min-sante": {
+        "instances": 20, "cores": 48, "ram": 98304, "volumes": 20, "gigabytes": 1000, "gigabytes_ssd": 300, "gigabytes_standard": 500,
+        "networks": 5, "routers": 5, "floatingips": 10,
+    },
+    "min-justice": {
+        "instances": 10, "cores": 24, "ram": 49152, "volumes": 10, "gigabytes": 500, "gigabytes_ssd": 100, "gigabytes_standard": 200,
+        "networks": 3, "routers": 3, "floatingips": 5,
+    },
+}  # fmt: skip
 
 
-def run(site: Site) -> None: ...
+def run(site: Site) -> None:
+    """Do the main job and say what was done; the last line on standard output is the metrics' address."""
+    begun = time.monotonic()
+    say("The main job, by the dcctl command, as the people of .demo/clouds.yaml:")
+    told("operator", datacenter.declare_capacity(site), "declared the datacenter's capacity")
+    for code, (name, agent, lead) in ADMINISTRATIONS.items():
+        told("operator", datacenter.administration(site, code, name), f"created the administration {code} ({name})")
+        for user, role in ((agent, "dc_agent"), (lead, "dc_lead")):
+            told("operator", datacenter.person(site, code, user, role), f"made {user} {role} of {code}")
+        granted = datacenter.envelope(site, code, ENVELOPES[code], reason="dotation initiale", document="arrêté 2026-017")
+        told("operator", granted, f"granted {code} its envelope: {ENVELOPES[code]['cores']} cores, {ENVELOPES[code]['ram'] // 1024} GiB of memory, …")
+    provide(site)
+    show(site)
+    say(f"Done in {time.monotonic() - begun:.0f} s. Everything stays up; `make demo-down` ends it. Now yourself:\n")
+    say(f"    . .venv/bin/activate; export OS_CLIENT_CONFIG_FILE={short(site.clouds_yaml)}")
+    say("    dcctl --os-cloud sante-agent request submit examples/dossier-patient.yaml      # prints the number")
+    say('    dcctl --os-cloud sante-lead  request approve NUMBER --reason "conforme au schéma directeur"')
+    say("    dcctl --os-cloud sante-agent request watch NUMBER")
+    say("    openstack --os-cloud cloud-admin server list --all-projects\n")
+    print(site.metrics_url)
+
+
+def provide(site: Site) -> None:
+    """Ask for, approve and build the environment, unless it is there."""
+    found = [item for item in answer(site, "sante-agent", "environment", "list")["items"] if item["name"] == ENVIRONMENT]
+    if found and found[0]["state"] == "active":
+        told("sante-agent", False, f"asked for {ENVIRONMENT}; it is active")
+        return
+    begun = time.monotonic()
+    spec = str(CHECKOUT / "examples" / "portail-recette.yaml")
+    request = datacenter.provide(site, "sante-agent", "sante-lead", spec, reason="conforme au schéma directeur")
+    told("sante-agent", True, f"asked for {ENVIRONMENT} with examples/portail-recette.yaml: {request['number']}")
+    told("sante-lead", True, f"approved {request['number']}")
+    told("the worker", True, f"built it in {time.monotonic() - begun:.0f} s from submit to active")
+
+
+def show(site: Site) -> None:
+    """What it came to."""
+    environment = answer(site, "sante-agent", "environment", "show", ENVIRONMENT)
+    quota = {item["resource"]: item for item in answer(site, "sante-agent", "quota", "show")["items"]}
+    say(f"  Environment {environment['administration']}/{environment['name']} is {environment['state']}; project {environment['project_id']}.")
+    cores = quota["cores"]
+    places = ", ".join(f"{cores[place]} {place}" for place in ("granted", "allocated", "held", "available"))
+    say(f"  Cores of min-sante: {places}.")
+
+
+def told(who: str, done: bool, what: str) -> None:
+    say(f"  {who:<12} {what}" if done else f"  {who:<12} (was there already) {what}")
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def short(path: Path) -> str:
+    """A path as one types it in the checkout."""
+    return f"$PWD/{path.relative_to(CHECKOUT)}" if path.is_relative_to(CHECKOUT) else str(path)

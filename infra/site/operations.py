@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,31 +19,36 @@ from infra.site.layout import DEVCLOUD, Site, SiteError
 
 
 def up(site: Site) -> list[str]:
-    """Bring the whole site up: start what does not run, make what is not there. Returns the names of what was started."""
+    """Bring the whole site up: make what is not there, start what does not run. Returns the names of what was started."""
     site.make_directories()
     with _locked(site):
         steps = Steps(logs=site.log)
         started = ["postgres"] if postgres.start(site) else []
         postgres.prepare(site)
-        _devcloud(site, steps)
+        _start_cloud(site, steps)
         configuration.write(site, engine_home())
-        environment = servers.environment(site)
-        manage = servers.BIN / "dcctl-manage"
-        steps.run("database", "bringing dcctl's tables up to date", "3 seconds", [manage, "db", "upgrade"], environment)
-        bootstrap = [manage, "bootstrap", "--clouds-yaml", site.cloud / "clouds.yaml", "--cloud", "cloud-admin"]
-        steps.run("bootstrap", "roles, service users and catalogue entry in Keystone", "5 seconds", bootstrap, environment)
+        _manage(site, steps, "database", "bringing dcctl's tables up to date", "db", "upgrade")
+        entry = ("--clouds-yaml", str(site.cloud / "clouds.yaml"), "--cloud", "cloud-admin")
+        _manage(site, steps, "bootstrap", "roles, service users and catalogue entry in Keystone", "bootstrap", *entry)
+        _manage(site, steps, "offers", "publishing the shipped offers", "offers", "load")
+        two = ("operator", "operator-2")
+        _manage(site, steps, "operators", " and ".join(two) + " run the datacenter", "operator", "add", *two, "--role", "dc_operator")
+        _manage(site, steps, "auditor", "auditor reads and verifies", "operator", "add", "auditor", "--role", "dc_auditor")
         configuration.publish(site)
-        steps.say("  servers    starting API, worker, collector and exporter (usually 10 seconds) …")
-        started += servers.start_missing(site)
-        steps.say(f"  servers    ready: {site.api_url}")
+        started += _start_servers(site, steps)
     return started
 
 
 def restart(site: Site) -> list[str]:
-    """Start again whichever processes have died."""
-    if not site.config.exists():
-        raise SiteError(f"there is no site in {site.state}; make one: make demo")
-    return up(site)
+    """Start again whichever processes have died; nothing is made anew."""
+    if not site.endpoints.exists():
+        raise SiteError(f"there is no complete site in {site.state}; make one: make demo")
+    with _locked(site):
+        steps = Steps(logs=site.log)
+        started = ["postgres"] if postgres.start(site) else []
+        _start_cloud(site, steps)
+        started += _start_servers(site, steps)
+    return started
 
 
 def down(site: Site) -> list[str]:
@@ -80,7 +86,19 @@ def engine_home() -> Path:
     return Path(done.stdout.splitlines()[-1])
 
 
-def _devcloud(site: Site, steps: Steps) -> None:
+def _start_servers(site: Site, steps: Steps) -> list[str]:
+    steps.say("  servers    starting API, worker, collector and exporter (usually 10 seconds) …")
+    begun = time.monotonic()
+    started = servers.start_missing(site)
+    steps.say(f"  servers    ready in {time.monotonic() - begun:.0f} s: {site.api_url}")
+    return started
+
+
+def _manage(site: Site, steps: Steps, name: str, what: str, *arguments: str) -> None:
+    steps.run(name, what, "3 seconds", [servers.BIN / "dcctl-manage", *arguments], servers.environment(site))
+
+
+def _start_cloud(site: Site, steps: Steps) -> None:
     cache = cache_home() / "devcloud"
     command = [DEVCLOUD, "up", "--state", site.cloud, "--ports", str(site.ports), "--template-cache", cache]
     steps.run("cloud", "starting the trial cloud: Keystone, Placement, Glance, Nova, Neutron, Cinder", "30 seconds", command, _outside())

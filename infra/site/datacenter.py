@@ -1,0 +1,81 @@
+"""What operators do once so that administrations can ask: capacity, administrations, their people, their envelopes. All by `dcctl`.
+
+Each function looks first and does nothing twice.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from infra.site.layout import Site, SiteError
+from infra.site.person import answer, dcctl
+
+#: What the trial cloud's three hypervisors and two storage backends have; a third is kept back for maintenance where it is finite.
+CAPACITY = {
+    "instances": 500,
+    "cores": 512,
+    "ram": 2 * 1024 * 1024,
+    "volumes": 1000,
+    "gigabytes": 100_000,
+    "gigabytes_standard": 70_000,
+    "gigabytes_ssd": 30_000,
+    "networks": 100,
+    "routers": 100,
+    "floatingips": 500,
+}
+OPERATOR = "operator"
+
+
+def declare_capacity(site: Site, capacity: Mapping[str, int] = CAPACITY) -> bool:
+    """Declare what the datacenter has; False where it is declared already."""
+    declared = {item["resource"]: item["declared"] for item in answer(site, OPERATOR, "capacity", "show")["items"]}
+    if all(declared.get(resource) == amount for resource, amount in capacity.items()):
+        return False
+    answer(site, OPERATOR, "capacity", "declare", *_amounts(capacity), "--reason", "mise en service", "--document", "PV de recette 2022-06")
+    return True
+
+
+def administration(site: Site, code: str, name: str, *, parent: str | None = None) -> bool:
+    """Create an administration; its Keystone domain is made or adopted. False where it is there."""
+    if any(item["code"] == code for item in answer(site, OPERATOR, "administration", "list")["items"]):
+        return False
+    answer(site, OPERATOR, "administration", "create", code, name, *(["--parent", parent] if parent else []))
+    return True
+
+
+def person(site: Site, code: str, user: str, role: str) -> bool:
+    """Let a user act for an administration; False where they do."""
+    there = answer(site, OPERATOR, "administration", "person", "list", code)["items"]
+    if any(item["user"] == user and item["role"] == role for item in there):
+        return False
+    answer(site, OPERATOR, "administration", "person", "add", code, user, "--role", role)
+    return True
+
+
+def envelope(site: Site, code: str, wanted: Mapping[str, int], *, reason: str, document: str | None = None) -> bool:
+    """Grant what is missing until the administration was granted `wanted`; False where it was."""
+    granted = {item["resource"]: item["granted"] for item in answer(site, OPERATOR, "quota", "show", code)["items"]}
+    missing = {resource: amount - granted.get(resource, 0) for resource, amount in wanted.items() if amount > granted.get(resource, 0)}
+    if not missing:
+        return False
+    answer(site, OPERATOR, "quota", "grant", code, *_amounts(missing), "--reason", reason, *(["--document", document] if document else []))
+    return True
+
+
+def provide(site: Site, agent: str, lead: str, spec: str, *, reason: str) -> dict[str, Any]:
+    """Submit a spec as the agent, approve it as the lead by its digest, follow it to its end; return the request as it then is.
+
+    Raises:
+        SiteError: when any of it does not succeed, with what was said.
+    """
+    number = str(answer(site, agent, "request", "submit", spec)["number"])
+    shown = answer(site, lead, "request", "show", number)
+    answer(site, lead, "request", "approve", number, "--digest", str(shown["digest"]), "--reason", reason)
+    done = dcctl(site, agent, "request", "watch", number, lang="en")
+    found: dict[str, Any] = answer(site, agent, "request", "show", number)
+    if found["state"] != "fulfilled":
+        raise SiteError(f"{number} is {found['state']}, not fulfilled:\n{done.stdout}{done.stderr}")
+    return found
+
+
+def _amounts(amounts: Mapping[str, int]) -> list[str]:
+    return [f"{resource}={amount}" for resource, amount in amounts.items()]
