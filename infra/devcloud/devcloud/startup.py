@@ -36,7 +36,7 @@ def tail(cloud: Cloud, service: str, lines: int = _TAIL_LINES) -> str:
             with path.open("rb") as file:
                 file.seek(max(path.stat().st_size - 65536, 0))
                 text = file.read().decode(errors="replace").splitlines()[-lines:]
-        except FileNotFoundError:
+        except OSError:
             continue
         if text:
             parts.append(f"Last lines of {path}:\n" + "\n".join(f"    {line}" for line in text))

@@ -50,6 +50,7 @@ def obtain(cache: Path, ports: int, say: Say) -> Path:
     cache.mkdir(mode=0o700, parents=True, exist_ok=True)
     wanted = cache / key()
     if wanted.is_dir():
+        os.utime(wanted)
         return wanted
     with locked(cache / "lock"):
         if wanted.is_dir():
@@ -70,8 +71,16 @@ def obtain(cache: Path, ports: int, say: Say) -> Path:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
         (building / "origin").write_text(f"{building}\n{ports}\n")
         building.rename(wanted)
+        _forget_unused(cache)
         say(f"Template built in {time.monotonic() - began:.0f} s.")
     return wanted
+
+
+def _forget_unused(cache: Path) -> None:
+    """Remove templates of other versions that nobody used for a week."""
+    for path in cache.iterdir():
+        if path.is_dir() and path.stat().st_mtime < time.time() - 7 * 86400:
+            shutil.rmtree(path)
 
 
 def _discard(building: Path, ports: int) -> None:

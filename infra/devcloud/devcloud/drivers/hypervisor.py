@@ -3,12 +3,14 @@
 A server's metadata may ask for trouble: `devcloud:build=stay` keeps it in BUILD until it is deleted, `devcloud:build=fail` ends in ERROR.
 """
 
+import io
 import sys
 import uuid
 
 import nova.conf
 from nova import context, exception, objects
-from nova.compute import manager, vm_states
+from nova.compute import manager, task_states, vm_states
+from nova.image import glance
 from nova.virt import fake, node
 from oslo_config import cfg
 
@@ -52,6 +54,19 @@ class CountingDriver(fake.FakeDriver):
             # The one exception that nova does not answer by trying another host.
             raise exception.BuildAbortException(instance_uuid=instance.uuid, reason="the server's metadata asked devcloud to fail")
         super().spawn(context, instance, *args, **kwargs)
+
+    def attach_interface(self, context, instance, image_meta, vif) -> None:
+        """Accepted; the fake driver would remember it, and after a restart refuse to detach what it does not remember."""
+
+    def detach_interface(self, context, instance, vif) -> None:
+        """Accepted."""
+
+    def snapshot(self, context, instance, image_id, update_task_state) -> None:
+        """Upload an image as small as the machine; the fake driver uploads none, and the image stays queued for ever."""
+        update_task_state(task_state=task_states.IMAGE_PENDING_UPLOAD)
+        update_task_state(task_state=task_states.IMAGE_UPLOADING, expected_state=task_states.IMAGE_PENDING_UPLOAD)
+        form = {"disk_format": "raw", "container_format": "bare", "status": "active"}
+        glance.API().update(context, image_id, form, io.BytesIO(instance.uuid.encode().ljust(4096, b"\0")))
 
 
 class CountingManager(manager.ComputeManager):

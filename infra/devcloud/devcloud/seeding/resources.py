@@ -18,6 +18,7 @@ UNLIMITED = -1
 
 def seed(admin: Administrator) -> None:
     project = next(p["id"] for p in admin.get("keystone", "/projects?name=admin&domain_id=default")["projects"])
+    _volume_types(admin)
     _lift_limits(admin, project)
     _zones(admin)
     for name, vcpus, ram, disk in FLAVORS:
@@ -25,7 +26,6 @@ def seed(admin: Administrator) -> None:
     for name in IMAGES:
         _image(admin, name)
     _external_network(admin)
-    _volume_types(admin)
 
 
 def _lift_limits(admin: Administrator, project: str) -> None:
@@ -34,8 +34,9 @@ def _lift_limits(admin: Administrator, project: str) -> None:
     admin.put("nova", f"/os-quota-sets/{project}", {"quota_set": nova})
     neutron = {key: UNLIMITED for key in admin.get("neutron", f"/v2.0/quotas/{project}")["quota"] if key != "project_id"}
     admin.put("neutron", f"/v2.0/quotas/{project}", {"quota": neutron})
-    cinder = {key: UNLIMITED for key in ("volumes", "gigabytes", "snapshots", "backups", "backup_gigabytes", "groups")}
-    admin.put("cinder", f"/os-quota-sets/{project}", {"quota_set": cinder})
+    # Per volume type too, so after the types are there.
+    found = admin.get("cinder", f"/os-quota-sets/{project}")["quota_set"]
+    admin.put("cinder", f"/os-quota-sets/{project}", {"quota_set": {key: UNLIMITED for key in found if key != "id"}})
 
 
 def _zones(admin: Administrator) -> None:

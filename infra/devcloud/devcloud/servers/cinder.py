@@ -4,6 +4,7 @@
 """
 
 import sys
+import warnings
 
 
 def main() -> None:
@@ -22,6 +23,8 @@ def main() -> None:
     application = wsgi.initialize_application()
     from devcloud.drivers.volumes import HeartbeatService
 
+    # Importing switched them on again; they would go on for ever in a file that does not turn over.
+    warnings.simplefilter("ignore")
     conf = cfg.CONF
     launcher = service.ServiceLauncher(conf)
     launcher.launch_service(HeartbeatService.create(binary="cinder-scheduler"))

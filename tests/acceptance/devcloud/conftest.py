@@ -1,0 +1,54 @@
+"""One running cloud for all of these tests, driven through its command line as a person drives it."""
+
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from keystoneauth1 import session
+from keystoneauth1.identity import v3
+from openstack.connection import Connection
+from ruamel.yaml import YAML
+
+COMMAND = Path(__file__).parents[3] / "infra" / "devcloud" / ".venv" / "bin" / "devcloud"
+
+
+@dataclass(frozen=True)
+class Devcloud:
+    """A state directory and its ports; whether a cloud runs there is the command's affair."""
+
+    state: Path
+    ports: int
+
+    def __call__(self, verb: str, *arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+        """Run `devcloud VERB` for this cloud and insist on the exit status."""
+        done = subprocess.run(
+            [str(COMMAND), verb, "--state", str(self.state), "--ports", str(self.ports), *arguments], capture_output=True, text=True, timeout=300
+        )
+        assert done.returncode == status, f"devcloud {verb}: exit status {done.returncode}\n{done.stdout}{done.stderr}"
+        return done
+
+    def connect(self, cloud: str = "cloud-admin", **scope: str) -> Connection:
+        """Sign in as one of the people; `scope` (project_id, project_name, ...) takes the place of the person's own."""
+        entry = YAML(typ="safe").load(self.state / "clouds.yaml")["clouds"][cloud]
+        auth = entry["auth"]
+        if scope:
+            auth = {key: auth[key] for key in ("auth_url", "username", "user_domain_name", "password")} | scope
+        return Connection(session=session.Session(auth=v3.Password(**auth)), region_name=entry["region_name"])
+
+
+@pytest.fixture(scope="session")
+def devcloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Devcloud]:
+    """A cloud that is up. Tests that stop it start it again."""
+    cloud = Devcloud(state=tmp_path_factory.mktemp("devcloud") / "state", ports=24000)
+    try:
+        cloud("up")
+        yield cloud
+    finally:
+        cloud("reset")
+
+
+@pytest.fixture(scope="session")
+def admin(devcloud: Devcloud) -> Connection:
+    return devcloud.connect()
