@@ -53,6 +53,9 @@ CATALOGUE: dict[str, Entry] = {
                        next=N_("Follow it: {command}")),
     "DCCTL-008": Entry(exit=10, http=409, text=N_("{number} waits for a decision."), next=N_("Follow it: dcctl request watch {number}")),
     "DCCTL-009": Entry(exit=2, http=400, text=N_("There is no error code {code}."), next=N_("Codes look like DCCTL-201; dcctl explain lists all of them.")),
+    "DCCTL-010": Entry(exit=2, http=400, text=N_("The command line cannot be understood: {reason}"), next=N_("dcctl --help shows the commands.")),
+    "DCCTL-011": Entry(exit=8, http=400, text=N_("Interrupted while the API was being asked; whether it did what was asked is not known."),
+                       next=N_("Look before you repeat it: {command}")),
     # -- identity and visibility
     "DCCTL-101": Entry(exit=3, http=401, text=N_("No cloud is chosen."),
                        next=N_("Name one of clouds.yaml: dcctl --os-cloud NAME …, or set OS_CLOUD. Known here: {known}."),
@@ -69,6 +72,13 @@ CATALOGUE: dict[str, Entry] = {
     "DCCTL-108": Entry(exit=4, http=503, text=N_("Keystone's catalogue has no service of type self-service."), next=N_("Tell the datacenter's operators; they register it with dcctl-manage bootstrap.")),
     "DCCTL-109": Entry(exit=3, http=401, text=N_("The cloud {cloud} is not in {file}."), next=N_("Known there: {known}.")),
     "DCCTL-110": Entry(exit=3, http=401, text=N_("The cloud {cloud} cannot be used: {reason}."), next=N_("Check the entry in {file}.")),
+    "DCCTL-111": Entry(exit=4, http=503, text=N_("The answer of dcctl's API at {url} was lost; whether it did what was asked is not known."),
+                       next=N_("Look before you repeat it: {command}"),
+                       explain=N_("The connection broke after the call was sent. A call that changes something is not repeated by itself.")),
+    "DCCTL-112": Entry(exit=4, http=502, text=N_("What answers at {url} is not dcctl's API (status {status})."),
+                       next=N_("Repeat the command in a moment; if it stays so, tell the datacenter's operators."),
+                       explain=N_("A proxy or another service answered in the API's place. Nothing of the answer was used.")),
+    "DCCTL-113": Entry(exit=3, http=401, text=N_("The cloud {cloud} lacks {missing}."), next=N_("Complete the entry in {file}; a password belongs in secure.yaml beside it.")),
     # -- quota and policy
     "DCCTL-201": Entry(exit=5, http=409, text=N_("The envelope of {holder} is not enough ({shortfalls})."),
                        next=N_("Ask for less, give back an environment (dcctl environment list), or ask {grantor} for a larger envelope."),
@@ -114,7 +124,7 @@ class DcctlError(Exception):
     `params` are JSON-able values; lists and mappings are turned into words where they are shown (dcctl.words.render).
     """
 
-    def __init__(self, code: str, **params: Any) -> None:
+    def __init__(self, code: str, /, **params: Any) -> None:
         super().__init__(code, params)
         self.code = code
         self.params: dict[str, Any] = params

@@ -1,0 +1,81 @@
+"""dcctl administration, and its people."""
+
+import click
+
+from dcctl.cli.command import Group
+from dcctl.cli.desk import Desk, shown
+from dcctl.cli.talk import say
+from dcctl.cli.times import moment
+from dcctl.words import N_
+
+COLUMNS = {
+    "code": N_("Code"), "name": N_("Name"), "parent": N_("Parent"), "environments": N_("Environments"), "created_at": N_("Since"),
+}  # fmt: skip
+PEOPLE = {"user": N_("User"), "domain": N_("Domain"), "role": N_("Role"), "user_id": N_("Id")}
+ROLES = click.Choice(["dc_agent", "dc_lead"])
+
+command = Group("administration", help=N_("Ministries, agencies and communes, and who acts for them."),
+                examples=["dcctl administration list", "dcctl administration person list min-sante"])  # fmt: skip
+person = Group("person", help=N_("Who asks and who decides for an administration."),
+               examples=["dcctl administration person add min-sante sante-agent --role dc_agent"])  # fmt: skip
+command.add_command(person)
+
+
+@command.command("list", help=N_("List the administrations that you may see."))
+@shown
+@click.pass_obj
+def list_(desk: Desk) -> None:
+    desk.listing(desk.api.pages("administrations"), COLUMNS, created_at=moment)
+
+
+@command.command(help=N_("Show an administration."))
+@click.argument("code", metavar=N_("ADMINISTRATION"))
+@shown
+@click.pass_obj
+def show(desk: Desk, code: str) -> None:
+    desk.thing(desk.api.get("administrations", code), COLUMNS | {"domain_id": N_("Domain")}, created_at=moment)
+
+
+@command.command(help=N_("Create an administration, with its Keystone domain. Its code never changes."),
+                 examples=["dcctl administration create hopital-cnhu \"CNHU Cotonou\" --parent min-sante"])  # fmt: skip
+@click.argument("code", metavar=N_("ADMINISTRATION"))
+@click.argument("name", metavar=N_("NAME"))
+@click.option("--parent", metavar=N_("ADMINISTRATION"), help=N_("The administration that it belongs to."))
+@shown
+@click.pass_obj
+def create(desk: Desk, code: str, name: str, parent: str | None) -> None:
+    made = desk.api.post("administrations", body={"code": code, "name": name, "parent": parent}, look="dcctl administration list")
+    desk.thing(made, COLUMNS | {"domain_id": N_("Domain")}, created_at=moment)
+    say(N_("{code} exists; now give it people: dcctl administration person add {code} USER --role dc_agent"), code=code)
+
+
+@person.command("list", help=N_("List who acts for an administration."))
+@click.argument("code", metavar=N_("ADMINISTRATION"))
+@shown
+@click.pass_obj
+def people(desk: Desk, code: str) -> None:
+    desk.listing(desk.api.get("administrations", code, "people"), PEOPLE)
+
+
+@person.command(help=N_("Let a person act for an administration: dc_agent asks, dc_lead decides."))
+@click.argument("code", metavar=N_("ADMINISTRATION"))
+@click.argument("user", metavar=N_("USER"))
+@click.option("--role", type=ROLES, required=True, help=N_("dc_agent asks, dc_lead decides."))
+@shown
+@click.pass_obj
+def add(desk: Desk, code: str, user: str, role: str) -> None:
+    added = desk.api.post("administrations", code, "people", body={"user": user, "role": role}, look=f"dcctl administration person list {code}")
+    desk.thing(added, PEOPLE)
+    say(N_("{user} is now {role} of {code}."), user=user, role=role, code=code)
+
+
+@person.command(help=N_("Take a person's role for an administration away."))
+@click.argument("code", metavar=N_("ADMINISTRATION"))
+@click.argument("user", metavar=N_("USER"))
+@click.option("--role", type=ROLES, required=True, help=N_("The role that ends."))
+@shown
+@click.pass_obj
+def remove(desk: Desk, code: str, user: str, role: str) -> None:
+    removed = desk.api.delete("administrations", code, "people", user, role=role, look=f"dcctl administration person list {code}")
+    desk.thing(removed, PEOPLE)
+    say(N_("{user} is no longer {role} of {code}."), user=user, role=role, code=code)

@@ -1,0 +1,116 @@
+"""What somebody who decides must see, in words; and the decision itself."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dcctl.cli import output
+from dcctl.cli.desk import Desk
+from dcctl.cli.progress import thing
+from dcctl.cli.talk import confirm, interactive, tell
+from dcctl.errors import DcctlError
+from dcctl.faults import sentence as fault_sentence
+from dcctl.words import N_, _, sentence
+
+Json = dict[str, Any]
+
+
+def shown_and_confirmed(desk: Desk, number: str) -> str:
+    """Show the request, ask, and return the digest that was shown.
+
+    Raises:
+        DcctlError: 004 nobody can be asked; 006 the answer was no; 301 there is nothing to approve yet.
+    """
+    request = desk.api.get("requests", number)
+    digest = request.get("digest")
+    if not digest:
+        raise DcctlError("DCCTL-301", number=number, state=request.get("state"), action="approve", possible=["watch"])
+    if not interactive():
+        raise DcctlError("DCCTL-004", digest=digest, number=number)
+    for label, text in summary(request):
+        tell(f"{_(label)}: {text}" if "\n" not in text else f"{_(label)}:\n{text}")
+    confirm(sentence(N_("Approve {number}?"), {"number": number}))
+    sys.stderr.flush()
+    return str(digest)
+
+
+def summary(request: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Label (a msgid) and words of everything that a decision is about."""
+    return [
+        (N_("Request"), f"{request['number']} ({request['kind']})"),
+        (N_("Environment"), f"{request['administration']}/{request['environment']}"),
+        (N_("Asked by"), person(request.get("requester"))),
+        (N_("Why"), output.text_of(request.get("justification"))),
+        (N_("Offer"), output.text_of(request.get("offer"))),
+        (N_("Demand"), amounts(request.get("demand"))),
+        (N_("Envelope now"), envelope(request)),
+        (N_("To be made"), plan(request.get("plan"))),
+        (N_("To be noted"), notices(request.get("notices"))),
+        (N_("Digest"), str(request.get("digest"))),
+    ]
+
+
+def decide(desk: Desk, number: str, verdict: str, digest: str | None, reason: str) -> Json:
+    """Send the decision."""
+    body = {"verdict": verdict, "digest": digest, "reason": reason}
+    return desk.api.post("requests", number, "decisions", body=body, look=f"dcctl request show {number}")
+
+
+def short(digest: object) -> str:
+    """Enough of a digest to recognise it."""
+    return str(digest)[:12]
+
+
+def person(actor: Any) -> str:
+    """Who, with roles: `sante-agent (dc_agent)`."""
+    if not isinstance(actor, Mapping):
+        return output.text_of(actor)
+    roles = [role for role in actor.get("roles") or () if str(role).startswith("dc_")]
+    return f"{actor.get('user')} ({', '.join(roles)})" if roles else str(actor.get("user"))
+
+
+def amounts(demand: Any) -> str:
+    """`cores 8, ram 16384`."""
+    return output.text_of(demand)
+
+
+def envelope(request: Mapping[str, Any]) -> str:
+    """What is available in the administration's envelope, this request's hold taken off already."""
+    known = (request.get("evidence") or {}).get("envelope") or {}
+    lines = [sentence(N_("{resource}: available {available} of {granted}"), {"resource": name, **values}) for name, values in known.items()]
+    return "\n".join(f"  {line}" for line in lines) or "–"
+
+
+def plan(things: Any) -> str:
+    """How many of each sort, then the servers, volumes and addresses by name."""
+    if not things:
+        return "–"
+    counts: dict[str, list[str]] = {}
+    for planned in things:
+        counts.setdefault(str(planned.get("type")), []).append(str(planned.get("cloud_name") or planned.get("name")))
+    named = ("Instance", "Volume", "Project", "Network")
+    lines = [
+        f"  {len(names)} × {thing(type_)}" + (f": {', '.join(names)}" if type_.rpartition(":")[2] in named else "") for type_, names in counts.items()
+    ]
+    if any(planned.get("destroyed") for planned in things):
+        lines.insert(0, "  " + _("Everything that is named here is DESTROYED, with its data:"))
+    return "\n".join(lines)
+
+
+def notices(found: Any) -> str:
+    """What is allowed but must be pointed out."""
+    return "\n".join(f"  {fault_sentence(str(one.get('code')), one.get('params') or {})}" for one in found or ()) or "–"
+
+
+def decisions(made: Any) -> str:
+    """Who decided what, and why."""
+    verdicts = {"approve": N_("approved"), "refuse": N_("refused"), "return": N_("returned")}
+    return "\n".join(
+        f"{one.get('user')}: {_(verdicts.get(str(one.get('verdict')), str(one.get('verdict'))))} – {one.get('reason')}" for one in made or ()
+    ) or "–"  # fmt: skip
+
+
+def missing(needed: Sequence[Mapping[str, Any]] | None) -> str:
+    """Whose decision is still needed."""
+    roles = {"dc_lead": N_("a lead of {administration}"), "dc_operator": N_("an operator of the datacenter")}
+    return ", ".join(sentence(roles.get(str(one.get("role")), "{role}"), one) for one in needed or ()) or "–"

@@ -1,0 +1,127 @@
+"""dcctl environment."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from dcctl.cli import ending, output, submitting, watching
+from dcctl.cli.command import Group
+from dcctl.cli.desk import Desk, shown, watched
+from dcctl.cli.named import environment
+from dcctl.cli.pending import key_for
+from dcctl.cli.talk import CONTROLS, confirm_name, say
+from dcctl.cli.times import moment
+from dcctl.cli.watching import error_words
+from dcctl.words import N_, _, sentence
+
+COLUMNS = {
+    "name": N_("Environment"), "administration": N_("Administration"), "state": N_("State"), "offer": N_("Offer"), "request": N_("Request"),
+    "created_at": N_("Since"), "expires_at": N_("Until"),
+}  # fmt: skip
+WHOLE = COLUMNS | {
+    "project_id": N_("Project"), "outputs": N_("Servers"), "limits": N_("Limits"), "operation": N_("Operation"), "error": N_("Error"),
+}  # fmt: skip
+NAME = N_("ENVIRONMENT")
+
+command = Group("environment", help=N_("What your administration has obtained: see it, reach it, give it back."),
+                examples=["dcctl environment list", "dcctl environment cloud dossier-patient"])  # fmt: skip
+
+
+@command.command("list", help=N_("List the environments that you may see."))
+@click.option("--administration", metavar=N_("ADMINISTRATION"), help=N_("Those of one administration."))
+@click.option("--state", metavar=N_("STATE"), help=N_("Those in one state, such as active."))
+@shown
+@click.pass_obj
+def list_(desk: Desk, administration: str | None, state: str | None) -> None:
+    found = desk.api.pages("environments", administration=administration, state=state)
+    desk.listing(found, COLUMNS, created_at=moment, expires_at=moment)
+
+
+@command.command(help=N_("Show an environment: servers, addresses, limits as they were read back."))
+@click.argument("name", metavar=NAME)
+@shown
+@click.pass_obj
+def show(desk: Desk, name: str) -> None:
+    found = desk.api.get("environments", *environment(name))
+    desk.thing(found, WHOLE, created_at=moment, expires_at=moment, error=error_words, limits=limits,
+               outputs=lambda _value: "\n".join(line.strip() for line in ending.addresses(found)) or "–")  # fmt: skip
+
+
+@command.command(help=N_("Print the clouds.yaml entry by which a member reaches the environment with the openstack command. No secret is in it."),
+                 examples=["dcctl environment cloud dossier-patient >> ~/.config/openstack/clouds.yaml"])  # fmt: skip
+@click.argument("name", metavar=NAME)
+@shown
+@click.pass_obj
+def cloud(desk: Desk, name: str) -> None:
+    answer = desk.api.get("environments", *environment(name), "cloud")
+    entry = with_caller(answer.get("entry") or {}, desk.api.cloud.auth)
+    if not desk.for_people:
+        desk.thing({**answer, "entry": entry}, {"cloud": "", "entry": ""})
+        return
+    output.write("\n".join(yaml_lines({"clouds": {str(answer["cloud"]): entry}})))
+    if "username" in entry["auth"] or "user_id" in entry["auth"]:
+        output.write("      # " + _("password: put it into secure.yaml beside clouds.yaml, under the same keys; never here."))
+    say(N_("Then: openstack --os-cloud {cloud} server list"), cloud=answer["cloud"])
+
+
+@command.command(
+    help=N_("Give an environment back: everything in it is destroyed, its units are available again. You type its name; scripts give --confirm."),
+    examples=["dcctl environment decommission dossier-patient", "dcctl environment decommission dossier-patient --confirm dossier-patient --wait"],
+)
+@click.argument("name", metavar=NAME)
+@click.option("--confirm", metavar=N_("NAME"), help=N_("The environment's name once more, where nobody can be asked."))
+@click.option("--reason", metavar=N_("TEXT"), help=N_("Why."))
+@click.option("--wait", is_flag=True, help=N_("Follow it until it is done or has failed."))
+@click.option(
+    "--timeout",
+    type=click.IntRange(min=1),
+    default=watching.WAIT_SECONDS,
+    show_default=True,
+    metavar=N_("SECONDS"),
+    help=N_("Follow so long at most."),
+)
+@watched
+@click.pass_obj
+def decommission(desk: Desk, name: str, confirm: str | None, reason: str | None, wait: bool, timeout: int) -> None:
+    administration, own = environment(name)
+    given = confirm_name(own, confirm, warning=sentence(N_("{name} will be destroyed: servers, volumes and all their data."), {"name": name}))
+    body = {
+        "kind": "decommission", "administration": None if administration == "-" else administration, "environment": own, "confirm": given,
+        "reason": reason,
+    }  # fmt: skip
+    request = submitting.sent(desk, body, key_for(body, desk.api.cloud.identity))
+    submitting.followed(desk, request, N_("{number}: {administration}/{environment} will be decommissioned."), wait_seconds=timeout if wait else None)
+
+
+def limits(found: Any) -> str:
+    """What OpenStack enforces, a line a service; what is not as wanted is said."""
+    services: dict[str, list[str]] = {}
+    for limit in found:
+        wrong = "" if limit.get("state") == "in_sync" else f" ({limit.get('state')}, {limit.get('value')})"
+        services.setdefault(str(limit.get("service_type")), []).append(f"{limit.get('key')} {limit.get('wanted')}{wrong}")
+    return "\n".join(f"{service}: {', '.join(keys)}" for service, keys in services.items()) or "–"
+
+
+def with_caller(entry: Mapping[str, Any], auth: Mapping[str, Any]) -> dict[str, Any]:
+    """The entry with the name of whoever asks, out of the chosen cloud; never a password or token."""
+    user = {key: auth[key] for key in ("username", "user_id", "user_domain_name", "user_domain_id") if auth.get(key)}
+    if not {"user_domain_name", "user_domain_id"} & set(user) and "user_id" not in user:
+        user |= {f"user_{key}": auth[key] for key in ("domain_name", "domain_id") if auth.get(key)}
+    whole = dict(entry)
+    whole["auth"] = {**(entry.get("auth") or {}), **user}
+    return whole
+
+
+def yaml_lines(document: Mapping[str, Any], indent: int = 0) -> list[str]:
+    """A mapping of mappings and plain values as YAML; texts are quoted, so that none is taken for something else."""
+    import json
+
+    lines: list[str] = []
+    for key, value in document.items():
+        margin = "  " * indent + (key if key.replace("-", "").replace("_", "").isalnum() else json.dumps(key)) + ":"
+        if isinstance(value, Mapping):
+            lines += [margin, *yaml_lines(value, indent + 1)]
+        else:
+            lines.append(f"{margin} {json.dumps(value, ensure_ascii=bool(CONTROLS.search(str(value))))}")
+    return lines

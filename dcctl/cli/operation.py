@@ -1,0 +1,83 @@
+"""dcctl operation."""
+
+import click
+
+from dcctl.cli.command import Group
+from dcctl.cli.desk import Desk, shown, watched
+from dcctl.cli.talk import say
+from dcctl.cli.times import moment
+from dcctl.cli.watching import WAIT_SECONDS, error_words, watch_operation
+from dcctl.words import N_
+
+COLUMNS = {
+    "id": N_("Operation"), "kind": N_("Kind"), "state": N_("State"), "step": N_("Step"), "administration": N_("Administration"),
+    "environment": N_("Environment"), "request": N_("Request"), "attempt": N_("Attempt"), "created_at": N_("Since"),
+}  # fmt: skip
+WHOLE = COLUMNS | {
+    "started_at": N_("Started"), "finished_at": N_("Finished"), "seconds": N_("Seconds"), "error": N_("Error"),
+}  # fmt: skip
+
+command = Group(
+    "operation", help=N_("The provisioner's runs, one environment each."), examples=["dcctl operation list", "dcctl operation retry O-2026-0042-1"]
+)
+
+
+@command.command("list", help=N_("List the operations that you may see."))
+@click.option("--administration", metavar=N_("ADMINISTRATION"), help=N_("Those of one administration."))
+@click.option("--state", metavar=N_("STATE"), help=N_("Those in one state: queued, running, succeeded, failed, cancelled."))
+@shown
+@click.pass_obj
+def list_(desk: Desk, administration: str | None, state: str | None) -> None:
+    desk.listing(desk.api.pages("operations", administration=administration, state=state), COLUMNS, created_at=moment)
+
+
+@command.command(help=N_("Show an operation: step, seconds, what failed in the service's own words."))
+@click.argument("operation", metavar=N_("OPERATION"))
+@shown
+@click.pass_obj
+def show(desk: Desk, operation: str) -> None:
+    desk.thing(desk.api.get("operations", operation), WHOLE, created_at=moment, started_at=moment, finished_at=moment, error=error_words)
+
+
+@command.command(help=N_("Follow an operation until it ends. Ctrl-C stops the following, not the work."))
+@click.argument("operation", metavar=N_("OPERATION"))
+@click.option(
+    "--timeout", type=click.IntRange(min=1), default=WAIT_SECONDS, show_default=True, metavar=N_("SECONDS"), help=N_("Follow so long at most.")
+)
+@watched
+@click.pass_obj
+def watch(desk: Desk, operation: str, timeout: int) -> None:
+    watch_operation(desk, operation, timeout)
+
+
+@command.command(help=N_("Continue an operation that failed or was cancelled."))
+@click.argument("operation", metavar=N_("OPERATION"))
+@shown
+@click.pass_obj
+def retry(desk: Desk, operation: str) -> None:
+    act(desk, operation, "retry")
+    say(N_("{operation} continues; follow it: dcctl operation watch {operation}"), operation=operation)
+
+
+@command.command(help=N_("Stop an operation at its next safe point; what exists stays known."))
+@click.argument("operation", metavar=N_("OPERATION"))
+@shown
+@click.pass_obj
+def cancel(desk: Desk, operation: str) -> None:
+    act(desk, operation, "cancel")
+    say(N_("{operation} will be cancelled; follow it: dcctl operation watch {operation}"), operation=operation)
+
+
+@command.command(help=N_("Give up an operation that failed: what can be given back is given back."))
+@click.argument("operation", metavar=N_("OPERATION"))
+@shown
+@click.pass_obj
+def abandon(desk: Desk, operation: str) -> None:
+    act(desk, operation, "abandon")
+    say(N_("{operation} is abandoned."), operation=operation)
+
+
+def act(desk: Desk, operation: str, verb: str) -> None:
+    """Post one of the three verbs and show what became of the operation."""
+    done = desk.api.post("operations", operation, verb, look=f"dcctl operation show {operation}")
+    desk.thing(done, WHOLE, created_at=moment, started_at=moment, finished_at=moment, error=error_words)

@@ -1,0 +1,173 @@
+"""What a watcher sees: a tree that lives on a terminal, a line an event elsewhere, JSON lines for programs.
+
+Events have `at`, `kind`, `operation` and what their kind has: `step` a step's name, `resource` name, type, state and seconds, `failed` an error.
+"""
+
+import contextlib
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self, TextIO
+
+from dcctl.cli import output
+from dcctl.cli.talk import clean, is_lively
+from dcctl.cli.times import moment
+from dcctl.words import N_, _, sentence
+
+#: kind of an event -> its sentence.
+SENTENCES: Mapping[str, str] = {
+    "submitted": N_("Submitted by {user}."),
+    "reviewed": N_("Examined: {things} things to be made; it can be decided now."),
+    "approved": N_("Approved by {user}: {reason}"),
+    "refused": N_("Refused by {user}: {reason}"),
+    "returned": N_("Returned by {user}: {reason}"),
+    "withdrawn": N_("Withdrawn by {user}."),
+    "lapsed": N_("Lapsed: nobody decided in time; what was held is given back."),
+    "queued": N_("Waiting for its turn ({operation})."),
+    "running": N_("Begun (attempt {attempt})."),
+    "step": N_("Step: {step}"),
+    "resource": N_("{type} {name}: {state}"),
+    "succeeded": N_("Done."),
+    "failed": N_("Failed: {error}"),
+    "cancel_requested": N_("{user} asked for the end; it stops after the present step."),
+    "cancelled": N_("Cancelled."),
+    "abandoned": N_("Abandoned: what was made is given back."),
+    "decommissioned": N_("Decommissioned: everything is destroyed, every unit given back."),
+}
+#: steps of the provisioner in plain words.
+STEPS: Mapping[str, str] = {
+    "tenant": N_("project and group"),
+    "limits": N_("limits written and read back"),
+    "people": N_("people's access"),
+    "workload": N_("network, servers, volumes"),
+    "sweep": N_("what was made beside dcctl"),
+    "empty": N_("the project is empty"),
+}
+#: last part of a resource's type in the engine -> plain words.
+THINGS: Mapping[str, str] = {
+    "Project": N_("project"), "GroupV3": N_("group"), "RoleAssignment": N_("access"), "Network": N_("network"), "Subnet": N_("subnet"),
+    "Router": N_("router"), "RouterInterface": N_("router's connection"), "SecGroup": N_("firewall"), "SecGroupRule": N_("firewall's rule"),
+    "Port": N_("network connection"), "Instance": N_("server"), "Volume": N_("volume"), "VolumeAttach": N_("volume's attachment"),
+    "FloatingIp": N_("public address"), "FloatingIpAssociate": N_("public address's attachment"),
+}  # fmt: skip
+#: states of a resource.
+STATES: Mapping[str, str] = {
+    "creating": N_("being made"), "created": N_("made"), "deleting": N_("being destroyed"), "deleted": N_("destroyed"), "updating": N_("being changed"),
+    "updated": N_("changed"), "same": N_("unchanged"), "failed": N_("failed"), "importing": N_("being adopted"), "imported": N_("adopted"),
+}  # fmt: skip
+
+
+class Progress:
+    """Shows pages of events; used as a context, so that a terminal is left as it was found."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Nothing to put back."""
+
+    def page(self, page: Mapping[str, Any]) -> None:
+        for event in page.get("items", []):
+            self.event(event)
+
+    def event(self, event: Mapping[str, Any]) -> None:
+        """Show one event."""
+
+
+class Json(Progress):
+    """Each event as a line of JSON on stdout."""
+
+    def event(self, event: Mapping[str, Any]) -> None:
+        output.write(output.line(event))
+
+
+class Lines(Progress):
+    """Each event as a line of words."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def event(self, event: Mapping[str, Any]) -> None:
+        self.stream.write(clean(f"{moment(event.get('at'))}  {words(event)}") + "\n")
+        self.stream.flush()
+
+
+class Tree(Progress):
+    """A tree that is drawn again and again: steps, and below them resources with their seconds."""
+
+    def __init__(self, stream: TextIO) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        self.before: list[str] = []
+        self.steps: dict[str, float] = {}
+        self.things: dict[str, dict[str, tuple[str, float, float | None]]] = {}
+        self.at = ""
+        self.live = Live(console=Console(file=stream, highlight=False, markup=False), refresh_per_second=4, get_renderable=self.draw)
+
+    def __enter__(self) -> Self:
+        self.live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        with contextlib.suppress(KeyboardInterrupt):
+            self.live.stop()
+
+    def event(self, event: Mapping[str, Any]) -> None:
+        now, kind = time.monotonic(), event.get("kind")
+        if kind == "step":
+            self.at = str(event.get("step"))
+            self.steps[self.at] = now
+        elif kind == "resource":
+            label = " ".join([thing(event.get("type")), str(event.get("name") or "")])
+            below = self.things.setdefault(self.at, {})
+            began = below[label][1] if label in below else now
+            seconds = event.get("seconds")
+            ended = None if str(event.get("state", "")).endswith("ing") else float(seconds) if isinstance(seconds, (int, float)) else now - began
+            below[label] = (state(event.get("state")), began, ended)
+        else:
+            self.before.append(words(event))
+
+    def draw(self) -> Any:
+        """The tree as it is now."""
+        from rich.text import Text
+        from rich.tree import Tree as Drawn
+
+        root = Drawn(Text(clean("\n".join(self.before) or "…", keep="\n")))
+        now = time.monotonic()
+        names = list(self.steps) or ([""] if self.things else [])
+        for number, name in enumerate(names):
+            end = self.steps[names[number + 1]] if number + 1 < len(names) else now
+            branch = root.add(Text(clean(f"{_(STEPS.get(name, name))}  {end - self.steps.get(name, now):.0f} s")))
+            for label, (said, began, ended) in self.things.get(name, {}).items():
+                branch.add(Text(clean(f"{label}: {said}  {now - began if ended is None else ended:.0f} s")))
+        return root
+
+
+def progress(form: str, stream: TextIO) -> Progress:
+    """What suits the format and the stream."""
+    if form == "ndjson":
+        return Json()
+    return Tree(stream) if is_lively(stream) else Lines(stream)
+
+
+def words(event: Mapping[str, Any]) -> str:
+    """An event as a sentence; an unknown kind is shown by its name."""
+    from dcctl.cli.watching import error_words
+
+    kind = str(event.get("kind"))
+    shown = {key: value if value is not None else "–" for key, value in event.items()}
+    shown |= {"type": thing(event.get("type")), "step": _(STEPS.get(str(event.get("step")), str(event.get("step"))))}
+    shown |= {"state": state(event.get("state")), "error": error_words(event.get("error"))}
+    return sentence(SENTENCES[kind], shown) if kind in SENTENCES else kind
+
+
+def thing(type_: object) -> str:
+    """What a resource is, in plain words."""
+    last = str(type_ or "").rpartition(":")[2]
+    return _(THINGS.get(last, last))
+
+
+def state(name: object) -> str:
+    """A resource's state in plain words."""
+    return _(STATES.get(str(name), str(name or "")))

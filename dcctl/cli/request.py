@@ -1,0 +1,116 @@
+"""dcctl request."""
+
+import click
+
+from dcctl.cli import deciding, ending, submitting
+from dcctl.cli.command import Group
+from dcctl.cli.desk import Desk, shown, watched
+from dcctl.cli.talk import say
+from dcctl.cli.times import moment
+from dcctl.cli.watching import WAIT_SECONDS, error_words, follow
+from dcctl.words import N_
+
+COLUMNS = {
+    "number": N_("Number"), "state": N_("State"), "kind": N_("Kind"), "administration": N_("Administration"), "environment": N_("Environment"),
+    "requester": N_("Asked by"), "created_at": N_("Since"),
+}  # fmt: skip
+WHOLE = COLUMNS | {
+    "offer": N_("Offer"), "justification": N_("Why"), "demand": N_("Demand"), "notices": N_("To be noted"), "plan": N_("To be made"),
+    "digest": N_("Digest"), "decisions": N_("Decisions"), "missing": N_("Still needed"), "operation": N_("Operation"), "error": N_("Error"),
+}  # fmt: skip
+NUMBER = N_("NUMBER")
+TIMEOUT = click.option(
+    "--timeout", type=click.IntRange(min=1), default=WAIT_SECONDS, show_default=True, metavar=N_("SECONDS"), help=N_("Follow so long at most.")
+)
+
+command = Group("request", help=N_("Ask for an environment, follow what becomes of it, decide."),
+                examples=["dcctl request submit examples/dossier-patient.yaml", "dcctl request list --state in_review",
+                          "dcctl request approve R-2026-0042 --reason \"conforme au schéma directeur\""])  # fmt: skip
+
+
+@command.command(
+    help=N_(
+        "Submit the spec in FILE (- for standard input) and print the request's number. Everything wrong with it is said before anything is sent."
+    ),
+    examples=["dcctl request submit examples/dossier-patient.yaml", "number=$(dcctl request submit examples/dossier-patient.yaml)"],
+)
+@click.argument("file", metavar=N_("FILE"))
+@click.option("--wait", is_flag=True, help=N_("Follow it until it is fulfilled or has failed."))
+@click.option("--key", metavar=N_("KEY"), help=N_("The idempotency key to send; otherwise one is made, and kept until the API has answered."))
+@TIMEOUT
+@watched
+@click.pass_obj
+def submit(desk: Desk, file: str, wait: bool, key: str | None, timeout: int) -> None:
+    submitting.submit(desk, file, key=key, wait_seconds=timeout if wait else None)
+
+
+@command.command("list", help=N_("List the requests that you may see, the newest first."))
+@click.option("--administration", metavar=N_("ADMINISTRATION"), help=N_("Those of one administration."))
+@click.option("--state", metavar=N_("STATE"), help=N_("Those in one state, such as in_review."))
+@click.option("--kind", metavar=N_("KIND"), help=N_("Those of one kind: environment, decommission, …"))
+@click.option("--limit", type=click.IntRange(min=1), metavar=N_("COUNT"), help=N_("At most so many."))
+@shown
+@click.pass_obj
+def list_(desk: Desk, administration: str | None, state: str | None, kind: str | None, limit: int | None) -> None:
+    found = desk.api.pages("requests", limit=limit, administration=administration, state=state, kind=kind)
+    desk.listing(found, COLUMNS | {"digest": N_("Digest")}, created_at=moment, digest=deciding.short)
+
+
+@command.command(help=N_("Show a request: what is asked, what will be made, who decides."), examples=["dcctl request show R-2026-0042"])
+@click.argument("number", metavar=NUMBER)
+@shown
+@click.pass_obj
+def show(desk: Desk, number: str) -> None:
+    desk.thing(desk.api.get("requests", number), WHOLE, requester=deciding.person, created_at=moment, demand=deciding.amounts,
+               notices=deciding.notices, plan=deciding.plan, decisions=deciding.decisions, missing=deciding.missing, error=error_words)  # fmt: skip
+
+
+@command.command(help=N_("Approve a request. You are shown what it is and asked; where nobody can be asked, --digest says what is meant."),
+                 examples=["dcctl request approve R-2026-0042 --reason \"conforme au schéma directeur\""])  # fmt: skip
+@click.argument("number", metavar=NUMBER)
+@click.option("--digest", metavar=N_("DIGEST"), help=N_("The digest that `request show` prints: what you approve."))
+@click.option("--reason", required=True, metavar=N_("TEXT"), help=N_("Why; the requester reads it."))
+@shown
+@click.pass_obj
+def approve(desk: Desk, number: str, digest: str | None, reason: str) -> None:
+    meant = digest or deciding.shown_and_confirmed(desk, number)
+    decided = deciding.decide(desk, number, "approve", meant, reason)
+    desk.thing(decided, COLUMNS, requester=deciding.person, created_at=moment)
+    if decided.get("missing"):
+        say(N_("{number} approved by you; still needed: {missing}."), number=number, missing=deciding.missing(decided["missing"]))
+    else:
+        say(N_("{number} is approved. Follow it: dcctl request watch {number}"), number=number)
+
+
+@command.command(
+    help=N_("Refuse a request; what it held is given back."), examples=['dcctl request refuse R-2026-0042 --reason "hors schéma directeur"']
+)
+@click.argument("number", metavar=NUMBER)
+@click.option("--reason", required=True, metavar=N_("TEXT"), help=N_("Why; the requester reads it."))
+@shown
+@click.pass_obj
+def refuse(desk: Desk, number: str, reason: str) -> None:
+    desk.thing(deciding.decide(desk, number, "refuse", None, reason), COLUMNS, requester=deciding.person, created_at=moment)
+    say(N_("{number} is refused; what it held is given back."), number=number)
+
+
+@command.command(help=N_("Take your request back; what it held is given back."))
+@click.argument("number", metavar=NUMBER)
+@click.option("--reason", metavar=N_("TEXT"), help=N_("Why."))
+@shown
+@click.pass_obj
+def withdraw(desk: Desk, number: str, reason: str | None) -> None:
+    done = desk.api.post("requests", number, "withdraw", body={"reason": reason}, look=f"dcctl request show {number}")
+    desk.thing(done, COLUMNS, requester=deciding.person, created_at=moment)
+    say(N_("{number} is withdrawn; what it held is given back."), number=number)
+
+
+@command.command(help=N_("Follow a request until nothing more happens by itself. Ctrl-C stops the following, not the work."),
+                 examples=["dcctl request watch R-2026-0042", "dcctl request watch R-2026-0042 -f ndjson"])  # fmt: skip
+@click.argument("number", metavar=NUMBER)
+@TIMEOUT
+@watched
+@click.pass_obj
+def watch(desk: Desk, number: str, timeout: int) -> None:
+    state = follow(desk, ("requests", number), timeout, name=number, command=f"dcctl request watch {number}")
+    ending.end(desk, number, state)

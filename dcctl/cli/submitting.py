@@ -1,0 +1,126 @@
+"""A submit: read, examine, send once, say the number, wait until it can be decided."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dcctl.cli import ending, output, watching
+from dcctl.cli.desk import Desk
+from dcctl.cli.pending import Key, key_for
+from dcctl.cli.specfile import Draft, read
+from dcctl.cli.talk import say, tell
+from dcctl.errors import DcctlError, SpecRefused
+from dcctl.words import N_
+
+Json = dict[str, Any]
+
+#: How long a submit waits until the request can be decided.
+REVIEW_SECONDS = 20
+#: Errors after which the API may or may not have the request.
+UNANSWERED = {"DCCTL-103", "DCCTL-105", "DCCTL-111", "DCCTL-112", "DCCTL-500", "DCCTL-501"}
+
+
+def submit(desk: Desk, path: str, *, key: str | None, wait_seconds: int | None) -> None:
+    """Send the spec in `path` as a request and follow it: until it is in review, or for `wait_seconds` to its end."""
+    draft = read(path)
+    examine(desk, draft)
+    body: Json = {"kind": "environment", "spec": draft.document}
+    try:
+        request = sent(desk, body, key_for(body, desk.api.cloud.identity, key))
+    except SpecRefused as error:
+        raise draft.refusal(error.params["faults"]) from error
+    followed(desk, request, N_("{number}: {administration}/{environment} is asked for."), wait_seconds=wait_seconds)
+
+
+def followed(desk: Desk, request: Mapping[str, Any], words: str, *, wait_seconds: int | None) -> None:
+    """Print the number at once, for it is what matters when the link breaks now; then follow."""
+    number = str(request["number"])
+    if desk.for_people:
+        output.write(number)
+        say(words, **request)
+    if wait_seconds is None:
+        reviewed(desk, number)
+        return
+    state = watching.follow(desk, ("requests", number), wait_seconds, name=number, command=f"dcctl request watch {number}", aside=True)
+    ending.end(desk, number, state, aside=True)
+
+
+def examine(desk: Desk, draft: Draft) -> None:
+    """Refuse a spec with faults, all of them, before anything is sent; the offers and the catalogue are fetched for it.
+
+    Where they cannot be had and the spec is malformed anyhow, what is known without them is said.
+    """
+    from dcctl.cli import examining
+
+    found = examining.malformed(draft.document)
+    faults = [fault_json(fault) for fault in found]
+    try:
+        offers, catalogue = desk.api.get("offers"), desk.api.get("catalogue")
+    except DcctlError as error:
+        if not faults:
+            raise
+        say(N_("Flavors, images and offers could not be checked: {reason}"), reason=str(error))
+        raise draft.refusal(faults) from error
+    # Before the worker has read OpenStack's catalogue for the first time, nothing can be known of names: the API says so in its own words.
+    if catalogue.get("items"):
+        faults += [fault_json(fault) for fault in examining.misfits(draft.document, found, offers["items"], catalogue["items"])]
+    if faults:
+        raise draft.refusal(faults)
+    from stacks.environment import notices
+    from stacks.specs import parse
+
+    for notice in notices(parse(draft.document)):
+        from dcctl.faults import sentence
+
+        tell(f"{draft.source}:{draft.line(notice.path)}: {sentence(notice.code, notice.params)}")
+
+
+def fault_json(fault: Any) -> Json:
+    """A fault as it travels."""
+    return {"path": list(fault.path), "code": fault.code, "params": dict(fault.params)}
+
+
+def sent(desk: Desk, body: Json, key: Key) -> Json:
+    """Post the request under its key; the key is forgotten once there is an answer, be it a refusal."""
+    if key.resumed:
+        say(N_("An earlier submit of the same was not answered; it is resumed with the same key."))
+    try:
+        request = desk.api.post("requests", body=body, key=key.value, look="dcctl request list")
+    except DcctlError as error:
+        # Without an answer of the API's own, whether it has the request is not known: the key stays.
+        if error.code not in UNANSWERED:
+            key.answered()
+        raise
+    key.answered()
+    return request
+
+
+def reviewed(desk: Desk, number: str) -> None:
+    """Wait until the request is in review or has ended; say what comes next. It is submitted whatever happens here."""
+    request: Mapping[str, Any] = {}
+    try:
+        for page in watching.pages(desk, ("requests", number), REVIEW_SECONDS, wait=2):
+            if page.get("state") != "submitted":
+                break
+        request = desk.api.get("requests", number)
+    except (DcctlError, KeyboardInterrupt) as error:
+        if isinstance(error, DcctlError) and desk.for_people:
+            tell(str(error))
+        say(N_("{number} is submitted; see it with: dcctl request show {number}"), number=number)
+        if not desk.for_people:
+            output.thing({"number": number}, {"number": ""}, form=desk.form, chosen=desk.columns)
+        return
+    if not desk.for_people:
+        output.thing(request, {"number": "", "state": ""}, form="json" if desk.form == "ndjson" else desk.form, chosen=desk.columns)
+    state = str(request.get("state"))
+    if state == "submitted":
+        say(N_("{number} is still being examined after {seconds} s; follow it: dcctl request watch {number}"), number=number, seconds=REVIEW_SECONDS)
+    elif state == "in_review":
+        from dcctl.cli.deciding import missing
+
+        say(
+            N_("{number} can now be decided by {missing}; follow it: dcctl request watch {number}"),
+            number=number,
+            missing=missing(request.get("missing")),
+        )
+    else:
+        watching.finish(state if state in watching.ENDINGS else "fulfilled", request.get("error"), name=number, operation=request.get("operation"))

@@ -1,0 +1,30 @@
+"""dcctl whoami."""
+
+import click
+
+from dcctl.cli.command import Command
+from dcctl.cli.desk import Desk, shown
+from dcctl.cli.times import moment
+from dcctl.words import N_, sentence
+
+COLUMNS = {
+    "user": N_("User"), "user_id": N_("Id"), "domain": N_("Domain"), "scope": N_("Scope"), "roles": N_("Roles"),
+    "administrations": N_("Administrations"), "expires_at": N_("Until"),
+}  # fmt: skip
+
+
+@click.command(
+    "whoami",
+    cls=Command,
+    help=N_("Say who you are, in which scope, with which roles, until when."),
+    examples=["dcctl whoami", "dcctl whoami -f json"],
+)
+@shown
+@click.pass_obj
+def command(desk: Desk) -> None:
+    desk.thing(desk.api.get("whoami"), COLUMNS, expires_at=until, roles=lambda roles: ", ".join(roles) or "–")
+
+
+def until(value: object) -> str:
+    """When the token ends, in the datacenter's time."""
+    return sentence(N_("{moment} (Cotonou time)"), {"moment": moment(value)})
