@@ -1,0 +1,49 @@
+"""A fresh database for each test, and the API over it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dcctl import migrations
+from dcctl.api import server
+from dcctl.config import Api as ApiSettings
+from dcctl.config import Cloud, Database, Settings
+from dcctl.workflow.app import App
+from tests import postgres
+from tests.integration.api.stack import REGION, Api, Keystone, seed
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[postgres.Server]:
+    with postgres.server() as running:
+        yield running
+
+
+@pytest.fixture
+def app(postgresql: postgres.Server, tmp_path: Path) -> Iterator[App]:
+    dsn = postgresql.database(lambda dsn: migrations.upgrade(postgres.alchemy(dsn)), key="migrations")
+    clouds = tmp_path / "clouds.yaml"
+    clouds.write_text("clouds: {dcctl-admin: {auth: {auth_url: 'http://127.0.0.1:22001/v3', username: dcctl-admin, password: x}}}\n")
+    made = App(
+        Settings(
+            database=Database(application=postgresql.url(postgres_name(dsn), "dcctl_app")),
+            cloud=Cloud(region=REGION, clouds_yaml=clouds),
+            api=ApiSettings(threads=4),
+        )
+    )
+    seed(made)
+    yield made
+    made.close()
+    postgresql.drop(dsn)
+
+
+def postgres_name(dsn: str) -> str:
+    return dsn.partition("@/")[2].partition("?")[0]
+
+
+@pytest.fixture
+def api(app: App) -> Api:
+    return Api(server.front(app, guard=Keystone), app)
+
+
