@@ -62,8 +62,8 @@ class App:
         try:
             with Session(self.engine, expire_on_commit=False) as session:
                 session.execute(text("SET TRANSACTION READ ONLY"))
+                # Closing rolls back; rollback() itself would expire what was read, and it is used after the session's end.
                 yield session
-                session.rollback()
         except (OperationalError, InterfaceError) as error:
             raise DcctlError("DCCTL-501") from error
 
