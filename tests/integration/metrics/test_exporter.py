@@ -1,0 +1,235 @@
+"""The exporter as a process: what Prometheus meets on loopback, while PostgreSQL comes and goes."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from metrics.exposition import CONTENT_TYPE
+from tests import postgres
+from tests.integration.metrics.conftest import as_role, migrate
+from tests.promtool import promtool
+
+PATIENCE_SECONDS = 60.0
+REFRESH_SECONDS = 0.3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back for one request."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass(slots=True, kw_only=True)
+class Exporter:
+    """A running `dcctl-exporter`."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def get(self, path: str, method: str = "GET") -> Answer:
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request(method, path)
+            response: HTTPResponse = connection.getresponse()
+            return Answer(status=response.status, headers=dict(response.getheaders()), body=response.read())
+        finally:
+            connection.close()
+
+    def value(self, name: str) -> float:
+        """The only sample of that name in what is served now."""
+        (value,) = (
+            sample.value
+            for family in text_string_to_metric_families(self.get("/metrics").body.decode())
+            for sample in family.samples
+            if sample.name == name
+        )
+        return value
+
+
+def eventually(true: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not true():
+        assert time.monotonic() < deadline, f"not within {PATIENCE_SECONDS} s: {what}"
+        time.sleep(0.05)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def exporter(directory: Path, url: str) -> Iterator[Exporter]:
+    """Start the exporter on a free port; it is gone with the block."""
+    port, config, log = free_port(), directory / "dcctl.toml", directory / "exporter.log"
+    config.write_text(
+        f'[database]\nexporter = "{url}"\n[cloud]\nregion = "cotonou"\n[exporter]\nport = {port}\nrefresh_seconds = {REFRESH_SECONDS}\n'
+    )
+    with log.open("wb") as output:
+        environment = {**os.environ, "DCCTL_CONFIG": str(config)}
+        process = subprocess.Popen([sys.executable, "-m", "metrics.exporter"], stderr=output, stdout=output, env=environment)
+    try:
+        running = Exporter(port=port, process=process, log=log)
+
+        def answers() -> bool:
+            assert process.poll() is None, log.read_text()
+            try:
+                return running.get("/healthz").status == 200
+            except OSError:
+                return False
+
+        eventually(answers, "/healthz answers")
+        yield running
+    finally:
+        process.kill()
+        process.wait(PATIENCE_SECONDS)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, postgresql: postgres.Server) -> Iterator[Exporter]:
+    """An exporter with an empty, migrated database."""
+    dsn = postgresql.database(migrate, key="migrations")
+    with exporter(tmp_path_factory.mktemp("exporter"), as_role(dsn, "dcctl_exporter")) as running:
+        eventually(lambda: running.get("/readyz").status == 200, "/readyz is 200")
+        yield running
+
+
+def test_metrics_are_served_as_the_text_format_with_the_process_appended(served: Exporter):
+    answer = served.get("/metrics")
+
+    names = [family.name for family in text_string_to_metric_families(answer.body.decode())]
+    assert (answer.status, answer.headers["Content-Type"]) == (200, CONTENT_TYPE)
+    assert int(answer.headers["Content-Length"]) == len(answer.body)
+    assert "dcctl_cluster_resource_capacity" in names
+    assert "process_resident_memory_bytes" in names
+    assert len(names) == len(set(names))
+
+
+def test_the_text_is_made_anew_every_refresh(served: Exporter):
+    first = served.value("dcctl_render_timestamp_seconds")
+
+    eventually(lambda: served.value("dcctl_render_timestamp_seconds") > first, "a later text")
+
+
+def test_a_scrape_does_not_make_the_text(served: Exporter):
+    texts = {served.get("/metrics").body.split(b"# HELP python")[0] for _ in range(20)}
+
+    assert len(texts) <= 10
+
+
+@pytest.mark.parametrize(("path", "status"), [("/", 200), ("/healthz", 200), ("/readyz", 200), ("/metrics/", 404), ("/../etc/passwd", 404)])
+def test_each_path_has_its_answer(served: Exporter, path: str, status: int):
+    assert served.get(path).status == status
+
+
+def test_the_landing_page_leads_to_the_metrics(served: Exporter):
+    assert b'<a href="/metrics">' in served.get("/").body
+
+
+def test_head_has_the_headers_without_the_body(served: Exporter):
+    answer = served.get("/metrics", "HEAD")
+
+    assert (answer.status, answer.body) == (200, b"")
+    assert int(answer.headers["Content-Length"]) > 0
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
+def test_only_reading_is_allowed(served: Exporter, method: str):
+    answer = served.get("/metrics", method)
+
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD")
+
+
+def test_promtool_finds_nothing_to_complain_about(served: Exporter):
+    done = subprocess.run([promtool(), "check", "metrics"], input=served.get("/metrics").body, capture_output=True, check=False)
+
+    assert (done.returncode, done.stdout.decode(), done.stderr.decode()) == (0, "", "")
+
+
+def test_promtool_accepts_the_scrape_configuration():
+    config = Path(__file__).parents[3] / "infra" / "prometheus" / "prometheus.yml"
+
+    done = subprocess.run([promtool(), "check", "config", config], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_before_the_first_text_there_is_no_text_and_afterwards_the_last_one_stays_while_the_database_is_away(tmp_path: Path):
+    with ExitStack() as stack:
+        late = stack.enter_context(ExitStack())
+        server = late.enter_context(postgres.server())
+        dsn = server.database()
+        running = stack.enter_context(exporter(tmp_path, as_role(dsn, "dcctl_exporter")))
+
+        # The database is there, the schema is not.
+        for path in ("/metrics", "/readyz"):
+            answer = running.get(path)
+            assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+            assert b"dcctl_" not in answer.body
+        assert running.get("/healthz").status == 200
+
+        migrate(dsn)
+        eventually(lambda: running.get("/readyz").status == 200, "the first text")
+
+        def failures() -> int:
+            return running.log.read_bytes().count(b"refresh failed")
+
+        late.close()  # PostgreSQL is gone
+        before = failures()
+        eventually(lambda: failures() > before, "a refresh without the database")
+        stands_still = running.value("dcctl_render_timestamp_seconds")
+        eventually(lambda: failures() > before + 2, "two more refreshes")
+        assert running.value("dcctl_render_timestamp_seconds") == stands_still
+        assert running.get("/metrics").status == 200
+        assert running.get("/readyz").status == 200
+
+        running.process.send_signal(signal.SIGTERM)
+        assert running.process.wait(10) == 0
+
+
+def test_sigterm_ends_it_cleanly_and_its_log_is_json(tmp_path: Path, postgresql: postgres.Server):
+    with exporter(tmp_path, as_role(postgresql.database(migrate, key="migrations"), "dcctl_exporter")) as running:
+        running.process.send_signal(signal.SIGTERM)
+
+        assert running.process.wait(10) == 0
+        lines = running.log.read_text().splitlines()
+        assert '"event": "serving"' in lines[0]
+        assert '"event": "ended"' in lines[-1]
+
+
+def test_a_port_that_is_taken_is_said_in_one_sentence(tmp_path: Path, served: Exporter):
+    config = tmp_path / "dcctl.toml"
+    config.write_text(f'[database]\nexporter = "postgresql+psycopg://nobody@/none"\n[exporter]\nport = {served.port}\n')
+
+    done = subprocess.run(
+        [sys.executable, "-m", "metrics.exporter"], env={**os.environ, "DCCTL_CONFIG": str(config)}, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 1
+    assert done.stderr == f"dcctl-exporter: 127.0.0.1:{served.port}: Address already in use\n"
+
+
+@pytest.mark.parametrize("process", ["exporter", "collector"])
+def test_without_a_database_it_says_what_to_set(tmp_path: Path, process: str):
+    environment = {**os.environ, "DCCTL_CONFIG": str(tmp_path / "none.toml")}
+
+    done = subprocess.run([sys.executable, "-m", f"metrics.{process}"], env=environment, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert done.stderr == f"dcctl-{process}: database.{process} is not set; name the settings' file in DCCTL_CONFIG\n"
