@@ -4,7 +4,7 @@ A rule sees dcctl's own roles only (`dcctl.workflow.actor` drops every other, an
 `administration` of the one who asks, and of what is asked about. What may be *seen* is not decided here but in `dcctl.workflow.sight`, before.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -143,21 +143,18 @@ def _read(file: Path) -> dict[str, str]:
         found = policy.parse_file_contents(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, ValueError) as error:
         raise DcctlError("DCCTL-003", path=str(file), reason=" ".join(str(error).split())) from error
-    faults = [*_unknown(found), *_unreadable(found)]
+    if not isinstance(found, dict):
+        raise DcctlError("DCCTL-003", path=str(file), reason="capacity:show: role:dc_operator")
+    faults = [f"{name}?" for name in found if name not in BY_NAME]
+    faults += [f"{name}: {text!r}" for name, text in found.items() if not _understood(text)]
     if faults:
         raise DcctlError("DCCTL-003", path=str(file), reason="; ".join(faults))
     return {name: str(check) for name, check in found.items()}
 
 
-def _unknown(rules: Iterable[str]) -> list[str]:
-    return [f"{name}?" for name in rules if name not in BY_NAME]
-
-
-def _unreadable(rules: Mapping[str, Any]) -> list[str]:
-    """Rules that oslo.policy does not understand: it would deny them, and nobody would know why."""
-    denied = {name: policy.RuleDefault(name, NOBODY).check for name in ("!",)}["!"]
-    return [f"{name}: {text!r}" for name, text in rules.items() if not isinstance(text, str) or (text.strip() != NOBODY and _check(text) == denied)]
-
-
-def _check(text: str) -> Any:
-    return policy.RuleDefault("rule", text).check
+def _understood(text: object) -> bool:
+    """False for what oslo.policy cannot read: it would deny that, and nobody would know why."""
+    if not isinstance(text, str):
+        return False
+    never = type(policy.RuleDefault("never", NOBODY).check)
+    return text.strip() == NOBODY or not isinstance(policy.RuleDefault("rule", text).check, never)
