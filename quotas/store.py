@@ -70,7 +70,6 @@ class EntryView:
 class Hold:
     """Units set aside for a reference; `expires_at` None: for ever."""
 
-    id: int
     reference: str
     holder: Holder
     region: str
@@ -343,25 +342,25 @@ def capacity(database: Database, region: str | None = None) -> dict[str, Capacit
 
 # -- holds and history -------------------------------------------------------------------------------------------------------------------
 
-_HOLDS = f"""SELECT o.id AS hold_id, o.reference, o.region, o.resource, o.amount, o.state, o.expires_at, o.opened_entry, o.closed_entry, {_HOLDER}
+_HOLDS = f"""SELECT o.reference, o.region, o.resource, o.amount, o.state, o.expires_at, o.opened_entry, o.closed_entry, {_HOLDER}
     FROM quotas.hold o JOIN quotas.holder h ON h.id = o.holder_id"""
 
 
 def holds(database: Database, reference: str) -> list[Hold]:
     """Every hold that a reference ever had, oldest first, with its state."""
-    return [_hold(row) for row in _rows(database, f"{_HOLDS} WHERE o.reference = :reference ORDER BY o.id", reference=reference)]
+    return [_hold(row) for row in _rows(database, f"{_HOLDS} WHERE o.reference = :reference ORDER BY o.opened_entry", reference=reference)]
 
 
 def open_holds(database: Database, *, reference: str | None = None, holder: Holder | None = None) -> list[Hold]:
     """The holds that are neither consumed, released nor expired: of a reference, of a holder, or all."""
     statement = f"""{_HOLDS} WHERE o.state = 'open' AND (CAST(:reference AS text) IS NULL OR o.reference = :reference)
-        AND (CAST(:holder AS bigint) IS NULL OR o.holder_id = :holder) ORDER BY o.id"""
+        AND (CAST(:holder AS bigint) IS NULL OR o.holder_id = :holder) ORDER BY o.opened_entry"""
     return [_hold(row) for row in _rows(database, statement, reference=reference, holder=holder.id if holder else None)]
 
 
 def due_holds(database: Database, limit: int = 500) -> list[Hold]:
     """Open holds whose time has passed by the database's clock, longest ago first."""
-    statement = f"{_HOLDS} WHERE o.state = 'open' AND o.expires_at <= clock_timestamp() ORDER BY o.expires_at, o.id LIMIT :limit"
+    statement = f"{_HOLDS} WHERE o.state = 'open' AND o.expires_at <= clock_timestamp() ORDER BY o.expires_at, o.opened_entry LIMIT :limit"
     return [_hold(row) for row in _rows(database, statement, limit=limit)]
 
 
@@ -383,7 +382,6 @@ def ending(kind: Kind, ended: Iterable[Hold], environment: Holder | None = None)
 
 def _hold(row: RowMapping) -> Hold:
     return Hold(
-        id=row["hold_id"],
         reference=row["reference"],
         holder=_holder(row),
         region=row["region"],

@@ -1,0 +1,57 @@
+"""Triggers that refuse what no caller, not even the tables' owner, does to a ledger. This module is pure: it builds text."""
+
+from collections.abc import Iterator
+
+_REFUSE_CHANGE = """
+CREATE FUNCTION quotas.refuse_change() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RAISE EXCEPTION '% on quotas.% is refused', TG_OP, TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege', HINT = 'Post a correction.';
+END $$"""
+
+#: A hold ends once: what is closed stays as it is, and of an open one nothing but its state, its end and its expiry changes.
+_REFUSE_REOPENING = """
+CREATE FUNCTION quotas.refuse_reopening() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF OLD.state <> 'open' OR (OLD.opened_entry, OLD.reference, OLD.holder_id, OLD.region, OLD.resource, OLD.amount)
+        IS DISTINCT FROM (NEW.opened_entry, NEW.reference, NEW.holder_id, NEW.region, NEW.resource, NEW.amount)
+    THEN
+        RAISE EXCEPTION 'the hold of % is %', OLD.reference, OLD.state USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN NEW;
+END $$"""
+
+#: An account that any entry names stays; `post()` takes back one that it has just opened in vain.
+_REFUSE_ORPHANS = """
+CREATE FUNCTION quotas.refuse_orphans() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF OLD.balance <> 0 OR EXISTS (SELECT FROM quotas.entry e WHERE e.debit_account = OLD.id)
+        OR EXISTS (SELECT FROM quotas.entry e WHERE e.credit_account = OLD.id)
+    THEN
+        RAISE EXCEPTION 'account % has entries', OLD.id USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN OLD;
+END $$"""
+
+
+def _trigger(name: str, table: str, event: str, each: str, function: str) -> Iterator[str]:
+    yield f"CREATE TRIGGER {name} BEFORE {event} ON quotas.{table} FOR EACH {each} EXECUTE FUNCTION quotas.{function}()"
+    yield f"ALTER TABLE quotas.{table} ENABLE ALWAYS TRIGGER {name}"  # a session that plays replica does not slip past
+
+
+GUARDS = [
+    _REFUSE_CHANGE,
+    _REFUSE_REOPENING,
+    _REFUSE_ORPHANS,
+    *_trigger("append_only", "entry", "UPDATE OR DELETE", "ROW", "refuse_change"),
+    *_trigger("append_only", "holder_edge", "UPDATE OR DELETE", "ROW", "refuse_change"),
+    *_trigger("ends_once", "hold", "UPDATE", "ROW", "refuse_reopening"),
+    *_trigger("stays", "hold", "DELETE", "ROW", "refuse_change"),
+    *_trigger("stays", "holder", "DELETE", "ROW", "refuse_change"),
+    *_trigger("stays", "account", "DELETE", "ROW", "refuse_orphans"),
+    *_trigger("key_stays", "account", "UPDATE OF id, holder_id, holder_kind, region, resource, place", "ROW", "refuse_change"),
+    *(
+        statement
+        for table in ("entry", "holder_edge", "hold", "holder", "account")
+        for statement in _trigger("not_emptied", table, "TRUNCATE", "STATEMENT", "refuse_change")
+    ),
+]
