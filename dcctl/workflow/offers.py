@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML, YAMLError
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlmodel import Session, col, select
 
 from dcctl.errors import DcctlError, NotVisible
@@ -26,7 +27,7 @@ LANGUAGES = ("fr", "en")
 
 def current(session: Session) -> list[Offer]:
     """The newest version of each offer that is not retired, by name."""
-    newest = select(Offer).distinct(col(Offer.name)).order_by(col(Offer.name), col(Offer.version).desc())
+    newest = select(Offer).ext(distinct_on(col(Offer.name))).order_by(col(Offer.name), col(Offer.version).desc())
     return [offer for offer in session.exec(newest).all() if offer.retired_at is None]
 
 

@@ -60,10 +60,8 @@ def submit(app: App, actor: Actor, body: RequestIn, key: str) -> tuple[dict[str,
 
 def _claim(session: Session, actor: Actor, key: str, fingerprint: str) -> Request | None:
     """Take the key, or return what it has led to. A second submit with the key waits here until the first has ended."""
-    taken = session.execute(
-        insert(Idempotency).values(user_id=actor.user_id, key=key, body_hash=fingerprint, created_at=now()).on_conflict_do_nothing()
-    )
-    if taken.rowcount == 1:  # type: ignore[attr-defined]
+    claim = insert(Idempotency).values(user_id=actor.user_id, key=key, body_hash=fingerprint, created_at=now()).on_conflict_do_nothing()
+    if session.execute(claim.returning(col(Idempotency.key))).first() is not None:
         return None
     known = session.get_one(Idempotency, (actor.user_id, key))
     if known.body_hash != fingerprint or known.request is None:
