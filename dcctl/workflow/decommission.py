@@ -28,11 +28,11 @@ def abandon(app: App, identifier: str) -> None:
 
 def _decommission(app: App, run: Run, outcome: str) -> None:
     environment, made = _begin(app, run, outcome)
-    spec, resolved, planned = evidence.restored(made)
+    spec, resolved = evidence.restored(made)
     project_id = environment.project_id
     if project_id is not None and identity.project(app.cloud(), project_id) is None:
         project_id = None  # a former attempt came this far
-    workload = provisioning.Layer(app, run, "workload", spec, resolved, planned, project_id=project_id)
+    workload = provisioning.Layer(app, run, "workload", spec, resolved, project_id=project_id)
     if project_id is not None:
         with run.step("people"):
             if environment.group_id is not None:
@@ -44,9 +44,9 @@ def _decommission(app: App, run: Run, outcome: str) -> None:
             workload.destroy()
         with run.step("empty"):
             _sweep(app, run, project_id, keep=frozenset())
-            apply_limits(app, project_id, dict.fromkeys(limits.read(app.cloud(), project_id), 0))
+            apply_limits(app, project_id, dict.fromkeys(limits.read(app.cloud(), project_id), 0), structural=False)
     with run.step("tenant"):
-        provisioning.Layer(app, run, "tenant", spec, resolved, planned).destroy()
+        provisioning.Layer(app, run, "tenant", spec, resolved).destroy()
         if project_id is not None:
             sweep.last_traces(app.cloud(), project_id)
     with app.transaction() as session:

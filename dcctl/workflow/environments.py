@@ -71,7 +71,7 @@ def cloud(app: App, actor: Actor, administration: str, name: str) -> dict[str, A
         state = EnvironmentState(found.state)
         raise DcctlError("DCCTL-305", name=name, state=found.state, action="cloud", possible=possible(state))
     entry = {
-        "auth": {"auth_url": str(app.cloud().connection.config.config["auth"]["auth_url"]), "project_id": found.project_id},
+        "auth": {"auth_url": app.cloud().auth_url, "project_id": found.project_id},
         "region_name": app.region,
         "identity_api_version": 3,
     }

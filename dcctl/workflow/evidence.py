@@ -84,13 +84,13 @@ def described(planned: Plan) -> list[dict[str, Any]]:
     return list(resources)
 
 
-def restored(request: Request) -> tuple[EnvironmentSpec, Resolved, Plan]:
-    """Spec, ids and plan of a request as they were approved; refuses when they are not what the digest names."""
-    spec, resolved = parse(request.spec), Resolved(**request.resolved)
+def restored(request: Request) -> tuple[EnvironmentSpec, Resolved]:
+    """Spec and ids of a request as they were approved; refuses when the plan that follows from them is not what the digest names."""
+    spec, resolved = parse(request.spec), Resolved.from_document(request.resolved)
     planned = plan(spec, resolved)
     if request.kind == Kind.ENVIRONMENT and fingerprint(request, resolved, described(planned)) != request.digest:
         raise DcctlError("DCCTL-203", number=request.number, given=request.digest, digest="–")
-    return spec, resolved, planned
+    return spec, resolved
 
 
 def _ids(session: Session) -> dict[str, dict[str, CatalogueItem]]:

@@ -5,7 +5,7 @@ quotas are 0, allocation comes before limits, limits before people.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel import Session, select
@@ -29,8 +29,8 @@ def _fulfil(app: App, run: Run) -> None:
     environment_id = _begin(app, run)
     with app.reading() as session:
         request = session.get_one(Request, run.number)
-    spec, resolved, planned = evidence.restored(request)
-    tenant = provisioning.Layer(app, run, "tenant", spec, resolved, planned)
+    spec, resolved = evidence.restored(request)
+    tenant = provisioning.Layer(app, run, "tenant", spec, resolved)
     with run.step("tenant"):
         outputs = tenant.up()
         project_id, group_id = str(outputs["project_id"]), str(outputs["group_id"])
@@ -46,7 +46,7 @@ def _fulfil(app: App, run: Run) -> None:
         identity.grant_group(app.cloud(), project_id, group_id)
     with run.step("workload"):
         try:
-            built = provisioning.Layer(app, run, "workload", spec, resolved, planned, project_id=project_id).up()
+            built = provisioning.Layer(app, run, "workload", spec, resolved, project_id=project_id).up()
         except EngineError as error:
             raise _in_the_services_words(app, project_id, error) from error
     with app.transaction() as session:
@@ -100,8 +100,8 @@ def write_limits(app: App, request: Request, project_id: str) -> None:
     apply_limits(app, project_id, limits.wanted(allocated, structural))
 
 
-def apply_limits(app: App, project_id: str, wanted: Mapping[limits.LimitKey, int]) -> None:
-    """Write limits, keep what was read back, and refuse to go on when one is not as wanted."""
+def apply_limits(app: App, project_id: str, wanted: Mapping[limits.LimitKey, int], *, structural: bool = True) -> None:
+    """Write limits, keep what was read back, and refuse to go on when one is not as wanted (`structural` False: only what the ledger counts)."""
     results = limits.write(app.cloud(), project_id, wanted)
     with app.transaction() as session:
         for result in results:
@@ -116,7 +116,7 @@ def apply_limits(app: App, project_id: str, wanted: Mapping[limits.LimitKey, int
                     read_at=now(),
                 )
             )
-    wrong = [r for r in results if r.state != "in_sync"]
+    wrong = [r for r in results if r.state != "in_sync" and (structural or limits.counted((r.service, r.key)))]
     if wrong:
         said = [f"{r.service} {r.key}: {r.state} ({r.before} → {r.wanted}: {r.after}) {r.words}".strip() for r in wrong]
         raise CloudError("DCCTL-403", project=project_id, results=said)
@@ -156,8 +156,6 @@ def _in_the_services_words(app: App, project_id: str, error: EngineError) -> Eng
 
 def after(begin: datetime, duration: Duration) -> datetime:
     """The end of a duration that begins now; months are calendar months, and a day that the last one lacks becomes its last."""
-    from datetime import timedelta
-
     if duration.unit == "days":
         return begin + timedelta(days=duration.amount)
     months = begin.month - 1 + duration.amount

@@ -86,7 +86,7 @@ def status(app: App, actor: Actor, administration: str | None = None) -> dict[st
 
 def _waiting(session: Session, codes: list[str]) -> dict[str, int]:
     query = select(Request.administration, func.count()).where(col(Request.administration).in_(codes), col(Request.state).in_(WAITING))
-    return defaultdict(int, session.execute(query.group_by(col(Request.administration))).tuples().all())
+    return defaultdict(int, {code: count for code, count in session.execute(query.group_by(col(Request.administration)))})
 
 
 def _environments(session: Session, codes: list[str]) -> dict[str, dict[str, int]]:
@@ -96,7 +96,7 @@ def _environments(session: Session, codes: list[str]) -> dict[str, dict[str, int
         .group_by(col(Environment.administration), col(Environment.state))
     )
     found: dict[str, dict[str, int]] = defaultdict(dict)
-    for code, state, count in session.execute(query).tuples():
+    for code, state, count in session.execute(query):
         found[code][state] = count
     return found
 

@@ -1,0 +1,103 @@
+"""One stack of one environment, run by the engine for an operation: with the right credentials, its events told, its errors in our words."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from dcctl.config import Settings
+from dcctl.errors import DcctlError, EngineError
+from dcctl.provisioner import errors
+from dcctl.provisioner.engine import Engine, Work
+from dcctl.provisioner.job import Event
+from dcctl.store import Operation
+from dcctl.workflow.app import App
+from dcctl.workflow.run import Cancelled, Run
+from stacks import naming
+from stacks.environment import EnvironmentSpec
+from stacks.plan import Resolved
+
+
+class Layer:
+    """The tenant's stack (with the administrator's entry) or the workload's (with the build user's, in the environment's project)."""
+
+    def __init__(self, app: App, run: Run, layer: naming.Layer, spec: EnvironmentSpec, resolved: Resolved, *, project_id: str | None = None) -> None:
+        self.app = app
+        self.run = run
+        self.work = Work(layer=layer, spec=spec, resolved=resolved)
+        self.project_id = project_id
+        settings = app.settings.engine
+        self.engine = Engine(home=settings.home, backend=settings.backend, passphrase_file=settings.passphrase_file, seconds=settings.seconds)
+
+    def up(self) -> Mapping[str, Any]:
+        """Make what the plan has; the program's outputs."""
+        with self._translated():
+            return self.engine.up(self.work, cloud=self._entry(), on_event=self._tell, cancelled=self._cancelled).outputs
+
+    def destroy(self) -> None:
+        """Destroy all of the stack, and the stack."""
+        with self._translated():
+            self.engine.destroy(self.work.stack, cloud=self._entry(), on_event=self._tell)
+
+    def ids(self) -> frozenset[str]:
+        """Ids in the cloud of everything that the stack has."""
+        with self._translated():
+            state = self.engine.export(self.work.stack) or {}
+        resources = (state.get("deployment", state) or {}).get("resources") or []
+        return frozenset(str(resource["id"]) for resource in resources if resource.get("id"))
+
+    def _entry(self) -> dict[str, Any]:
+        return entry(self.app.settings, self.work.layer, self.project_id)
+
+    def _tell(self, event: Event) -> None:
+        if event.op == "same":
+            return
+        self.run.tell(
+            "resource",
+            name=event.name,
+            cloud_name=event.cloud_name,
+            type=event.type,
+            op=event.op,
+            status=event.status,
+            seconds=event.seconds,
+            words=event.words,
+            layer=self.work.layer,
+        )
+
+    def _cancelled(self) -> bool:
+        with self.app.reading() as session:
+            return session.get_one(Operation, self.run.id).cancel_requested
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except errors.EngineCancelled as error:
+            raise Cancelled(self.work.layer) from error
+        except errors.EngineFailed as error:
+            names = [d.cloud_name or d.name for d in error.diagnostics if d.cloud_name or d.name]
+            resource = ", ".join(name for name in names if name) or self.work.stack
+            raise EngineError("DCCTL-404", resource=resource, words=error.summary, stack=self.work.stack) from error
+        except errors.EngineLocked as error:
+            raise EngineError("DCCTL-407", stack=error.stack) from error
+        except errors.EngineMissing as error:
+            raise EngineError("DCCTL-404", resource=error.what, words=str(error), stack=self.work.stack) from error
+        except errors.PlanExceeded as error:
+            raise EngineError("DCCTL-405", steps=[f"{step.op} {step.type} {step.name}" for step in error.steps]) from error
+
+
+def entry(settings: Settings, layer: naming.Layer, project_id: str | None = None) -> dict[str, Any]:
+    """The clouds.yaml entry that a run of the engine gets; the workload's has the environment's project."""
+    name = settings.cloud.admin if layer == "tenant" else settings.cloud.build
+    try:
+        with settings.cloud.clouds_yaml.open(encoding="utf-8") as file:
+            clouds = YAML(typ="safe", pure=True).load(file)["clouds"]
+        found: dict[str, Any] = dict(clouds[name])
+    except (OSError, KeyError, TypeError) as error:
+        raise DcctlError("DCCTL-109", cloud=name, file=str(settings.cloud.clouds_yaml), known=[]) from error
+    if layer == "workload":
+        auth = {key: value for key, value in found["auth"].items() if not key.startswith(("project", "tenant", "domain"))}
+        found["auth"] = {**auth, "project_id": project_id}
+    found.setdefault("region_name", settings.cloud.region)
+    return found
