@@ -22,6 +22,8 @@ Json = dict[str, Any]
 CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 30.0
 #: Tries of a call that may be repeated, and the seconds that they may take together.
 ATTEMPTS, RETRY_SECONDS = 3, 20.0
+#: What the API gives at once, at most.
+LARGEST_PAGE = 1000
 AGAIN = (502, 503, 504)
 
 
@@ -32,10 +34,16 @@ class Client:
         self.cloud = cloud
         self._session: Session | None = None
         self._endpoint = ""
+        self._http: Any = None
 
     @classmethod
     def of_cloud(cls, name: str | None) -> "Client":
         return cls(choose(name))
+
+    def close(self) -> None:
+        """Let the connections go."""
+        if self._http is not None:
+            self._http.close()
 
     # -- calls
 
@@ -45,16 +53,17 @@ class Client:
 
     def pages(self, *path: str, limit: int | None = None, query: Json | None = None, **more: Any) -> Json:
         """Read a list to its end, or to `limit` items, page by page."""
-        asked = {**(query or {}), **more, "limit": limit}
+        asked = {**(query or {}), **more, "limit": None if limit is None else min(limit, LARGEST_PAGE)}
         answer = self.get(*path, query=asked)
         items, cursor = list(answer.get("items", [])), answer.get("cursor")
         while cursor is not None and (limit is None or len(items) < limit):
             page = self.get(*path, query={**asked, "after": cursor})
             if not page.get("items") or page.get("cursor") == cursor:
+                cursor = None
                 break
             items += page["items"]
             cursor = page.get("cursor")
-        return {**answer, "items": items if limit is None else items[:limit]}
+        return {**answer, "items": items if limit is None else items[:limit], "cursor": cursor}
 
     def post(self, *path: str, body: Json | None = None, key: str | None = None, look: str = "") -> Json:
         """Ask for something to be done. With an idempotency `key` it may be sent again; without one, `look` is the command that shows
@@ -167,10 +176,17 @@ class Client:
         """The session with a token and the API's address, made once."""
         if self._session is not None:
             return self._session
+        import logging
+
+        import requests
         from keystoneauth1 import exceptions, session
 
+        # Its warnings would stand between our sentences; what they tell is in the error that follows.
+        logging.getLogger("keystoneauth").addHandler(logging.NullHandler())
+        logging.getLogger("keystoneauth").propagate = False
         plugin = self._plugin()
-        ours = session.Session(auth=plugin, verify=self.cloud.verify, cert=self.cloud.cert, timeout=ANSWER_SECONDS, app_name="dcctl")
+        self._http = requests.Session()
+        ours = session.Session(session=self._http, auth=plugin, verify=self.cloud.verify, cert=self.cloud.cert, timeout=ANSWER_SECONDS, app_name="dcctl")
         name, file, url = self.cloud.name, self.cloud.file, self.cloud.auth_url
         try:
             self._endpoint = (self.cloud.endpoint or self._catalogued(ours)).rstrip("/")
@@ -194,12 +210,12 @@ class Client:
         """The API's address in the token's catalogue, whatever its version: nothing is asked of it."""
         from keystoneauth1 import exceptions
 
-        plugin: Any = session.auth
-        access = plugin.get_access(session)
-        url: str | None = access.service_catalog.url_for(service_type=SERVICE_TYPE, interface=self.cloud.interface, region_name=self.cloud.region)
+        url = session.get_endpoint(
+            service_type=SERVICE_TYPE, interface=self.cloud.interface, region_name=self.cloud.region, skip_discovery=True
+        )
         if not url:
             raise exceptions.EndpointNotFound
-        return url.removesuffix("/").removesuffix("/v1")
+        return str(url).removesuffix("/").removesuffix("/v1")
 
     def _refused(self) -> DcctlError:
         if "token" in self.cloud.auth_type:

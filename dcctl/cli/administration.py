@@ -25,7 +25,7 @@ command.add_command(person)
 @shown
 @click.pass_obj
 def list_(desk: Desk) -> None:
-    desk.listing(desk.api.pages("administrations"), COLUMNS, created_at=moment)
+    desk.listing(desk.pages("administrations"), COLUMNS, created_at=moment)
 
 
 @command.command(help=N_("Show an administration."))

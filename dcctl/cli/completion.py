@@ -5,9 +5,10 @@ import click
 from dcctl.cli.command import Command
 from dcctl.words import N_
 
+EXAMPLES = ("dcctl completion bash > ~/.local/share/bash-completion/completions/dcctl", "dcctl completion zsh > ~/.zfunc/_dcctl")
 
-@click.command("completion", cls=Command, help=N_("Print the completion for a shell, to be read by it at its start."),
-               examples=["dcctl completion bash > ~/.local/share/bash-completion/completions/dcctl", "dcctl completion zsh > ~/.zfunc/_dcctl"])  # fmt: skip
+
+@click.command("completion", cls=Command, help=N_("Print the completion for a shell, to be read by it at its start."), examples=EXAMPLES)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def command(ctx: click.Context, shell: str) -> None:

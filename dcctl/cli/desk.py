@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from dcctl.cli import output
+from dcctl.cli.talk import say
 from dcctl.words import N_, _
 
 if TYPE_CHECKING:
@@ -31,6 +32,18 @@ class Desk:
 
             self._api = Client.of_cloud(self.os_cloud)
         return self._api
+
+    def close(self) -> None:
+        """Let go of what was opened."""
+        if self._api is not None:
+            self._api.close()
+
+    def pages(self, *path: str, limit: int | None = None, **query: Any) -> Mapping[str, Any]:
+        """A list to its end, or to `limit`; what was left out is said, never silently cut."""
+        found = self.api.pages(*path, limit=limit, query=query)
+        if found.get("cursor") is not None:
+            say(N_("Only the first {limit} are shown; --limit shows more."), limit=limit)
+        return found
 
     @property
     def for_people(self) -> bool:

@@ -34,7 +34,7 @@ command = Group("environment", help=N_("What your administration has obtained: s
 @shown
 @click.pass_obj
 def list_(desk: Desk, administration: str | None, state: str | None) -> None:
-    found = desk.api.pages("environments", administration=administration, state=state)
+    found = desk.pages("environments", administration=administration, state=state)
     desk.listing(found, COLUMNS, created_at=moment, expires_at=moment)
 
 

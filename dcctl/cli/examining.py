@@ -69,11 +69,10 @@ class _Kept:
     def take_out(self, fault: Fault) -> None:
         """Replace what is required, remove what is not."""
         *above, last = fault.path or (None,)
-        place = self.document
+        place: Any = self.document
         for step in above:
-            if (isinstance(place, dict) and step in place and place[step] is not None) or (
-                isinstance(place, list) and isinstance(step, int) and step < len(place)
-            ):
+            present = step < len(place) if isinstance(place, list) and isinstance(step, int) else isinstance(place, dict) and step in place
+            if present:
                 place = place[step]
             else:
                 return

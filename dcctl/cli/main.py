@@ -86,8 +86,9 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _invoke(argv: Sequence[str], as_json: bool) -> int:
+    desk = Desk()
     try:
-        result = build().main(args=list(argv), prog_name="dcctl", standalone_mode=False, obj=Desk())
+        result = build().main(args=list(argv), prog_name="dcctl", standalone_mode=False, obj=desk)
         return result if isinstance(result, int) else 0
     except click.ClickException as error:
         return failure.report_usage(error, as_json=as_json)
@@ -99,6 +100,8 @@ def _invoke(argv: Sequence[str], as_json: bool) -> int:
         raise
     except Exception as error:
         return failure.report(failure.unforeseen(error, argv), as_json=as_json)
+    finally:
+        desk.close()
 
 
 def option(argv: Sequence[str], *names: str) -> str | None:

@@ -28,7 +28,7 @@ command = Group(
 @shown
 @click.pass_obj
 def list_(desk: Desk, administration: str | None, state: str | None) -> None:
-    desk.listing(desk.api.pages("operations", administration=administration, state=state), COLUMNS, created_at=moment)
+    desk.listing(desk.pages("operations", administration=administration, state=state), COLUMNS, created_at=moment)
 
 
 @command.command(help=N_("Show an operation: step, seconds, what failed in the service's own words."))

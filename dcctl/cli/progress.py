@@ -50,11 +50,17 @@ THINGS: Mapping[str, str] = {
     "Port": N_("network connection"), "Instance": N_("server"), "Volume": N_("volume"), "VolumeAttach": N_("volume's attachment"),
     "FloatingIp": N_("public address"), "FloatingIpAssociate": N_("public address's attachment"),
 }  # fmt: skip
-#: states of a resource.
-STATES: Mapping[str, str] = {
-    "creating": N_("being made"), "created": N_("made"), "deleting": N_("being destroyed"), "deleted": N_("destroyed"), "updating": N_("being changed"),
-    "updated": N_("changed"), "same": N_("unchanged"), "failed": N_("failed"), "importing": N_("being adopted"), "imported": N_("adopted"),
-}  # fmt: skip
+#: What the engine does with a resource: while it runs, and once it is done.
+STATES: Mapping[str, tuple[str, str]] = {
+    "create": (N_("being made"), N_("made")),
+    "update": (N_("being changed"), N_("changed")),
+    "delete": (N_("being destroyed"), N_("destroyed")),
+    "replace": (N_("being replaced"), N_("replaced")),
+    "import": (N_("being adopted"), N_("adopted")),
+    "read": (N_("being read"), N_("read")),
+    "refresh": (N_("being read"), N_("read")),
+    "same": (N_("unchanged"), N_("unchanged")),
+}
 
 
 class Progress:
@@ -119,12 +125,12 @@ class Tree(Progress):
             self.at = str(event.get("step"))
             self.steps[self.at] = now
         elif kind == "resource":
-            label = " ".join([thing(event.get("type")), str(event.get("name") or "")])
+            label = " ".join([thing(event.get("type")), str(event.get("cloud_name") or event.get("name") or "")])
             below = self.things.setdefault(self.at, {})
             began = below[label][1] if label in below else now
             seconds = event.get("seconds")
-            ended = None if str(event.get("state", "")).endswith("ing") else float(seconds) if isinstance(seconds, (int, float)) else now - began
-            below[label] = (state(event.get("state")), began, ended)
+            ended = None if event.get("status") == "running" else float(seconds) if isinstance(seconds, (int, float)) else now - began
+            below[label] = (state(event), began, ended)
         else:
             self.before.append(words(event))
 
@@ -158,7 +164,7 @@ def words(event: Mapping[str, Any]) -> str:
     kind = str(event.get("kind"))
     shown = {key: value if value is not None else "–" for key, value in event.items()}
     shown |= {"type": thing(event.get("type")), "step": _(STEPS.get(str(event.get("step")), str(event.get("step"))))}
-    shown |= {"state": state(event.get("state")), "error": error_words(event.get("error"))}
+    shown |= {"state": state(event), "name": event.get("cloud_name") or event.get("name"), "error": error_words(event.get("error"))}
     return sentence(SENTENCES[kind], shown) if kind in SENTENCES else kind
 
 
@@ -168,6 +174,11 @@ def thing(type_: object) -> str:
     return _(THINGS.get(last, last))
 
 
-def state(name: object) -> str:
-    """A resource's state in plain words."""
-    return _(STATES.get(str(name), str(name or "")))
+def state(event: Mapping[str, Any]) -> str:
+    """What is being done, or was done, with a resource, in plain words; a failure with the service's own."""
+    op, status = str(event.get("op") or ""), str(event.get("status") or event.get("state") or "")
+    if status == "failed":
+        said = event.get("words")
+        return sentence(N_("failed: {words}"), {"words": said}) if said else _("failed")
+    known = STATES.get("create" if op.startswith("create") else "delete" if op.startswith("delete") else op)
+    return (_(known[0]) if status == "running" else _(known[1])) if known else status

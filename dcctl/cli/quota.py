@@ -33,11 +33,11 @@ def show(desk: Desk, name: str | None) -> None:
 
 @command.command(help=N_("List every transfer that made an envelope what it is, the latest first."))
 @click.argument("name", metavar=HOLDER, required=False)
-@click.option("--limit", type=click.IntRange(min=1), metavar=N_("NUMBER"), help=N_("At most so many entries."))
+@click.option("--limit", type=click.IntRange(min=1), default=200, show_default=True, metavar=N_("COUNT"), help=N_("At most so many."))
 @shown
 @click.pass_obj
-def history(desk: Desk, name: str | None, limit: int | None) -> None:
-    desk.listing(desk.api.pages("history", limit=limit, query=holder(name)), HISTORY, recorded_at=moment)
+def history(desk: Desk, name: str | None, limit: int) -> None:
+    desk.listing(desk.pages("history", limit=limit, **holder(name)), HISTORY, recorded_at=moment)
 
 
 @command.command(help=N_("Give an administration more, from your own envelope or the datacenter's pool."),

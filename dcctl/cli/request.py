@@ -48,11 +48,11 @@ def submit(desk: Desk, file: str, wait: bool, key: str | None, timeout: int) -> 
 @click.option("--administration", metavar=N_("ADMINISTRATION"), help=N_("Those of one administration."))
 @click.option("--state", metavar=N_("STATE"), help=N_("Those in one state, such as in_review."))
 @click.option("--kind", metavar=N_("KIND"), help=N_("Those of one kind: environment, decommission, …"))
-@click.option("--limit", type=click.IntRange(min=1), metavar=N_("COUNT"), help=N_("At most so many."))
+@click.option("--limit", type=click.IntRange(min=1), default=200, show_default=True, metavar=N_("COUNT"), help=N_("At most so many."))
 @shown
 @click.pass_obj
-def list_(desk: Desk, administration: str | None, state: str | None, kind: str | None, limit: int | None) -> None:
-    found = desk.api.pages("requests", limit=limit, administration=administration, state=state, kind=kind)
+def list_(desk: Desk, administration: str | None, state: str | None, kind: str | None, limit: int) -> None:
+    found = desk.pages("requests", limit=limit, administration=administration, state=state, kind=kind)
     desk.listing(found, COLUMNS | {"digest": N_("Digest")}, created_at=moment, digest=deciding.short)
 
 

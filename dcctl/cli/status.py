@@ -9,10 +9,23 @@ from dcctl.cli import output
 from dcctl.cli.command import Command
 from dcctl.cli.desk import Desk, shown
 from dcctl.cli.talk import clean, width
-from dcctl.cli.times import moment
 from dcctl.words import N_, _, sentence
 
 BAR = 20
+#: What the API names as next steps.
+STEPS = {
+    "decide": N_("decide: dcctl request list --administration {administration} --state in_review"),
+    "ask": N_("ask for an environment: dcctl request submit examples/dossier-patient.yaml"),
+    "no_envelope": N_("ask the datacenter's operators for an envelope"),
+    "retry": N_("see what failed: dcctl operation list --administration {administration} --state failed"),
+    "declare_capacity": N_("declare what the datacenter has: dcctl capacity declare cores=…"),
+    "grant": N_('grant an envelope: dcctl quota grant {administration} cores=… --reason "…"'),
+    "create_administration": N_('create an administration: dcctl administration create min-sante "Ministère de la Santé"'),
+}
+WARNINGS = {
+    "source_failing": N_("{source} does not answer in full: {detail}"),
+    "default_quota_not_zero": N_("{source}: the site's default quotas are not 0 ({detail})"),
+}
 
 
 @click.command(
@@ -34,71 +47,55 @@ def command(desk: Desk, administration: str | None) -> None:
 
 
 def paragraphs(found: Mapping[str, Any]) -> list[str]:
-    """The status in lines of words."""
-    lines = [
-        clean(
-            sentence(
-                N_("{holder}, region {region}"),
-                {"holder": found.get("administration") or found.get("holder") or "–", "region": found.get("region") or "–"},
-            )
-        )
+    """The status in lines of words: an administration each, then what concerns all."""
+    lines: list[str] = []
+    for administration in found.get("administrations") or ():
+        lines += [*one(administration), ""]
+    if not found.get("administrations"):
+        lines += [_("There is no administration that you may see."), ""]
+    warnings = [warning(said) for said in found.get("warnings") or ()]
+    if warnings:
+        lines += [_("Figures that may be old:"), *(f"  {line}" for line in warnings), ""]
+    lines += [sentence(N_("Next: {step}"), {"step": step(code, "")}) for code in found.get("next") or ()]
+    return [clean(line) for line in lines[: -1 if lines and not lines[-1] else None]]
+
+
+def one(administration: Mapping[str, Any]) -> list[str]:
+    """Envelope, requests, environments and next step of one administration."""
+    code = str(administration.get("code"))
+    quota = administration.get("quota") or []
+    states = administration.get("environments") or {}
+    following = administration.get("next") or []
+    environments = ", ".join(f"{count} {state}" for state, count in states.items()) or _("none")
+    return [
+        code,
+        *(bars(quota) if any(item.get("granted") for item in quota) else ["  " + _("no envelope")]),
+        "  " + sentence(N_("Requests waiting: {count}"), {"count": administration.get("requests_waiting") or 0}),
+        "  " + sentence(N_("Environments: {environments}"), {"environments": environments}),
+        *("  " + sentence(N_("Next: {step}"), {"step": step(name, code)}) for name in following),
     ]
-    quota = found.get("quota") or {}
-    items = quota.get("items", []) if isinstance(quota, Mapping) else quota
-    if items:
-        lines += ["", _("Envelope:"), *bars(items)]
-    lines += ["", _("Requests:"), *_rows(found.get("requests"), request_line)]
-    lines += ["", _("Environments:"), *_rows(found.get("environments"), environment_line)]
-    stale = [source for source in found.get("sources") or () if source.get("last_error")]
-    if stale:
-        lines += ["", _("Sources that do not answer:"), *_rows(stale, source_line)]
-    return [*lines, "", sentence(N_("Next: {step}"), {"step": next_step(found)})]
 
 
 def bars(items: list[Mapping[str, Any]]) -> list[str]:
     """A bar a resource: what is held or allocated, of what is granted."""
-    wide = max(width(str(item.get("resource"))) for item in items)
+    granted = [item for item in items if item.get("granted")]
+    wide = max(width(str(item["resource"])) for item in granted)
     lines = []
-    for item in items:
-        granted = int(item.get("granted") or 0)
-        taken = granted - int(item.get("available") or 0)
-        filled = min(BAR, max(0, round(BAR * taken / granted))) if granted > 0 else 0
-        name = clean(str(item.get("resource")))
-        said = sentence(N_("{taken} of {granted} {unit}, available {available}"), {"taken": taken, **item, "granted": granted})
-        lines.append(f"  {name:<{wide}}  [{'#' * filled}{'.' * (BAR - filled)}]  {clean(said)}")
+    for item in granted:
+        whole = int(item["granted"])
+        unit = str(item.get("unit") or "").strip("1")
+        taken = whole - int(item.get("available") or 0)
+        filled = min(BAR, max(0, round(BAR * taken / whole)))
+        said = sentence(N_("{taken} of {granted}{unit}, available {available}"), {**item, "taken": taken, "unit": unit and f" {unit}"})
+        lines.append(f"  {item['resource']!s:<{wide}}  [{'#' * filled}{'.' * (BAR - filled)}]  {said}")
     return lines
 
 
-def request_line(request: Mapping[str, Any]) -> str:
-    return f"{request.get('number')}  {request.get('state')}  {request.get('administration')}/{request.get('environment')}  {moment(request.get('created_at'))}"
+def step(name: str, administration: str) -> str:
+    """What to do next, as a command where it is one."""
+    return sentence(STEPS[name], {"administration": administration}) if name in STEPS else name
 
 
-def environment_line(environment: Mapping[str, Any]) -> str:
-    until = environment.get("expires_at")
-    line = f"{environment.get('administration')}/{environment.get('name')}  {environment.get('state')}"
-    return line + (sentence(N_("  until {moment}"), {"moment": moment(until)}) if until else "")
-
-
-def source_line(source: Mapping[str, Any]) -> str:
-    return f"{source.get('name')}: {source.get('last_error')} ({moment(source.get('last_success_at'))})"
-
-
-def next_step(found: Mapping[str, Any]) -> str:
-    """The command that most likely comes next."""
-    requests, environments = found.get("requests") or [], found.get("environments") or []
-    waiting = [request for request in requests if request.get("state") == "in_review"]
-    running = [request for request in requests if request.get("state") in ("submitted", "approved", "fulfilling")]
-    failed = [request for request in requests if request.get("state") == "failed"]
-    if failed:
-        return f"dcctl request show {failed[0]['number']}"
-    if waiting:
-        return f"dcctl request show {waiting[0]['number']}"
-    if running:
-        return f"dcctl request watch {running[0]['number']}"
-    if environments:
-        return f"dcctl environment show {environments[0]['administration']}/{environments[0]['name']}"
-    return "dcctl request submit examples/dossier-patient.yaml"
-
-
-def _rows(found: Any, words: Any) -> list[str]:
-    return [f"  {clean(words(one))}" for one in found or ()] or [f"  {_('none')}"]
+def warning(said: Mapping[str, Any]) -> str:
+    """What a source said when it did not answer in full."""
+    return sentence(WARNINGS.get(str(said.get("code")), "{code}: {source} {detail}"), said)

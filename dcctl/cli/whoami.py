@@ -1,5 +1,8 @@
 """dcctl whoami."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import click
 
 from dcctl.cli.command import Command
@@ -22,7 +25,12 @@ COLUMNS = {
 @shown
 @click.pass_obj
 def command(desk: Desk) -> None:
-    desk.thing(desk.api.get("whoami"), COLUMNS, expires_at=until, roles=lambda roles: ", ".join(roles) or "–")
+    desk.thing(desk.api.get("whoami"), COLUMNS, expires_at=until, scope=scope, roles=lambda roles: ", ".join(roles) or "–")
+
+
+def scope(value: Any) -> str:
+    """`domain min-sante`."""
+    return f"{value.get('kind', '')} {value.get('name', '')}".strip() or "–" if isinstance(value, Mapping) else str(value)
 
 
 def until(value: object) -> str:
