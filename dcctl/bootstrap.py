@@ -43,7 +43,7 @@ def bootstrap(settings: Settings, admin: Cloud, say: Any) -> None:
     """
     for role in ROLES:
         identity.ensure_role(admin, role)
-    auth_url = str(admin.connection.config.config["auth"]["auth_url"])
+    auth_url = admin.auth_url
     clouds = _read_clouds(settings.cloud.clouds_yaml)
     entries = {
         settings.cloud.admin: _administrator(admin, settings, clouds, auth_url),
@@ -86,7 +86,7 @@ def _new_credential(admin: Cloud, auth_url: str) -> dict[str, str]:
     project = identity.ensure_project(admin, "admin", _default_domain(admin))
     identity.assign(admin, user, "admin", project_id=project.id)
     auth = v3.Password(auth_url=auth_url, user_id=user, password=password, project_id=project.id)
-    session = keystone_session.Session(auth=auth, verify=admin.connection.session.verify, timeout=30, app_name="dcctl")
+    session = keystone_session.Session(auth=auth, verify=admin.session.verify, timeout=30, app_name="dcctl")
     path = f"{auth_url}/users/{user}/application_credentials"
     with translated("identity", "POST /application_credentials"):
         for old in session.get(path).json()["application_credentials"]:
@@ -103,7 +103,7 @@ def _credential_works(admin: Cloud, auth_url: str, known: Mapping[str, str]) -> 
         application_credential_id=known["application_credential_id"],
         application_credential_secret=known["application_credential_secret"],
     )
-    session = keystone_session.Session(auth=auth, verify=admin.connection.session.verify, timeout=30, app_name="dcctl")
+    session = keystone_session.Session(auth=auth, verify=admin.session.verify, timeout=30, app_name="dcctl")
     try:
         with translated("identity", "POST /auth/tokens"):
             session.get_token()

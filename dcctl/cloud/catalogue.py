@@ -91,11 +91,11 @@ def external_networks(cloud: Cloud) -> tuple[ExternalNetwork, ...]:
 
 
 def volume_types(cloud: Cloud) -> tuple[VolumeType, ...]:
-    document = cloud.call("block_storage", "GET", "/types/default", absent_ok=True)
+    document = cloud.call("block-storage", "GET", "/types/default", absent_ok=True)
     default_id = document["volume_type"]["id"] if document else None
     found = (
         VolumeType(id=str(item["id"]), name=str(item["name"]), default=item["id"] == default_id, public=bool(item.get("is_public", True)))
-        for item in cloud.pages("block_storage", "/types", "volume_types", {"is_public": "true", "limit": 1000})
+        for item in cloud.pages("block-storage", "/types", "volume_types", {"is_public": "true", "limit": 1000})
     )
     return tuple(sorted((t for t in found if t.public), key=lambda volume_type: volume_type.name))
 

@@ -1,23 +1,28 @@
-"""A way to one cloud: a connection for each thread, plain JSON calls with time limits and retries, pages followed to their end.
+"""A way to one cloud: a session for each thread, plain JSON calls with time limits and retries, pages followed to their end.
 
 Everything else in `dcctl.cloud` speaks to OpenStack through `Cloud.call` and `Cloud.pages`, so errors are translated here and nowhere else.
-Plain JSON rather than the SDK's objects: those cost up to 4 ms each, and the inventory of a project reads a dozen lists.
+The SDK reads clouds.yaml and makes the session; the calls are plain JSON rather than the SDK's objects, which cost up to 4 ms each, and the
+inventory of a project reads a dozen lists.
 """
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-import openstack
-import openstack.config
 import stamina
+from keystoneauth1.adapter import Adapter
+from keystoneauth1.session import Session
+from openstack.config import OpenStackConfig
 
 from dcctl.cloud.failures import failure, status_of, translated, worth_another_try
 from dcctl.errors import CloudError
 
 Params = Mapping[str, Any] | Iterable[tuple[str, Any]]
+#: Catalogue types and major versions of the services that we speak to.
+_VERSIONS = {"compute": "2", "block-storage": "3", "network": "2", "identity": "3", "image": "2", "placement": "1"}
 _ATTEMPTS = 4
 _RETRY_SECONDS = 15.0
 
@@ -42,24 +47,31 @@ class Cloud:
         self._known: dict[str, Any] = {}
 
     @property
-    def connection(self) -> Any:
-        """This thread's openstack.Connection."""
-        connection = getattr(self._local, "connection", None)
-        if connection is None:
-            with translated("identity", f"connect {self.name}"):
-                connection = self._local.connection = self._connect()
-        return connection
+    def session(self) -> Session:
+        """This thread's keystoneauth session."""
+        return self._mine().session
 
     @property
     def region(self) -> str:
-        return self._wanted_region or str(self.connection.config.get_region_name() or "")
+        return self._mine().region
+
+    @property
+    def auth_url(self) -> str:
+        return self._mine().auth_url
 
     @property
     def own_project_id(self) -> str:
         """The project that this connection is scoped to."""
-        connection = self.connection
+        session = self.session
         with translated("identity", "POST /auth/tokens"):
-            return str(connection.current_project_id or "")
+            return str(session.get_project_id() or "")
+
+    @property
+    def own_user_id(self) -> str:
+        """The user that this connection is."""
+        session = self.session
+        with translated("identity", "POST /auth/tokens"):
+            return str(session.get_user_id() or "")
 
     def call(
         self,
@@ -76,7 +88,7 @@ class Cloud:
         """One call of a service's API; returns its JSON, or None where it has none.
 
         Args:
-            service: compute, block_storage, network, identity or image.
+            service: compute, block-storage, network, identity, image or placement.
             absent_ok: a 404 is an answer (None), not an error.
 
         Raises:
@@ -131,22 +143,32 @@ class Cloud:
         return frozenset(known)
 
     def close(self) -> None:
-        """End this thread's connection."""
-        connection = getattr(self._local, "connection", None)
-        if connection is not None:
-            self._local.connection = None
-            connection.close()
+        """End this thread's connections."""
+        mine = getattr(self._local, "mine", None)
+        if mine is not None:
+            self._local.mine = None
+            mine.session.session.close()
 
-    def _connect(self) -> Any:
-        loader = openstack.config.OpenStackConfig(
+    def _mine(self) -> "_Connected":
+        mine: _Connected | None = getattr(self._local, "mine", None)
+        if mine is None:
+            with translated("identity", f"connect {self.name}"):
+                mine = self._local.mine = self._connect()
+        return mine
+
+    def _connect(self) -> "_Connected":
+        loader = OpenStackConfig(
             config_files=[str(self.config_file)],
             secure_files=[str(self.config_file.with_name("secure.yaml"))],
             vendor_files=[],
             load_envvars=False,
             app_name="dcctl",
         )
-        region = loader.get_one(cloud=self.name, region_name=self._wanted_region or None, api_timeout=self._timeout_seconds)
-        return openstack.connection.Connection(config=region)
+        entry = loader.get_one(cloud=self.name, region_name=self._wanted_region or None, api_timeout=self._timeout_seconds)
+        region = self._wanted_region or str(entry.get_region_name() or "")
+        auth_url = str(entry.config.get("auth", {}).get("auth_url", ""))
+        interface = entry.get_interface() or "public"
+        return _Connected(session=entry.get_session(), region=region, interface=interface, auth_url=auth_url, override_of=entry.get_endpoint)
 
     def _once(
         self,
@@ -163,10 +185,39 @@ class Cloud:
             arguments["json"] = body
         if microversion is not None:
             arguments["microversion"] = microversion
-        response = getattr(self.connection, service).request(path, method, **arguments)
+        response = self._mine().adapter(service).request(path, method, **arguments)
         if not response.content or "json" not in response.headers.get("Content-Type", ""):
             return None
         return response.json()
+
+
+@dataclass(slots=True, kw_only=True)
+class _Connected:
+    """What one thread has open."""
+
+    session: Session
+    region: str
+    interface: str
+    auth_url: str
+    override_of: Callable[[str], str | None]
+    """A service's `…_endpoint_override` of clouds.yaml, in the place of what the catalogue says."""
+    adapters: dict[str, Adapter] = field(default_factory=dict)
+
+    def adapter(self, service: str) -> Adapter:
+        """The way to one service, found in the catalogue and by version discovery once."""
+        if service not in self.adapters:
+            kind = service.replace("_", "-")
+            major = _VERSIONS[kind]
+            self.adapters[service] = Adapter(
+                session=self.session,
+                service_type=kind,
+                interface=self.interface,
+                region_name=self.region or None,
+                endpoint_override=self.override_of(kind),
+                min_version=major,
+                max_version=f"{major}.latest",
+            )
+        return self.adapters[service]
 
 
 def _next(document: dict[str, Any], key: str) -> str:

@@ -17,7 +17,7 @@ from dcctl.errors import CloudError
 
 #: How people call the services; anything else is named by its type in the catalogue.
 NAMES = {
-    "compute": "Nova", "block_storage": "Cinder", "network": "Neutron", "identity": "Keystone", "image": "Glance", "placement": "Placement",
+    "compute": "Nova", "block-storage": "Cinder", "network": "Neutron", "identity": "Keystone", "image": "Glance", "placement": "Placement",
 }  # fmt: skip
 _FOREIGN = (ksa.ClientException, sdk.SDKException, requests.exceptions.RequestException, OSError)
 #: Answers after which the same read may succeed. Of these only `_REFUSED_UNDONE` say that nothing was done.
@@ -37,7 +37,7 @@ def translated(service: str, action: str) -> Iterator[None]:
 
 def failure(service: str, action: str, error: Exception) -> CloudError:
     """The `CloudError` that says what `error` says."""
-    name = NAMES.get(service, service)
+    name = NAMES.get(service.replace("_", "-"), service)
     if isinstance(error, ksa.Unauthorized) and service != "identity":
         name = NAMES["identity"]
     status = _status(error)

@@ -57,7 +57,7 @@ def listed(cloud: Cloud, listing: Listing, project_id: str) -> list[Thing]:
     if listing.type == "security_group":
         # Neutron makes the missing default group of the first project that a list of security groups names; so our own is named first.
         query = [("project_id", cloud.own_project_id), *query]
-    items = cloud.pages(listing.proxy, listing.path, listing.key, query, microversion=listing.microversion)
+    items = cloud.pages(listing.service, listing.path, listing.key, query, microversion=listing.microversion)
     return [_thing(listing.service, listing.type, item, project_id) for item in items if _owner(item, listing.owner) == project_id]
 
 
@@ -98,7 +98,7 @@ def _transfers(cloud: Cloud, volume_ids: set[str], project_id: str) -> list[Thin
     """Offers of the project's volumes to others; they name the volume, not always the project."""
     if not volume_ids:
         return []
-    items = cloud.pages("block_storage", "/os-volume-transfer/detail", "transfers", {"all_tenants": "1"}, microversion="3.58")
+    items = cloud.pages("block-storage", "/os-volume-transfer/detail", "transfers", {"all_tenants": "1"}, microversion="3.58")
     return [_thing("block-storage", "transfer", item, project_id) for item in items if item.get("volume_id") in volume_ids]
 
 

@@ -8,7 +8,6 @@ class Listing:
     """How one kind of thing is listed; `{}` in a query's value is the project's id. `extension`: Neutron's alias, where not all have it."""
 
     service: str
-    proxy: str
     type: str
     path: str
     key: str
@@ -19,25 +18,25 @@ class Listing:
 
 
 def _neutron(type: str, path: str, key: str, extension: str = "") -> Listing:
-    return Listing(service="network", proxy="network", type=type, path=path, key=key, query=(("project_id", "{}"),), extension=extension)
+    return Listing(service="network", type=type, path=path, key=key, query=(("project_id", "{}"),), extension=extension)
 
 
 def _cinder(type: str, path: str, key: str, owner: str) -> Listing:
     """With a microversion (Rocky's) that tells the project of groups too."""
     query = (("all_tenants", "1"), ("project_id", "{}"), ("limit", "1000"))
     return Listing(
-        service="block-storage", proxy="block_storage", type=type, path=path, key=key, owner=(owner,), query=query, microversion="3.58"
+        service="block-storage", type=type, path=path, key=key, owner=(owner,), query=query, microversion="3.58"
     )  # fmt: skip
 
 
 def _glance(*more: tuple[str, str]) -> Listing:
     query = (("owner", "{}"), ("visibility", "all"), ("limit", "1000"), *more)
-    return Listing(service="image", proxy="image", type="image", path="/images", key="images", owner=("owner",), query=query)
+    return Listing(service="image", type="image", path="/images", key="images", owner=("owner",), query=query)
 
 
 LISTINGS = (
     Listing(
-        service="compute", proxy="compute", type="server", path="/servers/detail", key="servers", microversion="2.47", owner=("tenant_id",),
+        service="compute", type="server", path="/servers/detail", key="servers", microversion="2.47", owner=("tenant_id",),
         query=(("all_tenants", "1"), ("project_id", "{}"), ("deleted", "false"), ("soft_deleted", "true"), ("limit", "1000")),
     ),
     _neutron("floatingip", "/floatingips", "floatingips"),

@@ -19,14 +19,12 @@ class QuotaApi:
     """Where one service keeps its limits.
 
     Attributes:
-        service_type: as in a `LimitKey`.
-        proxy: the service's name in `Cloud.call`.
+        service_type: as in a `LimitKey` and in the catalogue.
         own: path of a project's limits; `use`: of its limits and use; `default`: of what a project without own limits has.
         document: the key under which they travel.
     """
 
     service_type: str
-    proxy: str
     own: str
     use: str
     default: str
@@ -74,14 +72,14 @@ class QuotaApi:
 
     def forget(self, cloud: Cloud, project_id: str) -> None:
         """Delete the rows of a project that is gone; what is left is the default."""
-        cloud.call(self.proxy, "DELETE", self.own.format(project_id), absent_ok=True)
+        cloud.call(self.service_type, "DELETE", self.own.format(project_id), absent_ok=True)
 
     def _put(self, cloud: Cloud, project_id: str, limits: Mapping[str, int]) -> None:
         body = {self.document: dict(limits)}
-        cloud.call(self.proxy, "PUT", self.own.format(project_id), body=body, microversion=self.microversion)
+        cloud.call(self.service_type, "PUT", self.own.format(project_id), body=body, microversion=self.microversion)
 
     def _get(self, cloud: Cloud, path: str, query: tuple[tuple[str, str], ...] = ()) -> dict[str, Any]:
-        answer = cloud.call(self.proxy, "GET", path, params=query, microversion=self.microversion)
+        answer = cloud.call(self.service_type, "GET", path, params=query, microversion=self.microversion)
         document = answer.get(self.document) if isinstance(answer, dict) else None
         if not isinstance(document, dict):
             raise CloudError("DCCTL-402", service=self.service_type, action=f"GET {path}", status=None, words=clean(f"no {self.document}: {answer}"))
@@ -95,7 +93,6 @@ class QuotaApi:
 QUOTA_APIS = (
     QuotaApi(
         service_type=COMPUTE,
-        proxy="compute",
         own="/os-quota-sets/{}",
         use="/os-quota-sets/{}/detail",
         default="/os-quota-sets/{}/defaults",
@@ -104,7 +101,6 @@ QUOTA_APIS = (
     ),
     QuotaApi(
         service_type=BLOCK_STORAGE,
-        proxy="block_storage",
         own="/os-quota-sets/{}",
         use="/os-quota-sets/{}",
         default="/os-quota-sets/{}/defaults",
@@ -113,7 +109,6 @@ QUOTA_APIS = (
     ),
     QuotaApi(
         service_type=NETWORK,
-        proxy="network",
         own="/quotas/{}",
         use="/quotas/{}/details",
         default="/quotas/{}/default",

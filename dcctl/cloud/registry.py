@@ -52,10 +52,9 @@ def ensure_user(cloud: Cloud, name: str, domain: str, password: str, *, descript
 
 def password_works(cloud: Cloud, user_id: str, password: str) -> bool:
     """Whether Keystone accepts the user's password."""
-    auth_url = str(cloud.connection.config.config["auth"]["auth_url"])
     session = keystone_session.Session(
-        auth=v3.Password(auth_url=auth_url, user_id=user_id, password=password, unscoped=True),
-        verify=cloud.connection.session.verify,
+        auth=v3.Password(auth_url=cloud.auth_url, user_id=user_id, password=password, unscoped=True),
+        verify=cloud.session.verify,
         timeout=30,
         app_name="dcctl",
     )

@@ -160,7 +160,7 @@ class _Run:
         for step in steps:
             try:
                 self.cloud.call(
-                    step.proxy, step.method, step.path, body=step.body, microversion=step.microversion, headers=step.headers, absent_ok=True
+                    step.service, step.method, step.path, body=step.body, microversion=step.microversion, headers=step.headers, absent_ok=True
                 )
             except CloudError as error:
                 if status_of(error) is None:

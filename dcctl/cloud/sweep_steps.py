@@ -28,7 +28,7 @@ _UNDER_WAY = frozenset({
 class Call:
     """One call; a `lenient` one may be refused without the thing's end being in doubt, its follower then decides."""
 
-    proxy: str
+    service: str
     method: str
     path: str
     body: Any = None
@@ -61,16 +61,17 @@ def _server(thing: Thing, around: Around) -> tuple[Call, ...]:
     if thing.attributes.get("OS-EXT-STS:task_state") == "deleting" and thing.id not in around.stalled:
         return ()
     action = f"/servers/{thing.id}/action"
-    unlock = (Call(proxy="compute", method="POST", path=action, body={"unlock": None}, lenient=True),) if thing.attributes.get("locked", True) else ()
-    force = Call(proxy="compute", method="POST", path=action, body={"forceDelete": None}, lenient=True)
-    return (*unlock, force, Call(proxy="compute", method="DELETE", path=f"/servers/{thing.id}"))
+    locked = thing.attributes.get("locked", True)
+    unlock = (Call(service="compute", method="POST", path=action, body={"unlock": None}, lenient=True),) if locked else ()
+    force = Call(service="compute", method="POST", path=action, body={"forceDelete": None}, lenient=True)
+    return (*unlock, force, Call(service="compute", method="DELETE", path=f"/servers/{thing.id}"))
 
 
 def _volume(thing: Thing, around: Around) -> tuple[Call, ...]:
     """Attachments to servers that stay are taken off; those to servers that go end with them."""
     servers = [str(attachment.get("server_id")) for attachment in thing.attributes.get("attachments") or ()]
     off = tuple(
-        Call(proxy="compute", method="DELETE", path=f"/servers/{server}/os-volume_attachments/{thing.id}")
+        Call(service="compute", method="DELETE", path=f"/servers/{server}/os-volume_attachments/{thing.id}")
         for server in servers
         if server in around.servers and server in around.kept
     )
@@ -129,11 +130,11 @@ def _router(thing: Thing, around: Around) -> tuple[Call, ...]:
 
 
 def _image(thing: Thing, around: Around) -> tuple[Call, ...]:
-    delete = Call(proxy="image", method="DELETE", path=f"/images/{thing.id}")
+    delete = Call(service="image", method="DELETE", path=f"/images/{thing.id}")
     if not thing.attributes.get("protected"):
         return (delete,)
     unprotect = [{"op": "replace", "path": "/protected", "value": False}]
-    return (Call(proxy="image", method="PATCH", path=f"/images/{thing.id}", body=unprotect, headers=_JSON_PATCH), delete)
+    return (Call(service="image", method="PATCH", path=f"/images/{thing.id}", body=unprotect, headers=_JSON_PATCH), delete)
 
 
 #: Where things without a rule of their own are deleted.
@@ -146,21 +147,15 @@ _PATHS = {
 
 def _deleted(thing: Thing, around: Around) -> tuple[Call, ...]:
     path = f"{_PATHS[thing.type]}/{thing.id}"
-    match thing.service:
-        case "network":
-            return (_net("DELETE", path),)
-        case "block-storage":
-            return (_block("DELETE", path),)
-        case _:
-            return (Call(proxy=thing.service, method="DELETE", path=path),)
+    return (Call(service=thing.service, method="DELETE", path=path, microversion=_CINDER_VERSION if thing.service == "block-storage" else None),)
 
 
 def _net(method: str, path: str, body: Any = None, *, lenient: bool = False) -> Call:
-    return Call(proxy="network", method=method, path=path, body=body, lenient=lenient)
+    return Call(service="network", method=method, path=path, body=body, lenient=lenient)
 
 
 def _block(method: str, path: str, body: Any = None, *, lenient: bool = False) -> Call:
-    return Call(proxy="block_storage", method=method, path=path, body=body, microversion=_CINDER_VERSION, lenient=lenient)
+    return Call(service="block-storage", method=method, path=path, body=body, microversion=_CINDER_VERSION, lenient=lenient)
 
 
 _STEPS: dict[str, Callable[[Thing, Around], tuple[Call, ...]]] = {
