@@ -60,5 +60,7 @@ class Making:
             import_=self.adopt.get(name),
             ignore_changes=list(ignore),
             protect=protect or None,
+            # A replacement has the same name and ends, so the old one must be gone first.
+            delete_before_replace=True,
             depends_on=list(after),
         )

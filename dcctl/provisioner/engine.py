@@ -203,6 +203,7 @@ class Engine:
             "PULUMI_HOME": str(directory / "home"),
             "PULUMI_BACKEND_URL": self.backend,
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(self.passphrase_file.resolve()),
+            "PULUMI_DEBUG_COMMANDS": "true",  # without it the command does not know --event-log
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK": "true",

@@ -51,8 +51,11 @@ def of(job: Job) -> Guarded:
     return Guarded(make(spec, resolved, job.adopt), allowed(job))
 
 
-def serve(program: Callable[[], None]) -> tuple[Any, str]:
-    """(server, address): the engine calls the address to have the program run, any number of times."""
+_servers: list[Any] = []  # a server that nothing refers to stops
+
+
+def serve(program: Callable[[], None]) -> str:
+    """The address that the engine calls to have the program run, any number of times while this process lives."""
     server = grpc.server(
         futures.ThreadPoolExecutor(max_workers=4),
         options=[("grpc.max_receive_message_length", MESSAGE_BYTES), ("grpc.max_send_message_length", MESSAGE_BYTES)],
@@ -60,4 +63,5 @@ def serve(program: Callable[[], None]) -> tuple[Any, str]:
     proto.language_pb2_grpc.add_LanguageRuntimeServicer_to_server(LanguageServer(program), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
-    return server, f"127.0.0.1:{port}"
+    _servers.append(server)
+    return f"127.0.0.1:{port}"

@@ -96,8 +96,8 @@ class Progress:
         )  # fmt: skip
 
     def _complaint(self, urn: str, text: str) -> None:
-        # The engine sums up ("update failed", "1 error occurred") what was said of single things before; that is not kept with them.
-        if text and (urn, text) not in self._complaints:
+        repeated = words.sums_up(text) and any(about == urn for about, _ in self._complaints)
+        if text and not repeated and (urn, text) not in self._complaints:
             self._complaints.append((urn, text))
 
     def diagnostics(self) -> list[Diagnostic]:

@@ -4,6 +4,7 @@ Lines are {"event": …} any number of times, then {"result": …} or {"error": 
 gone), ends the run cleanly: the engine records what it had begun. Whatever happens, no process that the run started is left when it ends.
 """
 
+import dataclasses
 import json
 import os
 import sys
@@ -111,9 +112,7 @@ def _refusal(complaint: Complaint) -> Refused:
 
 
 def _documents(values: Any) -> list[dict[str, Any]]:
-    from dataclasses import asdict
-
-    return [asdict(value) for value in values]
+    return [dataclasses.asdict(value) for value in values]
 
 
 def _serve(job: Job) -> tuple[Any, tuple[str, ...]]:
@@ -121,8 +120,7 @@ def _serve(job: Job) -> tuple[Any, tuple[str, ...]]:
     from dcctl.provisioner import program  # late: half a second, in which the engine makes the stack already
 
     guarded = program.of(job)
-    _, address = program.serve(guarded)
-    return guarded, (f"--client={address}", "--exec-kind", "auto.inline", "--parallel", str(job.parallel))
+    return guarded, (f"--client={program.serve(guarded)}", "--exec-kind", "auto.inline", "--parallel", str(job.parallel))
 
 
 def _up(job: Job, pulumi: Pulumi) -> dict[str, Any]:
@@ -134,7 +132,11 @@ def _up(job: Job, pulumi: Pulumi) -> dict[str, Any]:
     except Complaint as complaint:
         if not words.already_exists(complaint.stderr):
             raise
-        _pending(job, pulumi)
+        state = json.loads(pulumi.run("stack", "export")).get("deployment") or {}
+        _pending(job, state)
+        broken = _broken(state, pulumi)
+        served = (*served, *(word for urn in broken for word in ("--replace", urn)))
+        job = dataclasses.replace(job, replace=(*job.replace, *(words.urn_parts(urn)[1] for urn in broken)))
         _preview(job, pulumi, guarded, served)
     try:
         progress = pulumi.follow("up", "--yes", "--skip-preview", *served)
@@ -149,12 +151,24 @@ def _exceeded(steps: list[Step]) -> Refused:
     return Refused("exceeded", "beyond the plan", steps=_documents(steps))
 
 
-def _pending(job: Job, pulumi: Pulumi) -> None:
+def _broken(state: Mapping[str, Any], pulumi: Pulumi) -> list[str]:
+    """URNs of things whose creation failed half-way, as a server in ERROR: they are to be made again.
+
+    The engine takes them for made: its next `up` finds nothing to change about a server in ERROR and says that all is well. What failed when it was
+    created was never delivered, so nothing is lost with it; nothing else depends on it yet. What failed in a later change is not touched.
+    """
+    broken = [resource for resource in state.get("resources") or () if any(map(words.never_made, resource.get("initErrors") or ()))]
+    for resource in broken:
+        if resource.get("protect"):
+            pulumi.run("state", "unprotect", resource["urn"], "--yes")
+    return [resource["urn"] for resource in broken]
+
+
+def _pending(job: Job, state: Mapping[str, Any]) -> None:
     """Refuse to go on while things may exist that the state does not know: the engine would forget them and make them again."""
-    deployment = json.loads(pulumi.run("stack", "export")).get("deployment") or {}
     known = {*job.adopt, *job.settled}
     found = []
-    for operation in deployment.get("pending_operations") or ():
+    for operation in state.get("pending_operations") or ():
         type_, name = words.urn_parts(operation["resource"]["urn"])
         if operation.get("type") == "creating" and name not in known:
             found.append(Diagnostic(words=f"{name} may exist", name=name, type=type_, urn=operation["resource"]["urn"], op="create"))

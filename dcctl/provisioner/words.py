@@ -35,7 +35,7 @@ def service_words(message: str) -> str:
     answer = _answer(text)
     if answer:
         return answer
-    text = _PROVIDER.sub("", _ORIGIN.sub("", text))
+    text = _PROVIDER.sub("", _ORIGIN.sub("", text)).replace("last error: %!s(<nil>)", "")
     return " ".join(text.split())
 
 
@@ -80,6 +80,16 @@ def command_error(stderr: str) -> str:
     errors = [index for index, line in enumerate(lines) if line.startswith("error:")]
     text = " ".join(lines[errors[-1] :] if errors else lines[-3:])
     return text.removeprefix("error:").strip()[:2000]
+
+
+def sums_up(message: str) -> bool:
+    """Whether a message only repeats, for the engine's own book-keeping, what was said of the same thing before."""
+    return re.match(r"\d+ errors? occurred", message) is not None
+
+
+def never_made(init_error: str) -> bool:
+    """Whether what the state keeps with a thing is the failure of its creation, and not that of a later change."""
+    return init_error.lstrip().startswith("creating urn:")
 
 
 def is_locked(stderr: str) -> bool:
