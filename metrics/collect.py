@@ -75,7 +75,7 @@ def block_storage(cloud: Cloud, page_size: int | None = None) -> Reading:
     at = datetime.now(UTC)
 
     def listed(path: str, key: str, **query: str) -> Iterator[Mapping[str, Any]]:
-        return _items(cloud, "block_storage", path, key, page_size, query, CINDER_MICROVERSION)
+        return _items(cloud, "block-storage", path, key, page_size, query, CINDER_MICROVERSION)
 
     def read() -> Reading:
         kinds = [TYPED_GIGABYTES + str(kind["name"]) for kind in listed("/types", "volume_types", is_public="None")]

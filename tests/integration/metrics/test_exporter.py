@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from metrics.exposition import CONTENT_TYPE
 from tests import postgres
-from tests.integration.metrics.conftest import as_role, migrate
+from tests.integration.metrics.site import as_role, migrate
 from tests.promtool import promtool
 
 PATIENCE_SECONDS = 60.0

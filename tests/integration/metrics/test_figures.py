@@ -14,7 +14,7 @@ from metrics.snapshot import assemble
 from quotas import ledger
 from quotas import store as accounts
 from quotas.ledger import Actor, Cause, CauseKind, HolderKind
-from tests.integration.metrics.conftest import NINE, REGION, Site, projects, reading
+from tests.integration.metrics.site import NINE, REGION, Site, projects, reading
 
 OPERATOR = Actor(user_id="u-operator", user_name="operator", scope="project:asin/exploitation")
 ACT = Cause(kind=CauseKind.ACT, reference="A-2026-0001", document="arrêté 12/2026")

@@ -5,7 +5,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
 from metrics import store
-from tests.integration.metrics.conftest import NINE, REGION, Site, projects, reading
+from tests.integration.metrics.site import NINE, REGION, Site, projects, reading
 
 TEN = NINE + timedelta(hours=1)
 

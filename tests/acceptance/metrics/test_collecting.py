@@ -1,0 +1,196 @@
+"""What the collector reads of a real cloud, against what each service says about each project."""
+
+from typing import Any
+
+import pytest
+import structlog
+
+from dcctl.cloud import identity
+from dcctl.cloud.connect import Cloud
+from dcctl.errors import CloudError
+from metrics import collect
+from metrics.collector import Collector
+from tests.acceptance.cloud.tenants import Tenant
+from tests.acceptance.metrics.conftest import tenant
+from tests.acceptance.metrics.faults import Proxy
+from tests.integration.metrics.site import Site
+
+LOG = structlog.get_logger("tests")
+
+#: How each service answers about one project: proxy, path, query, the key of the amount in use, our resource -> its key.
+DETAILS = (
+    ("compute", "/os-quota-sets/{}/detail", "quota_set", "in_use", {"instances": "instances", "cores": "cores", "ram": "ram"}),
+    ("block-storage", "/os-quota-sets/{}?usage=True", "quota_set", "in_use",
+     {name: name for name in ("volumes", "gigabytes", "gigabytes_ssd", "gigabytes_standard")}),
+    ("network", "/quotas/{}/details", "quota", "used", {"networks": "network", "routers": "router", "floatingips": "floatingip"}),
+)  # fmt: skip
+
+
+class Counting(Cloud):
+    """Counts the calls that are made."""
+
+    calls = 0
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        self.calls += 1
+        return super().call(*args, **kwargs)
+
+
+def as_the_services_say(admin: Cloud, project_id: str) -> dict[str, int]:
+    """Resource -> in use, asked of each service about one project."""
+    found = {}
+    for service, path, document, key, resources in DETAILS:
+        answer = admin.session_json(service, path.format(project_id))[document]
+        found.update({resource: int(answer[theirs][key]) for resource, theirs in resources.items()})
+    return found
+
+
+def as_collected(site: Site) -> dict[str, dict[str, int | None]]:
+    """Project -> resource -> in use, as the collector stored it."""
+    projects: dict[str, dict[str, int | None]] = {}
+    for (project, resource), usage in site.usage().items():
+        projects.setdefault(project, {})[resource] = usage
+    return projects
+
+
+@pytest.mark.parametrize("page_size", [2, None], ids=["pages of two", "the services' own pages"])
+def test_totals_equal_the_services_own_count_for_every_project(site: Site, admin: Cloud, sante: Tenant, justice: Tenant, page_size: int | None):
+    collector = Collector(site.collector, admin, LOG, page_size)
+    assert collector.once() == []
+    collected = as_collected(site)
+
+    theirs = {project: as_the_services_say(admin, project) for project in site.facts().domains}
+
+    assert collector.once() == []
+    again = as_collected(site)
+    at_rest = [project for project in theirs if collected.get(project) == again.get(project)]  # others may be at work in this cloud
+    assert {sante.id, justice.id} <= set(at_rest)
+    assert {project: again[project] for project in at_rest} == {project: theirs[project] for project in at_rest}
+
+
+def test_what_is_easily_counted_wrong_is_counted(site: Site, admin: Cloud, sante: Tenant, justice: Tenant):
+    assert Collector(site.collector, admin, LOG).once() == []
+
+    collected = as_collected(site)
+    assert collected[sante.id] == {
+        "instances": 4, "cores": 1 + 1 + 1 + 2, "ram": 2048 + 2048 + 512 + 4096,
+        "volumes": 3, "gigabytes": 2 + 3 + 1 + 2, "gigabytes_ssd": 2 + 2, "gigabytes_standard": 3 + 1,
+        "networks": 2, "routers": 1, "floatingips": 3,
+    }  # fmt: skip
+    assert collected[justice.id] == dict.fromkeys(collected[justice.id], 0) | {"volumes": 1, "gigabytes": 4, "gigabytes_ssd": 4}
+
+
+def test_neutrons_limits_are_read_for_all_projects_at_once_and_the_default_where_a_project_has_none(site: Site, admin: Cloud, sante: Tenant):
+    assert Collector(site.collector, admin, LOG).once() == []
+
+    limits = {(f.project_id, f.resource): f.backend_quota for f in site.facts().observations if f.service_type == "network"}
+    assert {resource: limits[sante.id, resource] for resource in ("networks", "routers", "floatingips")} == {
+        "networks": 3, "routers": 3, "floatingips": 3,
+    }  # fmt: skip
+    theirs = {project: admin.session_json("network", f"/quotas/{project}")["quota"]["router"] for project in site.facts().domains}
+    assert {project: limits[project, "routers"] for project in theirs if (project, "routers") in limits} == theirs
+
+
+def test_a_pass_makes_as_many_calls_as_there_are_lists_whatever_the_number_of_projects(site: Site, clouds_yaml, sante: Tenant, justice: Tenant):
+    cloud = Counting(clouds_yaml, "cloud-admin", "cotonou")
+
+    assert Collector(site.collector, cloud, LOG).once() == []
+
+    assert cloud.calls == 2 + 1 + 3 + 5  # Keystone, Nova, Cinder, Neutron
+
+
+def test_a_project_that_vanished_takes_its_figures_with_it(site: Site, admin: Cloud, clouds_yaml, tmp_path):
+    collector = Collector(site.collector, admin, LOG)
+    with tenant(admin, clouds_yaml, tmp_path, "ephemere", "min-sante") as project:
+        assert collector.once() == []
+        assert as_collected(site)[project.id]["cores"] == 0
+        assert identity.project(admin, project.id) is not None
+
+    assert collector.once() == []
+
+    assert project.id not in as_collected(site)
+    assert project.id not in site.facts().domains
+
+
+@pytest.mark.parametrize("fault", ["500", "half a page", "cut short", "html", "no list", "empty body", "slow"])
+def test_a_failing_source_keeps_its_values_and_is_current_again_once_it_is_back(
+    site: Site, sante: Tenant, through_proxy: Cloud, proxy: Proxy, fault: str
+):
+    collector = Collector(site.collector, through_proxy, LOG)
+    assert collector.once() == []
+    before, success = as_collected(site)[sante.id], {name: site.source(name)[0] for name in ("keystone", "compute", "block-storage", "network")}
+
+    proxy.fault = fault
+    assert collector.once() == ["compute"]
+
+    assert proxy.spoiled > 0
+    assert as_collected(site)[sante.id] == before
+    last_success, last_attempt, error = site.source("compute")
+    assert last_success == success["compute"]
+    assert last_attempt is not None
+    assert last_attempt > last_success
+    assert error is not None
+    assert error.startswith("Nova GET /servers/detail")
+    assert len(error) <= 300
+    assert "\n" not in error
+    for name in ("keystone", "block-storage", "network"):  # the others go on
+        at, _, said = site.source(name)
+        assert at is not None
+        assert at > success[name]
+        assert said is None
+
+    proxy.fault = ""
+    assert collector.once() == []
+
+    at, _, said = site.source("compute")
+    assert at is not None
+    assert at > last_success
+    assert said is None
+    assert as_collected(site)[sante.id] == before
+
+
+def test_a_wrong_endpoint_from_the_start_leaves_use_unknown_and_not_zero(site: Site, clouds_yaml, tmp_path, sante: Tenant):
+    from tests.acceptance.metrics.conftest import entry, written
+
+    own = entry(clouds_yaml) | {"compute_endpoint_override": "http://127.0.0.1:1/v2.1"}
+    cloud = Cloud(written(tmp_path, "wrong", own), "wrong", "cotonou", timeout_seconds=3.0)
+
+    assert Collector(site.collector, cloud, LOG).once() == ["compute"]
+
+    collected = as_collected(site)[sante.id]
+    assert "cores" not in collected
+    assert collected["gigabytes"] == 8
+    assert site.source("compute")[0] is None
+
+
+def test_wrong_credentials_fail_every_source_and_say_so_without_the_password(site: Site, admin: Cloud, clouds_yaml, tmp_path):
+    from tests.acceptance.metrics.conftest import entry, written
+
+    assert Collector(site.collector, admin, LOG).once() == []
+    before = as_collected(site)
+    own = entry(clouds_yaml)
+    auth = own["auth"]
+    assert isinstance(auth, dict)
+    own["auth"] = auth | {"password": "mot-de-passe-faux"}
+    cloud = Cloud(written(tmp_path, "wrong", own), "wrong", "cotonou")
+
+    assert Collector(site.collector, cloud, LOG).once() == ["keystone", "compute", "block-storage", "network"]
+
+    assert as_collected(site) == before
+    for name in ("keystone", "compute", "block-storage", "network"):
+        _, _, error = site.source(name)
+        assert error is not None
+        assert "401" in error
+        assert "mot-de-passe-faux" not in error
+
+
+def test_a_list_that_keystone_cut_off_is_not_taken_for_the_whole(admin: Cloud):
+    class Cut(Cloud):
+        """The real Keystone's answer, marked as it marks one that its own list_limit cut off."""
+
+        def call(self, *args: Any, **kwargs: Any) -> Any:
+            answer = super().call(*args, **kwargs)
+            return answer | {"truncated": True, "links": {"next": None}} if isinstance(answer, dict) else answer
+
+    with pytest.raises(CloudError, match="cut off"):
+        collect.projects(Cut(admin.config_file, admin.name, "cotonou"))
