@@ -197,7 +197,7 @@ class _Connected:
 
     session: Session
     region: str
-    interface: str
+    interface: list[str] | str
     auth_url: str
     override_of: Callable[[str], str | None]
     """A service's `…_endpoint_override` of clouds.yaml, in the place of what the catalogue says."""

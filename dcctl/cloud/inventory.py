@@ -4,13 +4,13 @@ The lists are asked for one project and looked through once more here: a service
 everybody's things.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from dcctl.cloud import limits
 from dcctl.cloud.connect import Cloud
-from dcctl.cloud.listings import LISTINGS, Listing
+from dcctl.cloud.listings import LISTINGS, ORDER, Listing
 from dcctl.cloud.wording import clean
 
 Item = Mapping[str, Any]
@@ -39,14 +39,20 @@ class Thing:
 _SERVER_GROUPS_PAGE = 1000
 
 
-def things(cloud: Cloud, project_id: str) -> list[Thing]:
-    """Everything in the project, in the order in which it can be deleted. Key pairs are not there: they belong to people."""
+def things(cloud: Cloud, project_id: str, types: Collection[str] | None = None) -> list[Thing]:
+    """Everything in the project, in the order in which it can be deleted. Key pairs are not there: they belong to people.
+
+    Args:
+        types: look at these kinds only.
+    """
     if not project_id:
         raise ValueError("no project")
-    found = [thing for listing in LISTINGS for thing in listed(cloud, listing, project_id)]
-    found += _transfers(cloud, {thing.id for thing in found if thing.type == "volume"}, project_id)
-    found += _server_groups(cloud, project_id)
-    return found
+    found = [thing for listing in LISTINGS if types is None or listing.type in types for thing in listed(cloud, listing, project_id)]
+    if types is None or "transfer" in types:
+        found += _transfers(cloud, {thing.id for thing in found if thing.type == "volume"}, project_id)
+    if types is None or "server_group" in types:
+        found += _server_groups(cloud, project_id)
+    return sorted(found, key=lambda thing: ORDER[thing.type])
 
 
 def listed(cloud: Cloud, listing: Listing, project_id: str) -> list[Thing]:

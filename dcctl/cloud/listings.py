@@ -1,4 +1,4 @@
-"""How each kind of thing in a project is listed, in the order in which the kinds can be deleted. This module is pure."""
+"""How each kind of thing in a project is listed, and in which order kinds can be deleted. This module is pure."""
 
 from dataclasses import dataclass
 
@@ -59,3 +59,9 @@ LISTINGS = (
     _glance(),
     _glance(("os_hidden", "true")),
 )  # fmt: skip
+
+#: Kinds in the order in which they can be deleted: what holds others first.
+ORDER = {type: position for position, type in enumerate((
+    "server", "floatingip", "backup", "group_snapshot", "snapshot", "transfer", "volume", "group", "trunk", "port", "router", "rbac_policy",
+    "subnet", "network", "subnetpool", "address_scope", "security_group", "address_group", "qos_policy", "server_group", "image",
+))}  # fmt: skip

@@ -91,12 +91,13 @@ class _Run:
         self.holders: dict[str, tuple[Thing, ...]] = {}
         self.since: dict[str, tuple[str, float]] = {}
         self.moved_at = time.monotonic()
+        self.types: set[str] = set()
 
     def round(self) -> list[Thing]:
         """Look, and tell everything that is there to go; returns what was seen. The default security group goes when all else is gone."""
-        seen = things(self.cloud, self.project_id)
+        seen = self._look()
         left = [thing for thing in seen if thing.id not in self.keep]
-        defaults = [thing for thing in left if thing.type == "security_group" and thing.detail == "default"]
+        defaults = [thing for thing in left if _is_default_group(thing)]
         left = [thing for thing in left if thing not in defaults]
         self._note(left)
         around = Around(
@@ -112,6 +113,15 @@ class _Run:
         for thing in defaults:
             self._tell(thing, calls(thing, around))
         return [thing for thing in defaults if thing.id in self.refused]
+
+    def _look(self) -> list[Thing]:
+        """What is there: of the kinds that were there last time as long as they move, and of all kinds at first and once nothing of those is left."""
+        moving = time.monotonic() - self.moved_at < SETTLED_SECONDS / 2
+        seen = things(self.cloud, self.project_id, self.types) if self.types and moving else []
+        if not [thing for thing in seen if thing.id not in self.keep and not _is_default_group(thing)]:
+            seen = things(self.cloud, self.project_id)
+        self.types = {thing.type for thing in seen} | ({"volume"} if any(thing.type == "transfer" for thing in seen) else set())
+        return seen
 
     def settled(self, left: Iterable[Thing]) -> bool:
         """Whether waiting is of no use: each thing left was refused, and none has changed for a while."""
@@ -175,3 +185,7 @@ class _Run:
         if current != {id: state for id, (state, _) in self.since.items()}:
             self.moved_at = now
         self.since = {id: self.since[id] if id in self.since and self.since[id][0] == state else (state, now) for id, state in current.items()}
+
+
+def _is_default_group(thing: Thing) -> bool:
+    return thing.type == "security_group" and thing.attributes.get("name") == "default"
