@@ -13,6 +13,7 @@ from a2wsgi import ASGIMiddleware
 from keystonemiddleware import auth_token
 from oslo_config import cfg
 
+from dcctl import logs
 from dcctl.api.application import build
 from dcctl.api.asking import Service
 from dcctl.api.front import Admitted, Front, Wsgi
@@ -64,34 +65,12 @@ def _nothing(environ: Any, start_response: Any) -> list[bytes]:
     return []
 
 
-def log_to_stderr(*, as_json: bool) -> None:
-    """structlog, and the libraries' own logging through it, one line an event."""
-    shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-    ]
-    last = structlog.processors.JSONRenderer(ensure_ascii=False) if as_json else structlog.dev.ConsoleRenderer(colors=False)
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last])
-    )
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    for noisy in ("waitress.queue", "keystonemiddleware.auth_token", "urllib3"):
-        logging.getLogger(noisy).setLevel(logging.ERROR)
-    structlog.configure(
-        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=True,
-    )
-
-
 def main() -> None:
     """Serve until SIGTERM or SIGINT; requests that are being answered are finished."""
     of = settings()
-    log_to_stderr(as_json=of.log_json)
+    logs.configure(json=of.log_json)
+    for chatty in ("waitress.queue", "keystonemiddleware.auth_token"):
+        logging.getLogger(chatty).setLevel(logging.ERROR)
     log = structlog.get_logger("dcctl.api")
     try:
         app = App(of)

@@ -15,6 +15,7 @@ from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
 
 SOURCE = "catalogue"
+Named = cloud_catalogue.Flavor | cloud_catalogue.Image | cloud_catalogue.ExternalNetwork | cloud_catalogue.VolumeType
 
 
 def listing(app: App, actor: Actor) -> dict[str, Any]:
@@ -38,7 +39,7 @@ def refresh(app: App) -> int:
             _tell(session, {"last_attempt_at": now(), "last_error": str(error)})
         raise
     at = now()
-    lists = {"flavor": seen.flavors, "image": seen.images, "network": seen.networks, "volume_type": seen.volume_types}
+    lists: dict[str, tuple[Named, ...]] = {"flavor": seen.flavors, "image": seen.images, "network": seen.networks, "volume_type": seen.volume_types}
     # Of several things with one name the first stands; Glance and Neutron allow that.
     rows = {
         (kind, thing.name): {"kind": kind, "name": thing.name, "cloud_id": thing.id, "document": asdict(thing), "seen_at": at}

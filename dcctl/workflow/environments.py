@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlmodel import Session, col, select
 
 from dcctl.errors import DcctlError, NotVisible
@@ -99,7 +100,7 @@ def _latest(session: Session, environments: list[int | None]) -> dict[int | None
     query = (
         select(Operation)
         .where(col(Operation.environment_id).in_(environments))
-        .distinct(col(Operation.environment_id))
+        .ext(distinct_on(col(Operation.environment_id)))
         .order_by(col(Operation.environment_id), col(Operation.created_at).desc())
     )
     return {operation.environment_id: operation for operation in session.exec(query).all()}

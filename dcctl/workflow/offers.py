@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlmodel import Session, col, select
 
@@ -52,7 +53,8 @@ def load(app: App, directory: Path = SHIPPED) -> list[str]:
     Raises:
         DcctlError: 001 with every fault of every file; nothing is published then. 003, a file cannot be read.
     """
-    documents, faults = [], []
+    documents: list[dict[str, Any]] = []
+    faults: list[dict[str, Any]] = []
     for path in sorted(directory.glob("*.yaml")):
         document = read(path)
         faults += [{"path": [path.name, *at], "code": "offer.fault", "params": {"found": found}} for at, found in check(document)]

@@ -154,7 +154,7 @@ def history(
 def _reasons(session: Session, references: set[str]) -> dict[str, str]:
     acts = select(Act.number, Act.reason).where(col(Act.number).in_(references))
     asked = select(Request.number, Request.justification).where(col(Request.number).in_(references))
-    return {number: reason for number, reason in session.execute(acts.union_all(asked))}
+    return {row[0]: row[1] for row in session.execute(acts.union_all(asked))}
 
 
 def _holder(session: Session, name: str) -> Holder:

@@ -86,7 +86,7 @@ def status(app: App, actor: Actor, administration: str | None = None) -> dict[st
 
 def _waiting(session: Session, codes: list[str]) -> dict[str, int]:
     query = select(Request.administration, func.count()).where(col(Request.administration).in_(codes), col(Request.state).in_(WAITING))
-    return defaultdict(int, {code: count for code, count in session.execute(query.group_by(col(Request.administration)))})
+    return defaultdict(int, {row[0]: row[1] for row in session.execute(query.group_by(col(Request.administration)))})
 
 
 def _environments(session: Session, codes: list[str]) -> dict[str, dict[str, int]]:

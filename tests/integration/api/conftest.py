@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from dcctl import migrations
 from dcctl.api import server
@@ -12,6 +13,12 @@ from dcctl.config import Cloud, Database, Settings
 from dcctl.workflow.app import App
 from tests import postgres
 from tests.integration.api.stack import REGION, Api, Keystone, seed
+
+
+@pytest.fixture(autouse=True, scope="session")
+def plain_log() -> None:
+    """One line an event, as the server writes them; structlog's own way shows the variables of a traceback, for a minute."""
+    structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer()])
 
 
 @pytest.fixture(scope="session")
@@ -45,5 +52,3 @@ def postgres_name(dsn: str) -> str:
 @pytest.fixture
 def api(app: App) -> Api:
     return Api(server.front(app, guard=Keystone), app)
-
-

@@ -156,7 +156,13 @@ def seed(app: App) -> None:
     with app.transaction() as session:
         person = actor.from_token(app, PEOPLE["sante-agent"])
         environment = Environment(
-            administration="min-sante", name="portail", state="active", project_id="p-portail", offer="standard", offer_version=1, request="R-2026-9001"
+            administration="min-sante",
+            name="portail",
+            state="active",
+            project_id="p-portail",
+            offer="standard",
+            offer_version=1,
+            request="R-2026-9001",
         )
         session.add(environment)
         session.flush()
