@@ -4,37 +4,12 @@ The lists are asked for one project and looked through once more here: a service
 everybody's things.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Collection, Iterable
 
 from dcctl.cloud import limits
 from dcctl.cloud.connect import Cloud
-from dcctl.cloud.listings import LISTINGS, ORDER, Listing
+from dcctl.cloud.listings import LISTINGS, ORDER, Item, Listing, Thing
 from dcctl.cloud.wording import clean
-
-Item = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Thing:
-    """One object in OpenStack.
-
-    Attributes:
-        service: its type in the catalogue; `type`: what it is there ("server", "volume", "port", …).
-        name, status: the service's, made printable; `detail`: what else tells a person which one it is.
-        attributes: as the service gave them.
-    """
-
-    service: str
-    type: str
-    id: str
-    name: str
-    status: str
-    detail: str
-    project_id: str
-    attributes: Item = field(repr=False, compare=False)
-
 
 _SERVER_GROUPS_PAGE = 1000
 

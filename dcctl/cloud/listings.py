@@ -1,6 +1,30 @@
-"""How each kind of thing in a project is listed, and in which order kinds can be deleted. This module is pure."""
+"""Things in a project: what is known of one, how each kind is listed, and in which order kinds can be deleted. This module is pure."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Item = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thing:
+    """One object in OpenStack.
+
+    Attributes:
+        service: its type in the catalogue; `type`: what it is there ("server", "volume", "port", …).
+        name, status: the service's, made printable; `detail`: what else tells a person which one it is.
+        attributes: as the service gave them.
+    """
+
+    service: str
+    type: str
+    id: str
+    name: str
+    status: str
+    detail: str
+    project_id: str
+    attributes: Item = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

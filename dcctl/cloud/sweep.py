@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from dcctl.cloud import limits
 from dcctl.cloud.connect import Cloud
 from dcctl.cloud.failures import status_of
-from dcctl.cloud.inventory import Thing, foreign_ports, listed, things
-from dcctl.cloud.listings import LISTINGS
+from dcctl.cloud.inventory import foreign_ports, listed, things
+from dcctl.cloud.listings import LISTINGS, Thing
 from dcctl.cloud.sweep_steps import Around, Call, calls, detached_volume
 from dcctl.errors import CloudError
 

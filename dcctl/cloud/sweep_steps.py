@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from dcctl.cloud.inventory import Thing
+from dcctl.cloud.listings import Thing
 
 #: Cinder's microversion with attachments, groups and transfers; Nova's with what `forceDelete` and `unlock` need.
 _CINDER_VERSION = "3.58"
