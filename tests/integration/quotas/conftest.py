@@ -1,13 +1,11 @@
 """A ledger of its own for each test: fresh database, the application's role, a pool, two ministries."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-import psycopg
 import pytest
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
 from quotas import schema, store
@@ -57,10 +55,14 @@ def prepare(dsn: str) -> None:
 
 @dataclass
 class Ledger:
-    """A ledger with 100 cores, 64 GiB and 1000 GiB declared; min-sante has 40 cores, 16 GiB and 500 GiB, min-justice 20 cores and 8 GiB."""
+    """A ledger with 100 cores, 64 GiB and 1000 GiB declared; min-sante has 40 cores, 16 GiB and 500 GiB, min-justice 20 cores and 8 GiB.
+
+    With `commits` off everything happens in one transaction, which the test's end rolls back.
+    """
 
     owner_dsn: str
-    engines: list[Engine] = field(default_factory=list)
+    commits: bool
+    opened: list[Connection] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.connection = self.connect()
@@ -72,32 +74,30 @@ class Ledger:
         self.act(grant(POOL, self.justice, REGION, {"cores": 20, "ram": 8192}))
 
     def dsn(self, user: str = APPLICATION) -> str:
-        return psycopg.conninfo.make_conninfo(self.owner_dsn, user=user)
+        return self.owner_dsn.replace("dcctl_owner@", f"{user}@")
 
     def connect(self, user: str = APPLICATION) -> Connection:
         """A connection of its own, as one of the roles; closed with the test."""
-        url = alchemy(self.owner_dsn).replace("dcctl_owner@", f"{user}@")
-        self.engines.append(create_engine(url, poolclass=NullPool))
-        return self.engines[-1].connect()
+        self.opened.append(create_engine(alchemy(self.dsn(user)), poolclass=NullPool).connect())
+        return self.opened[-1]
 
-    @contextmanager
-    def connected(self, user: str = APPLICATION) -> Iterator[Connection]:
-        with self.connect(user) as connection:
-            yield connection
+    def commit(self) -> None:
+        if self.commits:
+            self.connection.commit()
 
     def administration(self, code: str, parent: Holder = POOL) -> Holder:
         found = store.open_holder(self.connection, HolderKind.ADMINISTRATION, code, parent)
-        self.connection.commit()
+        self.commit()
         return found
 
     def environment(self, administration: Holder, code: str) -> Holder:
         found = store.open_holder(self.connection, HolderKind.ENVIRONMENT, code, administration)
-        self.connection.commit()
+        self.commit()
         return found
 
     def post(self, moves: list[Move], cause: Cause = REQUEST, actor: Actor = AGENT, effective_at: datetime | None = None) -> store.Posting:
         posting = store.post(self.connection, moves, actor=actor, cause=cause, effective_at=effective_at)
-        self.connection.commit()
+        self.commit()
         return posting
 
     def act(self, moves: list[Move], effective_at: datetime | None = None) -> store.Posting:
@@ -121,29 +121,45 @@ class Ledger:
         self.hold(demand, reference)
         return self.post(allocate(self.sante, self.dossier, REGION, demand, reference))
 
-    def balance(self, holder: Holder, resource: str = "cores", **when: datetime) -> Balance:
-        found = store.balances(self.connection, holder, **when).get(resource, Balance())
-        self.connection.commit()
+    def balance(self, holder: Holder, resource: str = "cores", as_of: datetime | None = None) -> Balance:
+        found = store.balances(self.connection, holder, as_of=as_of).get(resource, Balance())
+        self.commit()
         return found
 
     def differences(self) -> list[store.Difference]:
         found = store.differences(self.connection)
-        self.connection.commit()
+        self.commit()
         return found
 
     def close(self) -> None:
-        self.connection.close()
-        for engine in self.engines:
-            engine.dispose()
+        for connection in self.opened:
+            connection.close()
+
+
+@pytest.fixture(scope="session")
+def empty_ledger(postgresql: Server) -> str:
+    """The owner's DSN of a ledger in which nothing is ever committed."""
+    return postgresql.database(prepare)
 
 
 @pytest.fixture
-def ledger(postgresql: Server) -> Iterator[Ledger]:
-    dsn = postgresql.database(prepare)
-    made = Ledger(dsn)
+def ledger(empty_ledger: str) -> Iterator[Ledger]:
+    """A ledger whose transaction is rolled back."""
+    made = Ledger(empty_ledger, commits=False)
     try:
         yield made
         assert made.differences() == []
     finally:
         made.close()
-        postgresql.drop(dsn)
+
+
+@pytest.fixture
+def shared_ledger(postgresql: Server) -> Iterator[Ledger]:
+    """A ledger in a database of its own, for several connections at once."""
+    made = Ledger(postgresql.database(prepare), commits=True)
+    try:
+        yield made
+        made.connection.rollback()
+        assert made.differences() == []
+    finally:
+        made.close()

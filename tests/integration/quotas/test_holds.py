@@ -39,7 +39,6 @@ def test_a_hold_runs_out_by_the_databases_clock(ledger: Ledger) -> None:
     with pytest.raises(MovesRefused) as early:
         ledger.end(Kind.EXPIRE)
     assert codes(early) == ["hold_still_runs"]
-    ledger.connection.commit()
 
     time.sleep(0.35)
 
@@ -65,14 +64,12 @@ def test_an_approved_requests_hold_runs_for_ever(ledger: Ledger) -> None:
     ledger.hold({"cores": 8, "ram": 1024}, seconds=0.2)
 
     assert store.keep_holds(ledger.connection, "R-2026-0042") == 2
-    ledger.connection.commit()
     time.sleep(0.25)
 
     assert store.due_holds(ledger.connection) == []
     with pytest.raises(MovesRefused) as refused:
         ledger.end(Kind.EXPIRE)
     assert codes(refused) == ["hold_still_runs"] * 2
-    ledger.connection.commit()
     ledger.end(Kind.ALLOCATE)
 
 
@@ -94,7 +91,6 @@ def test_a_hold_ends_with_its_whole_amount(ledger: Ledger, amount: int) -> None:
         with pytest.raises(MovesRefused) as refused:
             store.post(ledger.connection, moves, actor=AGENT, cause=REQUEST)
         assert codes(refused) == ["not_the_held_amount"]
-    ledger.connection.commit()
 
 
 def test_a_hold_is_not_ended_twice_in_one_posting(ledger: Ledger) -> None:
@@ -111,7 +107,6 @@ def test_a_reference_holds_a_resource_once_at_a_time(ledger: Ledger) -> None:
     with pytest.raises(MovesRefused) as refused:
         ledger.hold({"ram": 1024, "cores": 8})
     assert codes(refused) == ["hold_already_open"]
-    ledger.connection.commit()
 
     ledger.end(Kind.RELEASE)
     ledger.hold({"cores": 9})

@@ -41,7 +41,6 @@ def refusal(
     with pytest.raises(MovesRefused) as refused:
         store.post(ledger.connection, moves, actor=actor, cause=cause, effective_at=at)
     assert ledger.connection.execute(text("SELECT 1")).scalar_one() == 1, "the transaction goes on"
-    ledger.connection.commit()
     return [(fault.move, fault.code) for fault in refused.value.faults]
 
 
@@ -73,7 +72,6 @@ def test_a_refused_request_gives_back_everything_it_held(ledger: Ledger) -> None
 
 def test_every_shortfall_is_named_and_nothing_changes(ledger: Ledger) -> None:
     before = ledger.connection.execute(text("SELECT * FROM quotas.account ORDER BY id")).all()
-    ledger.connection.commit()
 
     with pytest.raises(QuotaExceeded) as short:
         ledger.hold({"cores": 41, "ram": 16384, "gigabytes": 501, "floatingips": 1, "gigabytes_ssd": 20})
@@ -85,7 +83,6 @@ def test_every_shortfall_is_named_and_nothing_changes(ledger: Ledger) -> None:
 
     expected = [missing("cores", 41, 40), missing("gigabytes", 501, 500), missing("floatingips", 1, 0), missing("gigabytes_ssd", 20, 0)]
     assert sorted(short.value.shortfalls, key=str) == sorted(expected, key=str)
-    ledger.connection.commit()
     assert ledger.connection.execute(text("SELECT * FROM quotas.account ORDER BY id")).all() == before
     assert store.open_holds(ledger.connection) == []
 
@@ -94,7 +91,6 @@ def test_after_an_overdraft_the_callers_transaction_goes_on(ledger: Ledger) -> N
     with pytest.raises(QuotaExceeded):
         store.post(ledger.connection, hold(ledger.sante, REGION, {"cores": 41}, "R-1"), actor=AGENT, cause=REQUEST)
     store.post(ledger.connection, hold(ledger.sante, REGION, {"cores": 40}, "R-1"), actor=AGENT, cause=REQUEST)
-    ledger.connection.commit()
     assert ledger.balance(ledger.sante) == Balance(held=40, granted=40)
 
 
@@ -112,7 +108,6 @@ def test_a_posting_is_judged_as_a_whole(ledger: Ledger) -> None:
     with pytest.raises(QuotaExceeded) as short:
         ledger.post(hold(ledger.sante, REGION, {"cores": 41}, "R-2026-0042") + release(ledger.sante, REGION, {"cores": 35}, "R-2026-0042"))
     assert [(s.asked, s.available) for s in short.value.shortfalls] == [(41, 40)]
-    ledger.connection.commit()
 
 
 def test_the_last_approval_of_an_envelope_releases_and_grants_at_once(ledger: Ledger) -> None:
@@ -130,7 +125,6 @@ def test_regions_are_apart(ledger: Ledger) -> None:
 
     with pytest.raises(QuotaExceeded):
         ledger.post(hold(ledger.sante, "parakou", {"cores": 11}, "R-1"))
-    ledger.connection.commit()
     ledger.post(hold(ledger.sante, "parakou", {"cores": 10}, "R-1"))
 
     assert store.balances(ledger.connection, ledger.sante, "parakou")["cores"] == Balance(held=10, granted=10)
@@ -143,21 +137,18 @@ def test_more_cannot_be_freed_than_is_allocated(ledger: Ledger) -> None:
     with pytest.raises(QuotaExceeded) as short:
         ledger.post(free(ledger.dossier, ledger.sante, REGION, {"cores": 9}))
     assert [(s.holder, s.place, s.asked, s.available) for s in short.value.shortfalls] == [("min-sante/dossier-patient", Place.ALLOCATED, 9, 8)]
-    ledger.connection.commit()
 
 
 @pytest.mark.parametrize("amount", [41, 100])
 def test_no_more_is_revoked_than_is_available(ledger: Ledger, amount: int) -> None:
     with pytest.raises(QuotaExceeded):
         ledger.take(ledger.sante, cores=amount)
-    ledger.connection.commit()
 
 
 def test_no_more_capacity_is_retracted_than_nobody_was_granted(ledger: Ledger) -> None:
     with pytest.raises(QuotaExceeded) as short:
         ledger.act(retract(POOL, WORLD, REGION, {"cores": 41}))
     assert [(s.holder, s.asked, s.available) for s in short.value.shortfalls] == [("pool", 41, 40)]
-    ledger.connection.commit()
 
 
 def test_grants_go_from_parent_to_child_only(ledger: Ledger) -> None:
@@ -269,7 +260,6 @@ def test_a_reversal_overdraws_nothing(ledger: Ledger) -> None:
     with pytest.raises(QuotaExceeded) as short:
         ledger.post([correct(wrong)], CORRECTION)
     assert [(s.holder, s.asked, s.available) for s in short.value.shortfalls] == [("min-sante", 30, 10)]
-    ledger.connection.commit()
 
 
 def test_opening_a_holder_again_finds_the_same(ledger: Ledger) -> None:
@@ -298,4 +288,3 @@ def test_a_holder_that_does_not_fit_the_tree_is_refused(ledger: Ledger, kind: Ho
     with pytest.raises(MovesRefused) as refused:
         store.open_holder(ledger.connection, kind, code, above)
     assert [found.code for found in refused.value.faults] == [fault]
-    ledger.connection.commit()
