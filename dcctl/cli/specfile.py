@@ -108,7 +108,8 @@ def parsed(text: str, source: str) -> Draft:
         document = yaml.load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        problem = str(error.problem or error.context or "").replace("\t", "\\t")
+        said = error.context if str(error.problem).startswith("but ") else error.problem
+        problem = str(said or error.context or "").replace("\t", "\\t")
         raise SpecRefused([_fault((), "yaml.syntax", mark.line + 1 if mark else 1, problem=problem)], source=source) from error
     except RecursionError:
         raise SpecRefused([_fault((), "yaml.too_deep", 1, maximum=DEEPEST)], source=source) from None
