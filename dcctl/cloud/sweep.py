@@ -103,6 +103,7 @@ class _Run:
         around = Around(
             servers=frozenset(thing.id for thing in seen if thing.type == "server"),
             kept=self.keep,
+            routed=frozenset(thing.id for thing in left if thing.type == "router" and thing.attributes.get("routes")),
             stalled=frozenset(thing.id for thing in left if time.monotonic() - self.since[thing.id][1] > STALLED_SECONDS),
         )
         self.refused, self.holders = {}, {}

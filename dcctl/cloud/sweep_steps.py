@@ -44,11 +44,13 @@ class Around:
     Attributes:
         servers: ids of the project's servers that are still there; `kept`: ids of everything that is to stay.
         stalled: ids of what has been in the same state for long.
+        routed: ids of the project's routers that have routes.
     """
 
     servers: Collection[str] = ()
     kept: Collection[str] = ()
     stalled: Collection[str] = ()
+    routed: Collection[str] = ()
 
 
 def calls(thing: Thing, around: Around) -> tuple[Call, ...]:
@@ -115,7 +117,8 @@ def _group(thing: Thing, around: Around) -> tuple[Call, ...]:
 def _port(thing: Thing, around: Around) -> tuple[Call, ...]:
     owner, device = str(thing.attributes.get("device_owner") or ""), str(thing.attributes.get("device_id") or "")
     if owner.startswith(_ROUTER_INTERFACES):
-        return (_net("PUT", f"/routers/{device}/remove_router_interface", {"port_id": thing.id}),) if device else ()
+        routes = (_routeless(device),) if device in around.routed and device not in around.kept else ()
+        return (*routes, _net("PUT", f"/routers/{device}/remove_router_interface", {"port_id": thing.id})) if device else ()
     if owner.startswith(_SERVICE_PORTS):
         return ()
     if device in around.servers and device not in around.kept and thing.id not in around.stalled:
@@ -124,9 +127,13 @@ def _port(thing: Thing, around: Around) -> tuple[Call, ...]:
 
 
 def _router(thing: Thing, around: Around) -> tuple[Call, ...]:
-    """Routes hold interfaces, so they go first; the gateway goes with the router."""
-    routes = (_net("PUT", f"/routers/{thing.id}", {"router": {"routes": []}}, lenient=True),) if thing.attributes.get("routes") else ()
+    """The gateway goes with the router; routes hold interfaces, which go before it."""
+    routes = (_routeless(thing.id),) if thing.id in around.routed else ()
     return (*routes, _net("DELETE", f"/routers/{thing.id}"))
+
+
+def _routeless(router_id: str) -> Call:
+    return _net("PUT", f"/routers/{router_id}", {"router": {"routes": []}}, lenient=True)
 
 
 def _image(thing: Thing, around: Around) -> tuple[Call, ...]:

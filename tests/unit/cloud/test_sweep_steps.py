@@ -91,5 +91,12 @@ def test_a_protected_image_is_unprotected_first() -> None:
     assert told(thing("image", "active", protected=False)) == ["DELETE /images/image-1"]
 
 
-def test_a_routers_routes_go_before_it() -> None:
-    assert told(thing("router", routes=[{"destination": "10.9.0.0/24"}])) == ["PUT /routers/router-1", "DELETE /routers/router-1"]
+def test_a_routers_routes_go_before_its_interfaces_and_itself() -> None:
+    around = Around(routed={"router-1"})
+
+    assert told(thing("router"), around) == ["PUT /routers/router-1", "DELETE /routers/router-1"]
+    assert told(thing("port", device_owner="network:router_interface", device_id="router-1"), around) == [
+        "PUT /routers/router-1",
+        "PUT /routers/router-1/remove_router_interface",
+    ]
+    assert told(thing("router")) == ["DELETE /routers/router-1"]
