@@ -8,13 +8,18 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col, select
 
 from dcctl.cloud import catalogue as cloud_catalogue
+from dcctl.cloud import limits
+from dcctl.cloud.limit_rules import ledger_name
 from dcctl.errors import CloudError
 from dcctl.schemas import API_VERSION
 from dcctl.store import CatalogueItem, Source, now
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
+from quotas.resources import find
 
-SOURCE = "catalogue"
+SOURCE, DEFAULTS = "catalogue", "default-quotas"
+#: Begins what the source of default quotas says when they are not all 0.
+NOT_ZERO = "default_quota_not_zero"
 Named = cloud_catalogue.Flavor | cloud_catalogue.Image | cloud_catalogue.ExternalNetwork | cloud_catalogue.VolumeType
 
 
@@ -36,7 +41,7 @@ def refresh(app: App) -> int:
         seen = cloud_catalogue.catalogue(app.cloud())
     except CloudError as error:
         with app.transaction() as session:
-            _tell(session, {"last_attempt_at": now(), "last_error": str(error)})
+            _tell(session, SOURCE, {"last_attempt_at": now(), "last_error": str(error)})
         raise
     at = now()
     lists: dict[str, tuple[Named, ...]] = {"flavor": seen.flavors, "image": seen.images, "network": seen.networks, "volume_type": seen.volume_types}
@@ -46,16 +51,29 @@ def refresh(app: App) -> int:
         for kind, things in lists.items()
         for thing in sorted(things, key=lambda thing: thing.id, reverse=True)
     }
+    defaults = _defaults(app)
     with app.transaction() as session:
+        _tell(session, DEFAULTS, defaults)
         if rows:
             statement = insert(CatalogueItem).values(list(rows.values()))
             new = {name: statement.excluded[name] for name in ("cloud_id", "document", "seen_at")}
             session.execute(statement.on_conflict_do_update(index_elements=["kind", "name"], set_=new))
         session.execute(delete(CatalogueItem).where(col(CatalogueItem.seen_at) < at))
-        _tell(session, {"last_attempt_at": at, "last_success_at": at, "last_error": None})
+        _tell(session, SOURCE, {"last_attempt_at": at, "last_success_at": at, "last_error": None})
     return len(rows)
 
 
-def _tell(session: Session, said: dict[str, Any]) -> None:
-    statement = insert(Source).values(name=SOURCE, **said)
+def _defaults(app: App) -> dict[str, Any]:
+    """What is to be said of the site's default quotas: a project without limits of its own must have nothing of what is counted."""
+    at = now()
+    try:
+        found = limits.defaults(app.cloud())
+    except CloudError as error:
+        return {"last_attempt_at": at, "last_error": str(error)}
+    wrong = [f"{service} {key} {limit}" for (service, key), limit in sorted(found.items()) if limit and find(ledger_name((service, key)))]
+    return {"last_attempt_at": at, "last_success_at": at, "last_error": f"{NOT_ZERO}: {', '.join(wrong)}" if wrong else None}
+
+
+def _tell(session: Session, source: str, said: dict[str, Any]) -> None:
+    statement = insert(Source).values(name=source, **said)
     session.execute(statement.on_conflict_do_update(index_elements=["name"], set_=said))

@@ -12,6 +12,7 @@ from dcctl.store import Administration, Environment, Request, Source
 from dcctl.workflow import sight
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
+from dcctl.workflow.catalogue import NOT_ZERO
 from dcctl.workflow.quota import item, observed
 from quotas import store as accounts
 from quotas.ledger import HolderKind
@@ -132,5 +133,5 @@ def _next(actor: Actor, figures: list[dict[str, Any]], waiting: int, environment
 def _warning(source: Source) -> dict[str, Any]:
     """What a source said when it did not answer in full; `default_quota_not_zero` is such a saying of its own."""
     code, _, detail = str(source.last_error).partition(": ")
-    known = code if code == "default_quota_not_zero" else "source_failing"
+    known = code if code == NOT_ZERO else "source_failing"
     return {"code": known, "source": source.name, "detail": detail if known == code else source.last_error}

@@ -1,0 +1,179 @@
+"""`dcctl-api` as a process of its own, behind a real Keystone; a database, an administration and people that only these tests use."""
+
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import yaml
+from keystoneauth1 import session as keystone_session
+from keystoneauth1.identity import v3
+
+from dcctl import migrations
+from dcctl.cloud import identity, registry
+from dcctl.cloud.connect import Cloud
+from tests import postgres
+
+HOME, SEAT = "asin", "exploitation"
+START_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keystone:
+    """The trial cloud's, with the rights of its administrator."""
+
+    file: Path
+    entry: str
+    admin: Cloud
+
+    @property
+    def auth_url(self) -> str:
+        return str(self.auth["auth_url"])
+
+    @property
+    def auth(self) -> dict[str, Any]:
+        found: dict[str, Any] = yaml.safe_load(self.file.read_text())["clouds"][self.entry]["auth"]
+        return found
+
+    def token(self, user: str, password: str, *, domain: str | None = None) -> str:
+        """For the domain, or for the datacenter's own project."""
+        scope = {"domain_name": domain} if domain else {"project_name": SEAT, "project_domain_name": HOME}
+        auth = v3.Password(auth_url=self.auth_url, username=user, password=password, user_domain_name=HOME, **scope)
+        return str(keystone_session.Session(auth=auth).get_token())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """The running API, and what it stands on."""
+
+    url: str
+    keystone: Keystone
+    mark: str
+    process: "subprocess.Popen[bytes]"
+    log: Path
+
+    def call(self, method: str, path: str, token: str | None = None, **arguments: Any) -> requests.Response:
+        headers = arguments.pop("headers", {}) | ({"X-Auth-Token": token} if token else {})
+        return requests.request(method, self.url + path, headers={"Accept-Language": "en"} | headers, timeout=30, **arguments)
+
+
+@pytest.fixture(scope="session")
+def keystone() -> Keystone:
+    file = os.environ.get("DCCTL_TEST_CLOUD")
+    if not file:
+        pytest.skip("DCCTL_TEST_CLOUD does not name the clouds.yaml of a trial cloud")
+    return Keystone(file=Path(file), entry="cloud-admin", admin=Cloud(Path(file), "cloud-admin", "cotonou"))
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[postgres.Server]:
+    with postgres.server() as running:
+        yield running
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def site(keystone: Keystone, postgresql: postgres.Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    etc = tmp_path_factory.mktemp("etc", numbered=False)
+    dsn = postgresql.database(lambda dsn: migrations.upgrade(postgres.alchemy(dsn)), key="migrations")
+    database = dsn.partition("@/")[2].partition("?")[0]
+    port = free_port()
+    auth = keystone.auth
+    private(etc / "authtoken.conf", "\n".join([
+        "[keystone_authtoken]", "auth_type = password", f"auth_url = {auth['auth_url']}", f"www_authenticate_uri = {auth['auth_url']}",
+        f"username = {auth['username']}", f"password = {auth['password']}", f"user_domain_name = {auth['user_domain_name']}",
+        f"project_name = {auth['project_name']}", f"project_domain_name = {auth['project_domain_name']}", "service_type = self-service",
+        "region_name = cotonou",
+    ]) + "\n")  # fmt: skip
+    private(etc / "dcctl.toml", "\n".join([
+        f'[database]\napplication = "{postgresql.url(database, "dcctl_app")}"',
+        f'[cloud]\nclouds_yaml = "{keystone.file}"\nadmin = "{keystone.entry}"\nregion = "cotonou"',
+        f'[api]\nport = {port}\nauthtoken_conf = "{etc / "authtoken.conf"}"',
+    ]))  # fmt: skip
+    log = etc / "api.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-c", "from dcctl.api.server import main; main()"],
+            env=os.environ | {"DCCTL_CONFIG": str(etc / "dcctl.toml")}, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    try:
+        running = Site(url=f"http://127.0.0.1:{port}", keystone=keystone, mark=secrets.token_hex(3), process=process, log=log)
+        wait_until_ready(running)
+        yield running
+    finally:
+        process.terminate()
+        process.wait(START_SECONDS)
+
+
+def private(path: Path, text: str) -> None:
+    path.touch(0o600)
+    path.write_text(text)
+
+
+def wait_until_ready(running: Site) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and running.process.poll() is None:
+        try:
+            if running.call("GET", "/readyz").status_code == 200:
+                return
+        except requests.ConnectionError:
+            pass
+        time.sleep(0.1)
+    pytest.fail(f"dcctl-api did not start: {running.log.read_text()[-3000:]}", pytrace=False)
+
+
+Person = Callable[..., tuple[str, str]]
+
+
+@pytest.fixture(scope="session")
+def person(site: Site) -> Iterator[Person]:
+    """Make a user, by default in the datacenter's own domain; answers name and password. All are deleted at the end."""
+    made: list[str] = []
+
+    def make(what: str, *, home: str = HOME) -> tuple[str, str]:
+        name, password = f"apitest-{what}-{site.mark}", secrets.token_urlsafe(16)
+        made.append(registry.ensure_user(site.keystone.admin, name, home, password))
+        return name, password
+
+    yield make
+    for user in made:
+        site.keystone.admin.call("identity", "DELETE", f"/users/{user}", absent_ok=True)
+
+
+@pytest.fixture(scope="session")
+def operator(site: Site, person: Person) -> str:
+    """An operator's token."""
+    name, password = person("operator")
+    admin = site.keystone.admin
+    user = identity.find_user(admin, name, [HOME])
+    home = identity.find_domain(admin, HOME)
+    assert user is not None
+    assert home is not None
+    seat = identity.ensure_project(admin, SEAT, home)
+    identity.assign(admin, user.id, "dc_operator", project_id=seat.id)
+    return site.keystone.token(name, password)
+
+
+@pytest.fixture(scope="session")
+def ministry(site: Site, operator: str) -> Iterator[str]:
+    """Code of an administration that was made through the API; its domain is deleted at the end."""
+    code = f"apitest-{site.mark}"
+    answer = site.call("POST", "/v1/administrations", operator, json={"code": code, "name": "Ministère d’essai"})
+    assert answer.status_code == 201, answer.text
+    yield code
+    domain = identity.find_domain(site.keystone.admin, code)
+    site.keystone.admin.call("identity", "PATCH", f"/domains/{domain}", body={"domain": {"enabled": False}})
+    site.keystone.admin.call("identity", "DELETE", f"/domains/{domain}")
