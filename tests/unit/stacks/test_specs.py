@@ -189,7 +189,10 @@ def test_ssh_from_everywhere_written_out_is_accepted_and_pointed_out(document):
 def test_servers_that_nobody_can_log_into_are_pointed_out(document):
     found = notices(parse({**document, "ssh_keys": []}))
 
-    assert [(notice.path, notice.code) for notice in found] == [(("servers", 0), "spec.server_without_key"), (("servers", 1), "spec.server_without_key")]
+    assert [(notice.path, notice.code) for notice in found] == [
+        (("servers", 0), "spec.server_without_key"),
+        (("servers", 1), "spec.server_without_key"),
+    ]
     assert all(tuple(notice.params) == NOTICES[notice.code] for notice in found)
 
 
@@ -224,7 +227,9 @@ def test_a_duration_may_be_written_in_both_languages(document, written):
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=20) | st.floats(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12) | st.sampled_from(["name", "port", "size", "cidr"]), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12) | st.sampled_from(["name", "port", "size", "cidr"]), inner, max_size=4)
+    ),
     max_leaves=12,
 )
 
