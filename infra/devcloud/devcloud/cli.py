@@ -57,14 +57,15 @@ def run(arguments: argparse.Namespace) -> int:
     if not 1024 <= ports <= 65529:
         raise DevcloudError(f"--ports {ports}: must be between 1024 and 65529")
     cloud = Cloud(state=state, ports=ports)
+    cache = arguments.template_cache.expanduser().resolve()
     match arguments.command:
         case "up":
-            operations.up(cloud, arguments.template_cache.expanduser().resolve(), say)
+            operations.up(cloud, cache, say)
         case "down":
-            stopped = operations.down(cloud)
+            stopped = operations.down(cloud, cache)
             say(f"Stopped {', '.join(stopped)}." if stopped else "Nothing was running.")
         case "reset":
-            operations.reset(cloud)
+            operations.reset(cloud, cache)
             say("The cloud is stopped and its data are gone; `devcloud up` makes a new one.")
         case "status":
             return show_status(cloud, arguments.format)

@@ -27,10 +27,10 @@ def up(cloud: Cloud, cache: Path, say: template.Say) -> None:
     with template.locked(cloud.state / "lock"):
         noted = settings(cloud.state)
         there = startup.running(cloud)
-        if noted and noted["ports"] == cloud.ports and len(there) == len(SERVICES) and processes.find(postgres.pid_file(cloud)):
-            if all(health.up for health in status.check(cloud)):
-                say(f"Already up: {BY_NAME['keystone'].url(cloud)}")
-                return
+        complete = len(there) == len(SERVICES) and processes.find(postgres.pid_file(cloud))
+        if noted and noted["ports"] == cloud.ports and complete and all(health.up for health in status.check(cloud)):
+            say(f"Already up: {BY_NAME['keystone'].url(cloud)}")
+            return
         if noted and noted["ports"] != cloud.ports and there:
             raise DevcloudError(f"this cloud runs on ports from {noted['ports']}; stop it first (devcloud down) to move it")
         began = time.monotonic()
@@ -70,9 +70,7 @@ def _start(cloud: Cloud, say: template.Say) -> None:
     known = passwords.read(cloud)
     configuration.write(cloud, known)
     passwords.write_clouds_yaml(cloud, known)
-    passwords.write_private(
-        cloud.state / "endpoints.json", json.dumps({service.name: service.url(cloud) for service in SERVICES}, indent=2) + "\n"
-    )
+    passwords.write_private(cloud.state / "endpoints.json", json.dumps({service.name: service.url(cloud) for service in SERVICES}, indent=2) + "\n")
     postgres.start(cloud)
     if not there:
         template.point_catalogue(cloud)
@@ -93,8 +91,9 @@ def _until_healthy(cloud: Cloud, seconds: float = 90.0) -> None:
         time.sleep(0.3)
 
 
-def down(cloud: Cloud) -> list[str]:
-    """End every process of this cloud; its data stay. Returns what was running."""
+def down(cloud: Cloud, cache: Path) -> list[str]:
+    """End every process of this cloud, and of a template's building that was killed; its data stay. Returns what was running."""
+    template.end_abandoned(cache)
     if not cloud.state.is_dir():
         return []
     cloud.make_directories()
@@ -104,13 +103,13 @@ def down(cloud: Cloud) -> list[str]:
     return stopped
 
 
-def reset(cloud: Cloud) -> None:
+def reset(cloud: Cloud, cache: Path) -> None:
     """Stop the cloud and forget its data; the next `up` starts from the template, with new passwords."""
     if not cloud.state.exists():
         return
     if not (cloud.state / "run").is_dir() or not (cloud.state / "etc").is_dir():
         raise DevcloudError(f"{cloud.state} is not a devcloud's state directory; nothing was removed")
-    down(cloud)
+    down(cloud, cache)
     # The marker first: a half removed directory must not look complete.
     (cloud.state / MARKER).unlink(missing_ok=True)
     for name in (*template.PARTS, "etc", "log", "run", "passwords", "clouds.yaml", "endpoints.json", "lock"):

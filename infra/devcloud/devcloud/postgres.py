@@ -102,9 +102,7 @@ def start(cloud: Cloud, *, seconds: float = 30.0) -> None:
     end = time.monotonic() + seconds
     while True:
         _forget_dead_server(cloud)
-        process = processes.start(
-            _as_server(argv), pid_file=pid_file(cloud), output=cloud.log / f"{NAME}.log", env=_environment(), state=cloud.state
-        )
+        process = processes.start(_as_server(argv), pid_file=pid_file(cloud), output=cloud.log / f"{NAME}.log", env=_environment(), state=cloud.state)
         while process.poll() is None and time.monotonic() < end:
             if _answers(cloud):
                 return

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from devcloud import postgres, processes
 from devcloud.cloud import Cloud, DevcloudError
-from devcloud.services import LAUNCH_ORDER, BY_NAME, SERVICES, Service, environment
+from devcloud.services import BY_NAME, LAUNCH_ORDER, SERVICES, Service, environment
 
 _TAIL_LINES = 20
 

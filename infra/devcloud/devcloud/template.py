@@ -9,12 +9,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cryptography.fernet import Fernet
 
-from devcloud import configuration, passwords, postgres, startup, status
+from devcloud import configuration, passwords, postgres, processes, startup, status
 from devcloud.api import Administrator
 from devcloud.cloud import Cloud, DevcloudError
 from devcloud.seeding import identities, resources
@@ -24,25 +24,36 @@ PACKAGE = Path(__file__).parent
 #: What of a built cloud is the template; configuration, passwords and logs are each cloud's own.
 PARTS = ("postgres", "data")
 
+#: The modules of this folder that decide what is in a template; those in the folders below all do.
+SHAPING = ("configuration", "passwords", "people", "postgres", "services", "template")
+
 Say = Callable[[str], None]
 
 
 def key() -> str:
-    """Changes when the locked packages or our own code and configuration do."""
-    digest = hashlib.sha256()
+    """Changes with the locked packages, with what of our code shapes a template, and with who runs it (the files' owners differ)."""
+    digest = hashlib.sha256(f"{os.geteuid()}\0".encode())
     files = [path for path in sorted(PACKAGE.rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
-    for path in [PACKAGE.parent / "requirements.lock", *files]:
+    shaping = [path for path in files if path.parent != PACKAGE or path.stem in SHAPING]
+    for path in [PACKAGE.parent / "requirements.lock", *shaping]:
         digest.update(f"{path.relative_to(PACKAGE.parent)}\0".encode())
         digest.update(path.read_bytes() if path.exists() else b"")
     return digest.hexdigest()[:16]
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold a lock file; the kernel lets go of it when the process ends, however it ends."""
+def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold a lock file; the kernel lets go of it when the process ends, however it ends. Without `wait`, BlockingIOError where it is held."""
     with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
+
+
+def end_abandoned(cache: Path) -> None:
+    """End what a killed build left running; a build that goes on is left alone."""
+    if (cache / "building").is_dir():
+        with suppress(BlockingIOError), locked(cache / "lock", wait=False):
+            _discard(cache / "building", 0)
 
 
 def obtain(cache: Path, ports: int, say: Say) -> Path:
@@ -124,8 +135,9 @@ def _schema(cloud: Cloud, name: str, say: Say) -> None:
     output = startup.output_file(cloud, name)
     began = time.monotonic()
     argv = [sys.executable, "-m", "devcloud.seeding.schema", name, str(cloud.etc / name / service.config), KEYSTONE.url(cloud)]
+    env = startup.clean_environment() | {processes.MARK: str(cloud.state)}
     with output.open("wb") as out:
-        done = subprocess.run(argv, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=startup.clean_environment(), cwd="/")
+        done = subprocess.run(argv, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=env, cwd="/")
     if done.returncode:
         raise startup.ServiceFailed(cloud, name, f"its tables could not be made (status {done.returncode})")
     say(f"    {name}: {time.monotonic() - began:.0f} s")

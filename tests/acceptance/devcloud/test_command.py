@@ -16,7 +16,7 @@ from tests.acceptance.devcloud.conftest import Devcloud
 pytestmark = [
     pytest.mark.xdist_group("devcloud"),
     # The SDK warns of calls that it makes itself.
-    pytest.mark.filterwarnings("ignore::openstack.warnings.OpenStackDeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::openstack.warnings._RemovedInSDKWarning"),
 ]
 
 SERVICES = ["postgres", "keystone", "placement", "glance", "nova", "neutron", "cinder"]
@@ -113,7 +113,7 @@ def test_a_taken_port_is_named_and_nothing_is_left_running(second):
 def test_two_clouds_run_side_by_side_with_different_passwords(devcloud, second):
     second("up")
 
-    assert json.loads(second("status", "-f", "json").stdout)["up"] and json.loads(devcloud("status", "-f", "json").stdout)["up"]
+    assert [json.loads(cloud("status", "-f", "json").stdout)["up"] for cloud in (devcloud, second)] == [True, True]
     assert (second.state / "passwords" / "operator").read_text() != (devcloud.state / "passwords" / "operator").read_text()
     assert next(iter(second.connect().image.images(name="cirros"))).status == "active"
 

@@ -2,9 +2,9 @@
 
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from openstack.block_storage.v3.volume import Volume
 from openstack.compute.v2.server import Server
 from openstack.connection import Connection
 from openstack.exceptions import HttpException
@@ -12,10 +12,10 @@ from openstack.exceptions import HttpException
 pytestmark = [
     pytest.mark.xdist_group("devcloud"),
     # The SDK warns of calls that it makes itself.
-    pytest.mark.filterwarnings("ignore::openstack.warnings.OpenStackDeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::openstack.warnings._RemovedInSDKWarning"),
 ]
 
-QUICKLY = 0.2
+QUICKLY = 0.5
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def network(admin: Connection) -> str:
     return str(made.id)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def make(admin: Connection, network: str) -> Iterator[Callable[..., Server]]:
     """Make a server without waiting for it; all are deleted at the end."""
     made: list[Server] = []
@@ -49,11 +49,19 @@ def active(admin: Connection, server: Server, status: str = "ACTIVE") -> Server:
     return admin.compute.wait_for_server(server, status=status, interval=QUICKLY, wait=60)
 
 
-def test_a_server_can_be_placed_in_either_zone_stopped_started_and_resized(admin, make):
-    servers = [make(f"web-{zone}", availability_zone=zone) for zone in ("cotonou-a", "cotonou-b")]
-    assert [active(admin, server).availability_zone for server in servers] == ["cotonou-a", "cotonou-b"]
-    web = servers[0]
+def settled(admin: Connection, volume: Volume, status: str = "available") -> Volume:
+    """The volume as it is once it has that status; asked anew, since the caller's copy may say so still."""
+    storage = admin.block_storage
+    return storage.wait_for_status(storage.get_volume(volume.id), status, interval=QUICKLY, wait=60)
 
+
+@pytest.fixture(scope="module")
+def web(admin: Connection, make: Callable[..., Server]) -> Server:
+    """An ordinary server that is running; a test that stops it starts it again."""
+    return active(admin, make("web", availability_zone="cotonou-a"))
+
+
+def test_a_server_can_be_stopped_started_and_resized(admin, web):
     admin.compute.stop_server(web)
     active(admin, web, "SHUTOFF")
     admin.compute.start_server(web)
@@ -62,22 +70,25 @@ def test_a_server_can_be_placed_in_either_zone_stopped_started_and_resized(admin
     active(admin, web, "VERIFY_RESIZE")
     admin.compute.confirm_server_resize(web)
 
-    assert active(admin, web).flavor["vcpus"] == 2
+    resized = active(admin, web)
+    assert (resized.flavor["vcpus"], resized.availability_zone) == (2, "cotonou-a")
 
 
 def test_ten_servers_that_stay_in_build_do_not_hold_up_the_eleventh_and_delete_at_once(admin, make):
-    with ThreadPoolExecutor(max_workers=4) as pool:
-        staying = list(pool.map(lambda number: make(f"staying-{number}", metadata={"devcloud:build": "stay"}), range(10)))
+    make("staying", metadata={"devcloud:build": "stay"}, min_count=10, max_count=10)
+    staying = list(admin.compute.servers(name="staying"))
 
     began = time.monotonic()
     active(admin, make("eleventh"))
 
-    assert time.monotonic() - began < 30
-    assert {admin.compute.get_server(server).status for server in staying} == {"BUILD"}
+    assert time.monotonic() - began < 40
+    assert [server.status for server in admin.compute.servers(name="staying")] == ["BUILD"] * 10
     began = time.monotonic()
-    admin.compute.delete_server(staying[0])
-    admin.compute.wait_for_delete(staying[0], interval=QUICKLY, wait=30)
-    assert time.monotonic() - began < 20
+    for server in staying:
+        admin.compute.delete_server(server)
+    for server in staying:
+        admin.compute.wait_for_delete(server, interval=QUICKLY, wait=60)
+    assert time.monotonic() - began < 40
 
 
 def test_a_server_that_is_to_fail_ends_in_error_with_a_fault(admin, make):
@@ -94,29 +105,25 @@ def test_a_server_that_is_to_fail_ends_in_error_with_a_fault(admin, make):
     assert "the server's metadata asked devcloud to fail" in words["message"]
 
 
-def test_volumes_of_both_types_are_attached_extended_snapshotted_and_booted_from(admin, make):
+def test_volumes_of_both_types_are_attached_extended_snapshotted_and_booted_from(admin, make, web):
     storage = admin.block_storage
-    server = make("base")
     volumes = [storage.create_volume(name=f"base-{kind}", size=2, **({"volume_type": kind} if kind else {})) for kind in ("ssd", None)]
-    volumes = [storage.wait_for_status(volume, "available", interval=QUICKLY, wait=30) for volume in volumes]
+    volumes = [settled(admin, volume) for volume in volumes]
     assert [volume.volume_type for volume in volumes] == ["ssd", "standard"]
-    active(admin, server)
 
-    admin.compute.create_volume_attachment(server, volume_id=volumes[0].id)
-    storage.wait_for_status(volumes[0], "in-use", interval=QUICKLY, wait=30)
-    admin.compute.delete_volume_attachment(server, volumes[0].id)
-    storage.wait_for_status(volumes[0], "available", interval=QUICKLY, wait=30)
+    admin.compute.create_volume_attachment(web, volume_id=volumes[0].id)
+    settled(admin, volumes[0], "in-use")
+    admin.compute.delete_volume_attachment(web, volumes[0].id)
+    settled(admin, volumes[0])
     storage.extend_volume(volumes[0], 3)
-    storage.wait_for_status(volumes[0], "available", interval=QUICKLY, wait=30)
-    snapshot = storage.wait_for_status(
-        storage.create_snapshot(name="base-ssd-1", volume_id=volumes[0].id), "available", interval=QUICKLY, wait=30
-    )
+    settled(admin, volumes[0])
+    snapshot = storage.wait_for_status(storage.create_snapshot(name="base-ssd-1", volume_id=volumes[0].id), "available", interval=QUICKLY, wait=30)
     block = {"boot_index": 0, "uuid": admin.image.find_image("debian-12").id, "source_type": "image", "destination_type": "volume",
              "volume_size": 5, "volume_type": "ssd", "delete_on_termination": True}  # fmt: skip
-    booted = active(admin, make("booted", image=None, block_device_mapping=[block]))
+    booted = active(admin, make("booted", image=None, block_device_mapping=[block], availability_zone="cotonou-b"))
 
     assert storage.get_volume(volumes[0].id).size == 3
-    assert len(booted.attached_volumes) == 1
+    assert (len(booted.attached_volumes), booted.availability_zone) == (1, "cotonou-b")
     storage.delete_snapshot(snapshot)
     storage.wait_for_delete(snapshot, interval=QUICKLY, wait=30)
     for volume in volumes:
@@ -124,22 +131,19 @@ def test_volumes_of_both_types_are_attached_extended_snapshotted_and_booted_from
         storage.wait_for_delete(volume, interval=QUICKLY, wait=30)
 
 
-def test_an_image_of_a_server_is_really_stored(admin, make):
-    server = active(admin, make("pictured"))
+def test_an_image_of_a_server_is_really_stored(admin, web):
+    image = admin.compute.create_server_image(web, "web-1", wait=True, timeout=60)
 
-    image = admin.compute.create_server_image(server, "pictured-1", wait=True, timeout=60)
-
-    assert admin.image.download_image(image).content.startswith(server.id.encode())
+    assert admin.image.download_image(image).content.startswith(web.id.encode())
     admin.image.delete_image(image)
 
 
-def test_a_floating_address_is_associated_with_a_port(admin, make, network):
+def test_a_floating_address_is_associated_with_a_port(admin, web, network):
     public = admin.network.find_network("public")
     router = admin.network.create_router(name="dossier-patient-router", external_gateway_info={"network_id": public.id})
     subnet = next(iter(admin.network.subnets(network_id=network)))
     admin.network.add_interface_to_router(router, subnet_id=subnet.id)
-    server = active(admin, make("reachable"))
-    port = next(iter(admin.network.ports(device_id=server.id)))
+    port = next(iter(admin.network.ports(device_id=web.id)))
 
     address = admin.network.create_ip(floating_network_id=public.id, port_id=port.id)
 
@@ -171,8 +175,7 @@ def test_a_new_project_has_its_default_security_group_and_can_create_nothing(dev
             security_group_id=group.id, direction="ingress", ethertype="IPv4", protocol="tcp"
         ),
         "subnet pool": lambda: tenant.network.create_subnet_pool(name="plages", prefixes=["10.0.0.0/8"]),
-        "address scope": lambda: tenant.network.create_address_scope(name="portée", ip_version=4),
-    }  # fmt: skip
+    }
     got = {}
     for name, create in refused.items():
         try:
@@ -185,13 +188,12 @@ def test_a_new_project_has_its_default_security_group_and_can_create_nothing(dev
     assert {name for name, status in got.items() if status not in (403, 409, 413)} == set(), got
 
 
-def test_servers_and_volumes_outlive_a_restart_of_the_cloud(devcloud, admin, make):
-    running, stopped = make("running"), make("stopped")
-    staying = make("staying", metadata={"devcloud:build": "stay"})
+def test_servers_and_volumes_outlive_a_restart_of_the_cloud(devcloud, admin, make, web):
+    running, stopped = web, make("stopped")
+    staying = make("patient", metadata={"devcloud:build": "stay"})
     volume = admin.block_storage.create_volume(name="data", size=1, volume_type="ssd")
-    active(admin, running)
     active(admin, stopped)
-    admin.block_storage.wait_for_status(volume, "available", interval=QUICKLY, wait=30)
+    settled(admin, volume)
     admin.compute.create_volume_attachment(running, volume_id=volume.id)
     admin.compute.stop_server(stopped)
     active(admin, stopped, "SHUTOFF")
@@ -206,7 +208,7 @@ def test_servers_and_volumes_outlive_a_restart_of_the_cloud(devcloud, admin, mak
     admin.compute.stop_server(running)
     active(admin, running, "SHUTOFF")
     admin.compute.delete_volume_attachment(running, volume.id)
-    admin.block_storage.wait_for_status(volume, "available", interval=QUICKLY, wait=30)
+    settled(admin, volume)
     admin.block_storage.delete_volume(volume)
     port = next(iter(admin.network.ports(device_id=running.id)))
     admin.compute.delete_server_interface(port.id, server=running)

@@ -15,7 +15,5 @@ class BindEveryPort(api.MechanismDriver):
 
     def bind_port(self, context) -> None:
         for segment in context.segments_to_bind:
-            context.set_binding(
-                segment[api.ID], portbindings.VIF_TYPE_OVS, {portbindings.CAP_PORT_FILTER: True}, status=constants.PORT_STATUS_ACTIVE
-            )
+            context.set_binding(segment[api.ID], portbindings.VIF_TYPE_OVS, {portbindings.CAP_PORT_FILTER: True}, status=constants.PORT_STATUS_ACTIVE)
             return

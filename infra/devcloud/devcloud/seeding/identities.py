@@ -18,9 +18,7 @@ def seed(cloud: Cloud, admin: Administrator) -> None:
     for service in SERVICES:
         if service is not KEYSTONE:
             _catalogue(cloud, admin, service)
-    domains = {
-        name: admin.post("keystone", "/domains", {"domain": {"name": name}})["domain"]["id"] for name in (people.HOME, *people.MINISTRIES)
-    }
+    domains = {name: admin.post("keystone", "/domains", {"domain": {"name": name}})["domain"]["id"] for name in (people.HOME, *people.MINISTRIES)}
     operations = _project(admin, people.OPERATIONS, domains[people.HOME])
     for person in people.PEOPLE:
         user = _user(admin, person.name, domains[people.HOME])

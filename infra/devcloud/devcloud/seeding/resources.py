@@ -30,8 +30,8 @@ def seed(admin: Administrator) -> None:
 
 def _lift_limits(admin: Administrator, project: str) -> None:
     """The cloud's own project has no limits: what it holds belongs to nobody's envelope."""
-    nova = {key: UNLIMITED for key in ("instances", "cores", "ram", "key_pairs", "server_groups", "server_group_members", "metadata_items")}
-    admin.put("nova", f"/os-quota-sets/{project}", {"quota_set": nova})
+    keys = ("instances", "cores", "ram", "key_pairs", "server_groups", "server_group_members", "metadata_items")
+    admin.put("nova", f"/os-quota-sets/{project}", {"quota_set": dict.fromkeys(keys, UNLIMITED)})
     neutron = {key: UNLIMITED for key in admin.get("neutron", f"/v2.0/quotas/{project}")["quota"] if key != "project_id"}
     admin.put("neutron", f"/v2.0/quotas/{project}", {"quota": neutron})
     # Per volume type too, so after the types are there.
@@ -69,6 +69,6 @@ def _volume_types(admin: Administrator) -> None:
     for kind in admin.get("cinder", "/types?is_public=None")["volume_types"]:
         if kind["name"] == "__DEFAULT__":
             admin.call("cinder", "DELETE", f"/types/{kind['id']}")
-    zero = {key: 0 for key in ("volumes", "gigabytes", "snapshots", "backups", "backup_gigabytes", "groups")}
+    zero = dict.fromkeys(("volumes", "gigabytes", "snapshots", "backups", "backup_gigabytes", "groups"), 0)
     zero |= {f"{key}_{name}": 0 for name in VOLUME_TYPES for key in ("volumes", "gigabytes", "snapshots")}
     admin.put("cinder", "/os-quota-class-sets/default", {"quota_class_set": zero})

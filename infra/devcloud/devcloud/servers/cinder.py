@@ -31,9 +31,7 @@ def main() -> None:
     for backend in conf.enabled_backends:
         conf.register_opt(volume.host_opt, group=backend)
         launcher.launch_service(
-            HeartbeatService.create(
-                host=f"{conf.host}@{backend}", service_name=backend, binary=constants.VOLUME_BINARY, coordination=True
-            )
+            HeartbeatService.create(host=f"{conf.host}@{backend}", service_name=backend, binary=constants.VOLUME_BINARY, coordination=True)
         )
     eventlet.spawn(server.server, eventlet.listen(("127.0.0.1", int(port))), application, log_output=False)
     launcher.wait()
