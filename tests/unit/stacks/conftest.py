@@ -31,7 +31,8 @@ def document() -> dict[str, Any]:
         "ssh_keys": [ssh_key("exploitation@sante")],
         "members": ["sante-agent"],
         "servers": [
-            {"name": "web", "count": 2, "flavor": "m1.small", "image": "cirros", "floating_ip": True, "ports": [443, {"port": 22, "from": "10.0.0.0/8"}]},
+            {"name": "web", "count": 2, "flavor": "m1.small", "image": "cirros", "floating_ip": True,
+             "ports": [443, {"port": 22, "from": "10.0.0.0/8"}]},
             {"name": "base", "flavor": "m1.medium", "image": "cirros", "volumes": [{"size": 20, "type": "ssd"}]},
         ],
         "duration": "12 months",

@@ -235,7 +235,7 @@ values = st.recursive(
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the first run makes hypothesis' tables
-@given(st.fixed_dictionaries({}, optional={key: values for key in (*specs.REQUIRED, *specs.OPTIONAL)}))
+@given(st.fixed_dictionaries({}, optional=dict.fromkeys((*specs.REQUIRED, *specs.OPTIONAL), values)))
 def test_no_document_makes_the_reader_crash(document):
     try:
         spec = parse(document)
