@@ -18,7 +18,7 @@ from dcctl.workflow.app import App
 CROWDED_SECONDS = 1.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Service:
     """One for the process, on the application's state."""
 
@@ -51,7 +51,7 @@ class Asking:
 
     def may_submit(self, administration: str | None) -> None:
         """The same for asking: for the administration that is named, or the actor's own."""
-        if administration is None or administration == self.actor.administration:
+        if administration is None or administration == sight.own(self.actor):
             self.service.policy.require(self.actor, "request:submit", self.actor.administration)
         else:
             self.may_for("request:submit", administration)

@@ -26,16 +26,19 @@ from dcctl.workflow.app import App
 TAKEN_IN_BYTES = 16 << 20
 
 
-def front(app: App, *, guard: Any = None) -> Front:
+def front(app: App, *, guard: Any = None, service: Service | None = None) -> Front:
     """The whole stack as one WSGI application.
 
     Args:
         guard: puts the token check before a WSGI application; keystonemiddleware's by default.
+        service: with another policy than the settings'.
     """
     of = app.settings.api
-    # Half of the threads may be kept by callers that wait for news.
-    places = threading.BoundedSemaphore(max(1, of.threads // 2))
-    application = ASGIMiddleware(build(Service(app=app, policy=Policy(of.policy_file), waiting=places)))  # type: ignore[arg-type]
+    if service is None:
+        # Half of the threads may be kept by callers that wait for news.
+        places = threading.BoundedSemaphore(max(1, of.threads // 2))
+        service = Service(app=app, policy=Policy(of.policy_file), waiting=places)
+    application = ASGIMiddleware(build(service))  # type: ignore[arg-type]
     inner: Wsgi = application  # type: ignore[assignment]
     checked, keystone = (guard, "") if guard is not None else keystone_guard(app.settings)
     return Front(guarded=checked(Admitted(app, inner)), unguarded=inner, max_body_bytes=of.max_body_bytes, keystone=keystone)

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 import requests
-import yaml
 from keystoneauth1 import session as keystone_session
 from keystoneauth1.identity import v3
+from ruamel.yaml import YAML
 
 from dcctl import migrations
 from dcctl.cloud import identity, registry
@@ -40,7 +40,7 @@ class Keystone:
 
     @property
     def auth(self) -> dict[str, Any]:
-        found: dict[str, Any] = yaml.safe_load(self.file.read_text())["clouds"][self.entry]["auth"]
+        found: dict[str, Any] = YAML(typ="safe").load(self.file)["clouds"][self.entry]["auth"]
         return found
 
     def token(self, user: str, password: str, *, domain: str | None = None) -> str:
@@ -51,7 +51,7 @@ class Keystone:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
+class Service:
     """The running API, and what it stands on."""
 
     url: str
@@ -66,17 +66,11 @@ class Site:
 
 
 @pytest.fixture(scope="session")
-def keystone() -> Keystone:
-    file = os.environ.get("DCCTL_TEST_CLOUD")
-    if not file:
-        pytest.skip("DCCTL_TEST_CLOUD does not name the clouds.yaml of a trial cloud")
-    return Keystone(file=Path(file), entry="cloud-admin", admin=Cloud(Path(file), "cloud-admin", "cotonou"))
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[postgres.Server]:
-    with postgres.server() as running:
-        yield running
+def keystone(request: pytest.FixtureRequest) -> Keystone:
+    """Of the acceptance suite's cloud, or of the one whose state directory `DCCTL_TEST_CLOUD` names."""
+    state = os.environ.get("DCCTL_TEST_CLOUD")
+    file = Path(state) / "clouds.yaml" if state else Path(request.getfixturevalue("cloud").clouds_yaml)
+    return Keystone(file=file, entry="cloud-admin", admin=Cloud(file, "cloud-admin", "cotonou"))
 
 
 def free_port() -> int:
@@ -86,7 +80,7 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def site(keystone: Keystone, postgresql: postgres.Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def service(keystone: Keystone, postgresql: postgres.Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     etc = tmp_path_factory.mktemp("etc", numbered=False)
     dsn = postgresql.database(lambda dsn: migrations.upgrade(postgres.alchemy(dsn)), key="migrations")
     database = dsn.partition("@/")[2].partition("?")[0]
@@ -110,7 +104,7 @@ def site(keystone: Keystone, postgresql: postgres.Server, tmp_path_factory: pyte
             env=os.environ | {"DCCTL_CONFIG": str(etc / "dcctl.toml")}, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
         )  # fmt: skip
     try:
-        running = Site(url=f"http://127.0.0.1:{port}", keystone=keystone, mark=secrets.token_hex(3), process=process, log=log)
+        running = Service(url=f"http://127.0.0.1:{port}", keystone=keystone, mark=secrets.token_hex(3), process=process, log=log)
         wait_until_ready(running)
         yield running
     finally:
@@ -123,7 +117,7 @@ def private(path: Path, text: str) -> None:
     path.write_text(text)
 
 
-def wait_until_ready(running: Site) -> None:
+def wait_until_ready(running: Service) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and running.process.poll() is None:
         try:
@@ -139,41 +133,41 @@ Person = Callable[..., tuple[str, str]]
 
 
 @pytest.fixture(scope="session")
-def person(site: Site) -> Iterator[Person]:
+def person(service: Service) -> Iterator[Person]:
     """Make a user, by default in the datacenter's own domain; answers name and password. All are deleted at the end."""
     made: list[str] = []
 
     def make(what: str, *, home: str = HOME) -> tuple[str, str]:
-        name, password = f"apitest-{what}-{site.mark}", secrets.token_urlsafe(16)
-        made.append(registry.ensure_user(site.keystone.admin, name, home, password))
+        name, password = f"apitest-{what}-{service.mark}", secrets.token_urlsafe(16)
+        made.append(registry.ensure_user(service.keystone.admin, name, home, password))
         return name, password
 
     yield make
     for user in made:
-        site.keystone.admin.call("identity", "DELETE", f"/users/{user}", absent_ok=True)
+        service.keystone.admin.call("identity", "DELETE", f"/users/{user}", absent_ok=True)
 
 
 @pytest.fixture(scope="session")
-def operator(site: Site, person: Person) -> str:
+def operator(service: Service, person: Person) -> str:
     """An operator's token."""
     name, password = person("operator")
-    admin = site.keystone.admin
+    admin = service.keystone.admin
     user = identity.find_user(admin, name, [HOME])
     home = identity.find_domain(admin, HOME)
     assert user is not None
     assert home is not None
     seat = identity.ensure_project(admin, SEAT, home)
     identity.assign(admin, user.id, "dc_operator", project_id=seat.id)
-    return site.keystone.token(name, password)
+    return service.keystone.token(name, password)
 
 
 @pytest.fixture(scope="session")
-def ministry(site: Site, operator: str) -> Iterator[str]:
+def ministry(service: Service, operator: str) -> Iterator[str]:
     """Code of an administration that was made through the API; its domain is deleted at the end."""
-    code = f"apitest-{site.mark}"
-    answer = site.call("POST", "/v1/administrations", operator, json={"code": code, "name": "Ministère d’essai"})
+    code = f"apitest-{service.mark}"
+    answer = service.call("POST", "/v1/administrations", operator, json={"code": code, "name": "Ministère d’essai"})
     assert answer.status_code == 201, answer.text
     yield code
-    domain = identity.find_domain(site.keystone.admin, code)
-    site.keystone.admin.call("identity", "PATCH", f"/domains/{domain}", body={"domain": {"enabled": False}})
-    site.keystone.admin.call("identity", "DELETE", f"/domains/{domain}")
+    domain = identity.find_domain(service.keystone.admin, code)
+    service.keystone.admin.call("identity", "PATCH", f"/domains/{domain}", body={"domain": {"enabled": False}})
+    service.keystone.admin.call("identity", "DELETE", f"/domains/{domain}")

@@ -21,34 +21,34 @@ def plain_log() -> None:
     structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer()])
 
 
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[postgres.Server]:
-    with postgres.server() as running:
-        yield running
-
-
-@pytest.fixture
-def app(postgresql: postgres.Server, tmp_path: Path) -> Iterator[App]:
+def made(postgresql: postgres.Server, directory: Path) -> Iterator[Api]:
     dsn = postgresql.database(lambda dsn: migrations.upgrade(postgres.alchemy(dsn)), key="migrations")
-    clouds = tmp_path / "clouds.yaml"
+    clouds = directory / "clouds.yaml"
     clouds.write_text("clouds: {dcctl-admin: {auth: {auth_url: 'http://127.0.0.1:22001/v3', username: dcctl-admin, password: x}}}\n")
-    made = App(
+    app = App(
         Settings(
             database=Database(application=postgresql.url(postgres_name(dsn), "dcctl_app")),
             cloud=Cloud(region=REGION, clouds_yaml=clouds),
             api=ApiSettings(threads=4),
         )
     )
-    seed(made)
-    yield made
-    made.close()
+    seed(app)
+    yield Api(server.front(app, guard=Keystone), app)
+    app.close()
     postgresql.drop(dsn)
+
+
+@pytest.fixture
+def api(postgresql: postgres.Server, tmp_path: Path) -> Iterator[Api]:
+    """Over a database of this test's own."""
+    yield from made(postgresql, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def standing(postgresql: postgres.Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """Shared by the tests of a file that change nothing."""
+    yield from made(postgresql, tmp_path_factory.mktemp("standing"))
 
 
 def postgres_name(dsn: str) -> str:
     return dsn.partition("@/")[2].partition("?")[0]
-
-
-@pytest.fixture
-def api(app: App) -> Api:
-    return Api(server.front(app, guard=Keystone), app)

@@ -153,30 +153,15 @@ def seed(app: App) -> None:
     envelopes.declare(app, operator, CapacityIn(resources=dict(CAPACITY), reason="Mise en service"))
     for code in ("min-sante", "min-justice"):
         envelopes.grant(app, operator, EnvelopeIn(administration=code, resources=dict(ENVELOPE), reason="Dotation 2026", document="Arrêté 12"))
-    with app.transaction() as session:
-        person = actor.from_token(app, PEOPLE["sante-agent"])
-        environment = Environment(
-            administration="min-sante",
-            name="portail",
-            state="active",
-            project_id="p-portail",
-            offer="standard",
-            offer_version=1,
-            request="R-2026-9001",
-        )
-        session.add(environment)
-        session.flush()
-        session.add(
-            Request(
-                number="R-2026-9001", kind="environment", state="failed", administration="min-sante", environment="portail",
-                environment_id=environment.id, requester=person.document(), requester_id=person.user_id, justification="Portail",
-                digest="0" * 64,
-            )
-        )  # fmt: skip
-        session.flush()
-        session.add(
-            Operation(
-                id="O-2026-9001-1", kind="fulfil", state="failed", request="R-2026-9001", administration="min-sante", environment="portail",
-                environment_id=environment.id,
-            )
-        )  # fmt: skip
+    for code, name, number in (("min-sante", "portail", "2026-9001"), ("anpc", "alerte", "2026-9002")):
+        person = actor.from_token(app, PEOPLE[f"{code.removeprefix('min-')}-agent"])
+        with app.transaction() as session:
+            of = {"administration": code, "request": f"R-{number}"}
+            environment = Environment(**of, name=name, state="active", project_id=f"p-{name}", offer="standard", offer_version=1)
+            session.add(environment)
+            session.flush()
+            made = {"administration": code, "environment": name, "environment_id": environment.id, "state": "failed"}
+            asked = {"requester": person.document(), "requester_id": person.user_id, "justification": name, "digest": "0" * 64}
+            session.add(Request(**made, **asked, number=f"R-{number}", kind="environment"))
+            session.flush()
+            session.add(Operation(**made, id=f"O-{number}-1", kind="fulfil", request=f"R-{number}"))

@@ -15,15 +15,15 @@ READS = [
 
 @pytest.mark.parametrize("path", READS)
 @pytest.mark.parametrize("person", ["sante-agent", "sante-lead", "operator", "auditor"])
-def test_everybody_with_a_role_reads_their_own(api: Api, path: str, person: str) -> None:
-    answer = api("GET", path, person)
+def test_everybody_with_a_role_reads_their_own(standing: Api, path: str, person: str) -> None:
+    answer = standing("GET", path, person)
 
     assert answer.status == 200, answer.body
     assert answer.body["apiVersion"] == "dcctl/v1"
 
 
-def test_a_ministry_reads_its_own_quota_and_an_operator_the_pool(api: Api) -> None:
-    mine, pool = api("GET", "/v1/quota", "sante-agent").body, api("GET", "/v1/quota", "operator").body
+def test_a_ministry_reads_its_own_quota_and_an_operator_the_pool(standing: Api) -> None:
+    mine, pool = standing("GET", "/v1/quota", "sante-agent").body, standing("GET", "/v1/quota", "operator").body
 
     assert (mine["holder"], mine["kind"], mine["region"]) == ("min-sante", "administration", "cotonou")
     assert {item["resource"]: item["available"] for item in mine["items"]} == ENVELOPE
@@ -53,9 +53,9 @@ def test_limits_and_use_are_the_last_ones_read_and_summed_over_projects(api: Api
     assert "key_pairs" not in items
 
 
-def test_history_tells_who_why_and_on_which_paper(api: Api) -> None:
-    first = api("GET", "/v1/history", "sante-agent", limit=4).body
-    rest = api("GET", "/v1/history", "sante-agent", after=first["cursor"]).body
+def test_history_tells_who_why_and_on_which_paper(standing: Api) -> None:
+    first = standing("GET", "/v1/history", "sante-agent", limit=4).body
+    rest = standing("GET", "/v1/history", "sante-agent", after=first["cursor"]).body
 
     assert len(first["items"]) == 4
     assert len(rest["items"]) == len(ENVELOPE) - 4
@@ -68,25 +68,25 @@ def test_history_tells_who_why_and_on_which_paper(api: Api) -> None:
     assert last["cause"].startswith("A-2026-") or last["cause"].startswith("A-20")
 
 
-def test_whoami_says_who_where_which_roles_and_what_one_sees(api: Api) -> None:
-    lead, nobody = api("GET", "/v1/whoami", "sante-lead").body, api("GET", "/v1/whoami", "sante-manager").body
+def test_whoami_says_who_where_which_roles_and_what_one_sees(standing: Api) -> None:
+    lead, nobody = standing("GET", "/v1/whoami", "sante-lead").body, standing("GET", "/v1/whoami", "sante-manager").body
 
     assert (lead["user"], lead["domain"], lead["scope"]) == ("sante-lead", "asin", {"kind": "domain", "name": "min-sante"})
     assert (lead["roles"], lead["administrations"]) == (["dc_lead"], ["anpc", "min-sante"])
     assert (nobody["roles"], nobody["administrations"]) == ([], [])
 
 
-def test_status_of_a_ministry_says_what_to_do_next(api: Api) -> None:
-    ours, theirs = api("GET", "/v1/status", "sante-lead").body, api("GET", "/v1/status", "justice-lead").body
+def test_status_of_a_ministry_says_what_to_do_next(standing: Api) -> None:
+    ours, theirs = standing("GET", "/v1/status", "sante-lead").body, standing("GET", "/v1/status", "justice-lead").body
 
     assert [(a["code"], a["requests_waiting"], a["environments"]) for a in ours["administrations"]] == [("min-sante", 0, {"active": 1})]
     assert theirs["administrations"][0]["next"] == ["ask"]
-    assert api("GET", "/v1/status", "anpc-agent").body["administrations"][0]["next"] == ["no_envelope"]
-    assert [a["code"] for a in api("GET", "/v1/status", "operator").body["administrations"]] == ["anpc", "min-justice", "min-sante"]
+    assert standing("GET", "/v1/status", "anpc-agent").body["administrations"][0]["next"] == ["no_envelope"]
+    assert [a["code"] for a in standing("GET", "/v1/status", "operator").body["administrations"]] == ["anpc", "min-justice", "min-sante"]
 
 
-def test_the_entry_for_clouds_yaml_has_the_project_and_no_secret(api: Api) -> None:
-    answer = api("GET", "/v1/environments/-/portail/cloud", "sante-agent")
+def test_the_entry_for_clouds_yaml_has_the_project_and_no_secret(standing: Api) -> None:
+    answer = standing("GET", "/v1/environments/-/portail/cloud", "sante-agent")
 
     assert answer.body["cloud"] == "min-sante-portail"
     assert answer.body["entry"] == {
@@ -94,15 +94,15 @@ def test_the_entry_for_clouds_yaml_has_the_project_and_no_secret(api: Api) -> No
     }  # fmt: skip
 
 
-def test_the_processs_health_needs_no_token(api: Api) -> None:
-    assert api("GET", "/healthz", None).body == {"status": "ok"}
-    assert api("GET", "/readyz", None).body == {"status": "ok"}
+def test_the_processs_health_needs_no_token(standing: Api) -> None:
+    assert standing("GET", "/healthz", None).body == {"status": "ok"}
+    assert standing("GET", "/readyz", None).body == {"status": "ok"}
 
 
-def test_lists_come_in_pages_of_at_most_a_thousand(api: Api) -> None:
-    page = api("GET", "/v1/administrations", limit=2).body
+def test_lists_come_in_pages_of_at_most_a_thousand(standing: Api) -> None:
+    page = standing("GET", "/v1/administrations", limit=2).body
 
     assert [a["code"] for a in page["items"]] == ["anpc", "min-justice"]
-    assert [a["code"] for a in api("GET", "/v1/administrations", after=page["cursor"]).body["items"]] == ["min-sante"]
-    assert api("GET", "/v1/requests", limit=1001).code == "DCCTL-002"
-    assert api("GET", "/v1/requests", limit=0).code == "DCCTL-002"
+    assert [a["code"] for a in standing("GET", "/v1/administrations", after=page["cursor"]).body["items"]] == ["min-sante"]
+    assert standing("GET", "/v1/requests", limit=1001).code == "DCCTL-002"
+    assert standing("GET", "/v1/requests", limit=0).code == "DCCTL-002"

@@ -1,0 +1,187 @@
+"""Who may do what to whose: a table written by hand. `ok` is let through (what comes then is another matter), `-` is not asked here.
+
+sante's own administration is min-sante; anpc is below it; min-justice beside it. "puppet" has dcctl's roles on an account of a ministry's own domain.
+"""
+
+import threading
+from typing import Any
+
+import pytest
+
+from dcctl.api import server
+from dcctl.api.asking import Service
+from dcctl.api.policy import RULES, Policy
+from tests.integration.api.stack import SPEC, Api, Keystone
+
+PERSONS = ("operator", "auditor", "sante-agent", "sante-lead", "anpc-agent", "justice-agent", "justice-lead", "admin", "puppet")
+
+#: rule, method, path, then for each of PERSONS.
+TABLE = """
+whoami:show           GET    /v1/whoami                                   ok  ok  ok  ok  ok  ok  ok  ok  ok
+status:show           GET    /v1/status                                   ok  ok  ok  ok  ok  ok  ok  403 403
+status:show           GET    /v1/status?administration=min-sante          ok  ok  ok  ok  404 404 404 403 403
+status:show           GET    /v1/status?administration=anpc               ok  ok  ok  ok  ok  404 404 403 403
+administration:list   GET    /v1/administrations                          ok  ok  ok  ok  ok  ok  ok  403 403
+administration:show   GET    /v1/administrations/min-sante                ok  ok  ok  ok  404 404 404 404 404
+administration:show   GET    /v1/administrations/anpc                     ok  ok  ok  ok  ok  404 404 404 404
+administration:show   GET    /v1/administrations/min-none                 404 404 404 404 404 404 404 404 404
+administration:create POST   /v1/administrations                          -   403 403 403 403 403 403 403 403
+person:list           GET    /v1/administrations/min-sante/people         -   -   -   -   404 404 404 404 404
+person:add            POST   /v1/administrations/min-sante/people         -   403 403 403 404 404 404 404 404
+person:add            POST   /v1/administrations/anpc/people              -   403 403 403 403 404 404 404 404
+person:remove         DELETE /v1/administrations/min-sante/people/x?role=dc_lead -  403 403 403 404 404 404 404 404
+capacity:show         GET    /v1/capacity                                 ok  ok  403 403 403 403 403 403 403
+capacity:declare      PUT    /v1/capacity                                 ok  403 403 403 403 403 403 403 403
+catalogue:list        GET    /v1/catalogue                                ok  ok  ok  ok  ok  ok  ok  403 403
+offer:list            GET    /v1/offers                                   ok  ok  ok  ok  ok  ok  ok  403 403
+offer:show            GET    /v1/offers/standard                          ok  ok  ok  ok  ok  ok  ok  403 403
+quota:show            GET    /v1/quota                                    ok  ok  ok  ok  ok  ok  ok  403 403
+quota:show            GET    /v1/quota?administration=min-sante           ok  ok  ok  ok  404 404 404 403 403
+quota:show            GET    /v1/quota?administration=anpc                ok  ok  ok  ok  ok  404 404 403 403
+quota:show            GET    /v1/quota?administration=min-sante&environment=portail ok ok ok ok 404 404 404 403 403
+quota:history         GET    /v1/history                                  ok  ok  ok  ok  ok  ok  ok  403 403
+quota:history         GET    /v1/history?administration=min-sante         ok  ok  ok  ok  404 404 404 403 403
+quota:grant           POST   /v1/grants#min-sante                         ok  403 403 403 404 404 404 404 404
+quota:grant           POST   /v1/grants#anpc                              ok  403 403 403 403 404 404 404 404
+quota:revoke          POST   /v1/revocations#min-sante                    ok  403 403 403 404 404 404 404 404
+request:submit        POST   /v1/requests#min-sante                       403 403 ok  ok  404 404 404 404 404
+request:submit        POST   /v1/requests#anpc                            403 403 403 403 ok  404 404 404 404
+request:submit        POST   /v1/requests#min-none                        404 404 404 404 404 404 404 404 404
+request:list          GET    /v1/requests                                 ok  ok  ok  ok  ok  ok  ok  403 403
+request:list          GET    /v1/requests?administration=min-sante        ok  ok  ok  ok  404 404 404 403 403
+request:show          GET    /v1/requests/R-2026-9001                     ok  ok  ok  ok  404 404 404 404 404
+request:show          GET    /v1/requests/R-2026-9002                     ok  ok  ok  ok  ok  404 404 404 404
+request:show          GET    /v1/requests/R-2026-9999                     404 404 404 404 404 404 404 404 404
+request:show          GET    /v1/requests/R-2026-9001/events              ok  ok  ok  ok  404 404 404 403 403
+request:decide        POST   /v1/requests/R-2026-9001/decisions           403 403 403 ok  404 404 404 404 404
+request:decide        POST   /v1/requests/R-2026-9002/decisions           403 403 403 403 403 404 404 404 404
+request:withdraw      POST   /v1/requests/R-2026-9001/withdraw            403 403 ok  ok  404 404 404 404 404
+request:withdraw      POST   /v1/requests/R-2026-9002/withdraw            403 403 403 403 ok  404 404 404 404
+environment:list      GET    /v1/environments                             ok  ok  ok  ok  ok  ok  ok  403 403
+environment:list      GET    /v1/environments?administration=min-sante    ok  ok  ok  ok  404 404 404 403 403
+environment:show      GET    /v1/environments/min-sante/portail           ok  ok  ok  ok  404 404 404 403 403
+environment:show      GET    /v1/environments/anpc/alerte                 ok  ok  ok  ok  ok  404 404 403 403
+environment:cloud     GET    /v1/environments/min-sante/portail/cloud     ok  ok  ok  ok  404 404 404 403 403
+operation:list        GET    /v1/operations                               ok  ok  ok  ok  ok  ok  ok  403 403
+operation:list        GET    /v1/operations?administration=min-sante      ok  ok  ok  ok  404 404 404 403 403
+operation:show        GET    /v1/operations/O-2026-9001-1                 ok  ok  ok  ok  404 404 404 403 403
+operation:show        GET    /v1/operations/O-2026-9001-1/events          ok  ok  ok  ok  404 404 404 403 403
+operation:retry       POST   /v1/operations/O-2026-9001-1/retry           ok  403 ok  ok  404 404 404 404 404
+operation:retry       POST   /v1/operations/O-2026-9002-1/retry           ok  403 403 403 ok  404 404 404 404
+operation:cancel      POST   /v1/operations/O-2026-9001-1/cancel          ok  403 ok  ok  404 404 404 404 404
+operation:abandon     POST   /v1/operations/O-2026-9001-1/abandon         ok  403 403 ok  404 404 404 404 404
+operation:abandon     POST   /v1/operations/O-2026-9002-1/abandon         ok  403 403 403 403 404 404 404 404
+"""
+ROWS = [(row[0], row[1], row[2], dict(zip(PERSONS, row[3:], strict=True))) for row in map(str.split, TABLE.strip().splitlines())]
+
+
+def body(method: str, path: str) -> dict[str, Any] | None:
+    """Something well formed for the address; what follows `#` is the administration that it names."""
+    address, _, code = path.partition("#")
+    bodies: dict[str, dict[str, Any]] = {
+        "/v1/administrations": {"code": "min-essai", "name": "Essai"},
+        "/v1/capacity": {"resources": {"cores": 4000}, "reason": "Mise en service"},
+        "/v1/grants": {"administration": code, "resources": {"cores": 1}, "reason": "Rallonge"},
+        "/v1/revocations": {"administration": code, "resources": {"cores": 1}, "reason": "Reprise"},
+        "/v1/requests": {"kind": "environment", "spec": SPEC | {"administration": code}},
+    }
+    if method == "GET" or method == "DELETE":
+        return None
+    if address.endswith("/people"):
+        return {"user": "sante-agent", "role": "dc_agent"}
+    if address.endswith("/decisions"):
+        return {"verdict": "refuse", "reason": "Non conforme", "digest": "0" * 64}
+    return bodies.get(address, {})
+
+
+def outcome(api: Api, method: str, path: str, person: str, key: int = 0) -> str:
+    """`ok`, `403` or `404`, as the table says it."""
+    address, _, query = path.partition("#")[0].partition("?")
+    wanted = dict(pair.split("=") for pair in query.split("&")) if query else {}
+    headers = {"Idempotency-Key": f"matrix-{person}-{key:08}"}
+    answer = api(method, address, person, body(method, path), headers=headers, **wanted)
+    assert answer.status < 500, answer.body
+    codes = {403: "DCCTL-106", 404: "DCCTL-107"}
+    if answer.status in codes:
+        assert answer.code == codes[answer.status]
+        return str(answer.status)
+    return "ok"
+
+
+@pytest.mark.parametrize(("rule", "method", "path", "expected"), ROWS, ids=[f"{method} {path}" for _, method, path, _ in ROWS])
+def test_everybody_may_do_what_the_table_says(standing: Api, rule: str, method: str, path: str, expected: dict[str, str]) -> None:
+    asked = {person: says for person, says in expected.items() if says != "-"}
+
+    assert {person: outcome(standing, method, path, person) for person in asked} == asked
+
+
+def test_the_table_has_every_rule_of_the_policy() -> None:
+    assert {rule for rule, *_ in ROWS} == {rule.name for rule in RULES}
+
+
+@pytest.fixture(scope="module")
+def turned(standing: Api) -> tuple[Api, Service]:
+    """The API once more, with a policy that the tests change."""
+    service = Service(app=standing.app, policy=Policy(), waiting=threading.BoundedSemaphore(2))
+    return Api(server.front(standing.app, guard=Keystone, service=service), standing.app), service
+
+
+@pytest.mark.parametrize("name", [rule.name for rule in RULES])
+def test_a_rule_that_is_turned_round_shows_in_the_table(turned: tuple[Api, Service], name: str) -> None:
+    """Whoever weakens or tightens a rule meets a case that goes red: so the table really is about the rule."""
+    api, service = turned
+    red = []
+    for check in ("!", "@"):
+        service.policy = Policy(overrides={name: check})
+        for number, (rule, method, path, expected) in enumerate(ROWS):
+            if rule == name and (method == "GET" or check == "!"):
+                red += [person for person, says in expected.items() if says != "-" and outcome(api, method, path, person, number + 1) != says]
+    only_refusals = {"administration:create", "person:list", "person:add", "person:remove"}  # who may needs OpenStack: the acceptance tests ask
+    assert red or name in only_refusals
+
+
+@pytest.mark.parametrize(
+    ("foreign", "unknown"),
+    [
+        ("/v1/administrations/min-sante", "/v1/administrations/min-zzzzz"),
+        ("/v1/requests/R-2026-9001", "/v1/requests/R-2026-9876"),
+        ("/v1/requests/R-2026-9001/events", "/v1/requests/R-2026-9876/events"),
+        ("/v1/environments/min-sante/portail", "/v1/environments/min-zzzzz/portail"),
+        ("/v1/environments/min-sante/portail", "/v1/environments/min-sante/zzzzzzz"),
+        ("/v1/environments/min-sante/portail/cloud", "/v1/environments/min-sante/zzzzzzz/cloud"),
+        ("/v1/operations/O-2026-9001-1", "/v1/operations/O-2026-9876-1"),
+        ("/v1/quota?administration=min-sante", "/v1/quota?administration=min-zzzzz"),
+        ("/v1/history?administration=min-sante", "/v1/history?administration=min-zzzzz"),
+        ("/v1/status?administration=min-sante", "/v1/status?administration=min-zzzzz"),
+    ],
+)
+def test_what_is_foreign_answers_like_what_does_not_exist(standing: Api, foreign: str, unknown: str) -> None:
+    def told(path: str) -> str:
+        address, _, query = path.partition("?")
+        answer = standing("GET", address, "justice-lead", **({"administration": query.partition("=")[2]} if query else {}))
+        assert (answer.status, answer.body["error"]["exit"]) == (404, 6)
+        said = str(answer.body)
+        for name in ("min-sante", "min-zzzzz", "R-2026-9001", "R-2026-9876", "portail", "zzzzzzz", "O-2026-9001-1", "O-2026-9876-1"):
+            said = said.replace(name, "NAME")
+        return said
+
+    assert told(foreign) == told(unknown)
+
+
+def test_lists_show_no_row_of_anothers_subtree(standing: Api) -> None:
+    def codes(path: str, person: str) -> set[str]:
+        items = standing("GET", path, person).body["items"]
+        return {item.get("administration", item.get("code")) for item in items}
+
+    seen = {"sante-agent": {"min-sante", "anpc"}, "anpc-agent": {"anpc"}, "justice-lead": set[str](), "auditor": {"min-sante", "anpc"}}
+    for person, expected in seen.items():
+        assert codes("/v1/environments", person) == expected
+        assert codes("/v1/operations", person) == expected
+        assert codes("/v1/requests", person) - {"min-justice"} == expected
+
+
+@pytest.mark.parametrize("person", ["sante-manager", "operator-in-a-ministry", "lead-in-a-project", "unscoped"])
+def test_a_role_in_the_wrong_scope_is_no_role(standing: Api, person: str) -> None:
+    assert standing("GET", "/v1/whoami", person).body["roles"] == []
+    assert standing("GET", "/v1/administrations", person).code == "DCCTL-106"
+    assert standing("GET", "/v1/administrations/min-sante", person).code == "DCCTL-107"
