@@ -4,6 +4,7 @@
     unreachable  no answer, 5xx, no token, no endpoint: DCCTL-402
 """
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -24,6 +25,10 @@ _FOREIGN = (ksa.ClientException, sdk.SDKException, requests.exceptions.RequestEx
 _PASSING = frozenset({429, 500, 502, 503, 504})
 _REFUSED_UNDONE = frozenset({429, 503})
 _IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
+
+
+#: Where a sentence about a connection goes over into the HTTP library's inner state.
+_LIBRARY = re.compile(r":?\s*(?:HTTPS?ConnectionPool|\('Connection aborted)")
 
 
 @contextmanager
@@ -80,4 +85,4 @@ def _words(error: Exception) -> str:
     response = getattr(error, "response", None)
     if response is not None:
         return words_of(response.text, otherwise=f"HTTP {response.status_code}")
-    return clean(str(error)) or type(error).__name__
+    return clean(_LIBRARY.split(str(error))[0]) or type(error).__name__

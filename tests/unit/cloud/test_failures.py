@@ -44,6 +44,12 @@ def test_no_answer_no_endpoint_and_no_entry_are_one_kind_of_error(original: Exce
     assert error.params["words"]
 
 
+def test_the_librarys_inner_state_is_not_told() -> None:
+    said = "Unable to establish connection to http://127.0.0.1/v3: HTTPConnectionPool(host='127.0.0.1', port=80): Max retries exceeded"
+
+    assert failure("identity", "GET /domains", ksa.ConnectFailure(said)).params["words"] == "Unable to establish connection to http://127.0.0.1/v3"
+
+
 def test_a_token_that_is_refused_is_keystones_refusal() -> None:
     error = failure("compute", "GET /servers", answered(401, '{"error": {"message": "The request you have made requires authentication."}}'))
 
