@@ -1,0 +1,97 @@
+"""Offers and their versions; the copy of OpenStack's catalogue."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from sqlmodel import select
+
+from dcctl.cloud.limit_rules import limit_key
+from dcctl.errors import DcctlError
+from dcctl.store import Offer, Source, now
+from dcctl.workflow import offers
+from tests.integration.api.stack import Api
+
+STANDARD = (offers.SHIPPED / "standard.yaml").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(offers.SHIPPED, tmp_path / "offers"))
+
+
+def test_the_shipped_offer_is_listed_with_words_in_both_languages(standing: Api) -> None:
+    (offer,) = standing("GET", "/v1/offers", "sante-agent").body["items"]
+
+    assert (offer["name"], offer["version"]) == ("standard", 1)
+    assert (offer["title"]["fr"], offer["title"]["en"]) == ("Environnement standard", "Standard environment")
+    assert standing("GET", "/v1/offers/standard", "sante-agent").body == offer
+    assert standing("GET", "/v1/offers/standart", "sante-agent").code == "DCCTL-107"
+
+
+def test_every_key_of_the_shipped_offer_is_one_of_a_services(standing: Api) -> None:
+    document = standing("GET", "/v1/offers/standard", "sante-agent").body["document"]
+
+    for key in (*document["quota"], *document["structural"]):
+        limit_key(key)
+
+
+def test_an_offer_is_published_anew_only_when_it_changed_and_an_old_version_stays_as_it_was(api: Api, directory: Path) -> None:
+    assert offers.load(api.app, directory) == []
+
+    (directory / "standard.yaml").write_text(STANDARD.replace("duration_months: 36", "duration_months: 24"), encoding="utf-8")
+
+    assert offers.load(api.app, directory) == ["standard@2"]
+    assert api("GET", "/v1/offers/standard", "sante-agent").body["document"]["duration_months"] == 24
+    with api.app.reading() as session:
+        versions = session.exec(select(Offer).order_by(Offer.version)).all()
+    assert [(offer.version, offer.document["duration_months"]) for offer in versions] == [(1, 36), (2, 24)]
+
+
+def test_a_retired_offer_is_no_longer_there(api: Api) -> None:
+    with api.app.transaction() as session:
+        offer = session.get_one(Offer, ("standard", 1))
+        offer.retired_at = now()
+        session.add(offer)
+
+    assert api("GET", "/v1/offers", "sante-agent").body["items"] == []
+    assert api("GET", "/v1/offers/standard", "sante-agent").code == "DCCTL-107"
+
+
+def test_every_fault_of_a_file_is_named_and_nothing_is_published(api: Api, directory: Path) -> None:
+    wrong = STANDARD.replace("cores: 400", "cores: -1").replace("ports: 500", "ports: 5.5").replace("  en: Standard environment\n", "")
+    (directory / "standard.yaml").write_text(wrong.replace("routers: 10", "routeurs: 10"), encoding="utf-8")
+    (directory / "essai.yaml").write_text("name: essai\n", encoding="utf-8")
+
+    with pytest.raises(DcctlError) as refused:
+        offers.load(api.app, directory)
+
+    assert refused.value.code == "DCCTL-001"
+    paths = {".".join(fault["path"]) for fault in refused.value.params["faults"]}
+    assert {"standard.yaml.quota.cores", "standard.yaml.structural.ports", "standard.yaml.title.en", "standard.yaml.quota.routeurs"} <= paths
+    assert "essai.yaml.quota" in paths
+    assert [offer["version"] for offer in api("GET", "/v1/offers", "sante-agent").body["items"]] == [1]
+
+
+def test_a_file_that_is_no_yaml_is_named(api: Api, directory: Path) -> None:
+    (directory / "standard.yaml").write_text("quota: [", encoding="utf-8")
+
+    with pytest.raises(DcctlError) as refused:
+        offers.load(api.app, directory)
+
+    assert (refused.value.code, Path(refused.value.params["path"]).name) == ("DCCTL-003", "standard.yaml")
+
+
+def test_default_quotas_that_are_not_zero_are_a_warning_of_the_status(api: Api) -> None:
+    said = "default_quota_not_zero: compute cores 20"
+    with api.app.transaction() as session:
+        session.add(Source(name="default-quotas", last_success_at=now(), last_attempt_at=now(), last_error=said))
+        session.add(Source(name="catalogue", last_attempt_at=now(), last_error="Nova does not answer: timeout"))
+
+    told = api("GET", "/v1/status", "operator").body
+
+    assert told["warnings"] == [
+        {"code": "source_failing", "source": "catalogue", "detail": "Nova does not answer: timeout"},
+        {"code": "default_quota_not_zero", "source": "default-quotas", "detail": "compute cores 20"},
+    ]
+    assert [source["name"] for source in told["sources"]] == ["catalogue", "default-quotas"]
