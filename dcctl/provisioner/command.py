@@ -16,7 +16,7 @@ from dcctl.provisioner.progress import Progress
 
 POLL_SECONDS = 0.05
 # After a first interrupt the engine lets running operations end and records them; after a second it gives up. Then it is killed.
-FIRST_PATIENCE, SECOND_PATIENCE = 20.0, 5.0
+FIRST_PATIENCE, SECOND_PATIENCE = 10.0, 5.0
 
 
 class Stopped(Exception):
