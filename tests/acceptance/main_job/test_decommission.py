@@ -1,0 +1,81 @@
+"""Giving an environment back, after somebody worked in it beside dcctl: nothing is left in any service, every unit is back."""
+
+from tests.acceptance.main_job.conftest import Connect, Ministry
+from tests.acceptance.main_job.witness import things
+
+
+def beside_dcctl(tenant, outputs) -> None:
+    """What a member makes with OpenStack's own tools: a server, a volume and its snapshot, an unnamed port, an address, an image."""
+    network = next(iter(tenant.network.networks(project_id=tenant.current_project_id)))
+    image = tenant.image.find_image("cirros")
+    flavor = tenant.compute.find_flavor("m1.tiny")
+    server = tenant.compute.create_server(name="essai", image_id=image.id, flavor_id=flavor.id, networks=[{"uuid": network.id}])
+    tenant.compute.wait_for_server(server, wait=120)
+    volume = tenant.block_storage.create_volume(name="donnees", size=5)
+    tenant.block_storage.wait_for_status(volume, status="available", wait=60, interval=1)
+    snapshot = tenant.block_storage.create_snapshot(name="avant", volume_id=volume.id)
+    tenant.block_storage.wait_for_status(snapshot, status="available", wait=60, interval=1)
+    tenant.network.create_port(network_id=network.id)
+    tenant.network.create_ip(floating_network_id=tenant.network.find_network("public").id)
+    tenant.create_image("image-privee", data=b"\0" * 1024, disk_format="raw", container_format="bare", visibility="private", wait=True)
+
+
+def test_nothing_is_left_and_every_unit_is_back(ministry: Ministry, connect: Connect):
+    before = ministry.site.quota(ministry.lead)
+    environment = ministry.provide("recette")
+    project_id = environment["project_id"]
+    beside_dcctl(connect(ministry.agent, project_id), environment["outputs"])
+    admin = connect()
+    assert len(things(admin, project_id)) == 10
+
+    ended = ministry.ended(ministry.decommission("recette"))
+
+    assert ended["state"] == "fulfilled", ended["error"]
+    assert things(admin, project_id) == {}
+    assert admin.identity.find_project(project_id) is None
+    assert [g.name for g in admin.identity.groups() if g.name.startswith(f"{ministry.code}-")] == []
+    after = ministry.site.quota(ministry.lead)
+    assert {r: (q["available"], q["allocated"], q["held"]) for r, q in after.items()} == {
+        r: (q["available"], q["allocated"], q["held"]) for r, q in before.items()
+    }
+    assert ministry.site.answer(ministry.lead, "environment", "list")["items"] == []
+
+
+def test_what_cannot_be_deleted_is_named_with_its_place_and_a_retry_ends_it(ministry: Ministry, connect: Connect):
+    project_id = ministry.provide("recette", servers=[])["project_id"]
+    admin = connect()
+    network = next(iter(admin.network.networks(project_id=project_id)))
+    port = admin.network.create_port(network_id=network.id, name="sonde", project_id=admin.current_project_id)
+
+    ended = ministry.ended(ministry.decommission("recette"))
+
+    assert ended["state"] == "failed"
+    assert ended["error"]["code"] == "DCCTL-406"
+    said = " ".join(ended["error"]["params"]["things"])
+    assert port.id in said
+    assert network.name in said
+    assert ministry.environment("recette")["state"] == "decommissioning"
+    assert ministry.site.quota(ministry.lead)["networks"]["allocated"] == 1
+
+    admin.network.delete_port(port.id)
+    ministry.site.answer(ministry.lead, "operation", "retry", ended["operation"])
+
+    assert ministry.ended(ended["number"])["state"] == "fulfilled"
+    assert things(admin, project_id) == {}
+    assert ministry.site.quota(ministry.lead)["networks"]["allocated"] == 0
+
+
+def test_an_agents_wish_to_give_back_waits_for_the_lead_and_a_wrong_name_does_nothing(ministry: Ministry):
+    ministry.provide("recette", servers=[], network=None)
+    site = ministry.site
+
+    wrong = site.dcctl(ministry.agent, "environment", "decommission", "recette", "--confirm", "recete", lang="en")
+    assert wrong.returncode == 2
+    assert "recette" in wrong.stderr
+    number = site.answer(ministry.agent, "environment", "decommission", "recette", "--confirm", "recette", "--reason", "fin")["number"]
+    site.until(lambda: site.answer(ministry.agent, "request", "show", number)["state"] == "in_review", "in review")
+    assert ministry.environment("recette")["state"] == "active"
+
+    ministry.approve(number)
+
+    assert ministry.ended(number)["state"] == "fulfilled"

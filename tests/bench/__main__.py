@@ -1,0 +1,56 @@
+"""`make bench`: each workload beside its reference in the same run, round by round; the raw rounds go to bench-results/.
+
+`.venv/bin/python -m tests.bench [NAME …]` runs only those named: fulfilment, ledger, cli.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from infra.site import operations
+from infra.site.layout import CHECKOUT, Site
+from tests.bench import fulfilment
+from tests.site import RunningSite
+
+RESULTS = CHECKOUT / "bench-results"
+STATE = CHECKOUT / ".cache" / "bench-site"
+#: Benches that are programs of their own, with what they are.
+PROGRAMS = {"cli": "tests.bench.cli_start", "ledger": "tests.bench.ledger_post"}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="tests.bench", description="Measure dcctl beside references.")
+    parser.add_argument("names", nargs="*", choices=[*PROGRAMS, "fulfilment", []], metavar="NAME")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--ports", type=int, default=27000)
+    arguments = parser.parse_args()
+    names = arguments.names or [*PROGRAMS, "fulfilment"]
+    RESULTS.mkdir(exist_ok=True)
+    worst = 0
+    for name in names:
+        print(f"{name}:", flush=True)
+        if name in PROGRAMS:
+            worst = max(worst, subprocess.run([sys.executable, "-m", PROGRAMS[name]], cwd=CHECKOUT, check=False).returncode)
+            continue
+        site = Site(state=STATE, ports=arguments.ports)
+        try:
+            operations.up(site)
+            keep(name, fulfilment.run(RunningSite(site), arguments.rounds))
+        finally:
+            operations.down(site)
+    return worst
+
+
+def keep(name: str, result: dict[str, object]) -> Path:
+    """Write the raw rounds down."""
+    path = RESULTS / f"{name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
+    path.write_text(json.dumps(result, indent=2) + "\n")
+    print(f"  raw rounds: {path.relative_to(CHECKOUT)}")
+    return path
+
+
+if __name__ == "__main__":
+    sys.exit(main())
