@@ -16,9 +16,10 @@ MARKER = "devcloud.json"
 def settings(state: Path) -> dict[str, object] | None:
     """What `up` noted about a complete state directory: its ports, the template it came from."""
     try:
-        return json.loads((state / MARKER).read_text())
+        noted: dict[str, object] = json.loads((state / MARKER).read_text())
     except (FileNotFoundError, ValueError):
         return None
+    return noted
 
 
 def up(cloud: Cloud, cache: Path, say: template.Say) -> None:

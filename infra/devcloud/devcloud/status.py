@@ -24,7 +24,8 @@ class Health:
 def check(cloud: Cloud) -> list[Health]:
     """Ask the database and every service; never raises for a service that is down."""
     database = processes.find(postgres.pid_file(cloud))
-    found = [Health(service="postgres", up=database is not None, detail="running" if database else "not running", pid=database and database.pid)]
+    pid = database.pid if database else None
+    found = [Health(service="postgres", up=pid is not None, detail="running" if pid else "not running", pid=pid)]
     there = startup.running(cloud)
     try:
         admin = Administrator(cloud, passwords.read(cloud)["admin"])

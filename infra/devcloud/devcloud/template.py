@@ -49,6 +49,15 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
         yield
 
 
+def held(path: Path) -> bool:
+    """Whether somebody holds this lock just now; for telling only."""
+    try:
+        with locked(path, wait=False):
+            return False
+    except BlockingIOError:
+        return True
+
+
 def end_abandoned(cache: Path) -> None:
     """End what a killed build left running; a build that goes on is left alone."""
     if (cache / "building").is_dir():
@@ -63,6 +72,8 @@ def obtain(cache: Path, ports: int, say: Say) -> Path:
     if wanted.is_dir():
         os.utime(wanted)
         return wanted
+    if held(cache / "lock"):
+        say("Waiting for another devcloud that is building the template ...")
     with locked(cache / "lock"):
         if wanted.is_dir():
             return wanted

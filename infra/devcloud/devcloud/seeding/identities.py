@@ -5,7 +5,7 @@ import secrets
 from devcloud import people
 from devcloud.api import Administrator
 from devcloud.cloud import REGION, Cloud
-from devcloud.services import KEYSTONE, SERVICES
+from devcloud.services import KEYSTONE, SERVICES, Service
 
 
 def seed(cloud: Cloud, admin: Administrator) -> None:
@@ -28,15 +28,15 @@ def seed(cloud: Cloud, admin: Administrator) -> None:
 
 
 def _project(admin: Administrator, name: str, domain: str) -> str:
-    return admin.post("keystone", "/projects", {"project": {"name": name, "domain_id": domain}})["project"]["id"]
+    return str(admin.post("keystone", "/projects", {"project": {"name": name, "domain_id": domain}})["project"]["id"])
 
 
 def _user(admin: Administrator, name: str, domain: str) -> str:
     user = {"name": name, "domain_id": domain, "password": secrets.token_urlsafe(24)}
-    return admin.post("keystone", "/users", {"user": user})["user"]["id"]
+    return str(admin.post("keystone", "/users", {"user": user})["user"]["id"])
 
 
-def _catalogue(cloud: Cloud, admin: Administrator, service) -> None:
+def _catalogue(cloud: Cloud, admin: Administrator, service: Service) -> None:
     made = admin.post("keystone", "/services", {"service": {"name": service.name, "type": service.type}})["service"]["id"]
     for interface in ("public", "internal", "admin"):
         endpoint = {"service_id": made, "interface": interface, "url": service.url(cloud), "region_id": REGION}
