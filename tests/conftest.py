@@ -6,14 +6,17 @@ The site (trial cloud, database, API, worker, collector, exporter) is started by
 
 import fcntl
 import os
+import secrets
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
+from infra.devcloud.devcloud import processes
 from infra.site.layout import CHECKOUT, Site
 from tests import postgres
 from tests.site import RunningSite
@@ -21,8 +24,19 @@ from tests.site import RunningSite
 STATE = CHECKOUT / ".cache" / "test-site"
 PORTS = int(os.environ.get("DCCTL_TEST_PORTS", "26000"))
 KEEP = os.environ.get("DCCTL_TEST_KEEP") == "1"
-#: Where the processes of one run tell each other that the site was asked for; it lies beside the state, which is thrown away.
-ASKED = STATE.with_name("test-site.asked")
+#: Names this run to its own processes.
+RUN = "DCCTL_TEST_RUN"
+
+
+def lock_file(name: str) -> TextIO:
+    """A lock file beside the site's state, which is thrown away. The system lets go of a lock when its process ends, however it ends."""
+    STATE.parent.mkdir(exist_ok=True)
+    return STATE.with_name(f"test-site.{name}").open("a")
+
+
+def asked() -> Path:
+    """Where the processes of one run tell each other that the site was asked for, and how that went: `up` or `failed`."""
+    return STATE.with_name(f"test-site.asked-{os.environ[RUN]}")
 
 
 def command(verb: str) -> None:
@@ -33,46 +47,64 @@ def command(verb: str) -> None:
         pytest.fail(f"the tests' site: {verb} failed\n{done.stdout}{done.stderr}", pytrace=False)
 
 
-def is_controller(config: pytest.Config) -> bool:
-    """Whether this process is pytest's own, not one of xdist's."""
-    return not hasattr(config, "workerinput")
+def alone(runs: TextIO) -> bool:
+    """Whether no other process has the site; then nobody else gets it until `runs` is locked otherwise or closed."""
+    try:
+        fcntl.flock(runs, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
-def pytest_sessionstart(session: pytest.Session) -> None:
-    if is_controller(session.config):
-        ASKED.unlink(missing_ok=True)
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):  # pytest's own process; those of xdist inherit the name
+        os.environ[RUN] = secrets.token_hex(4)
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    if is_controller(session.config) and ASKED.exists() and not KEEP:
-        command("down")
-        ASKED.unlink()
+    """End the site with the run that asked for it, unless another run has it, and see that nothing of it is left."""
+    if hasattr(session.config, "workerinput") or not asked().exists():
+        return
+    asked().unlink()
+    for held in HELD:
+        held.close()
+    with lock_file("lock") as lock, lock_file("runs") as runs:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not KEEP and alone(runs):
+            command("down")
+            left = [process for state in (STATE, STATE / "cloud") for process in processes.strays(state)]
+            if left:
+                pytest.exit(f"the site was ended, but these processes are still there: {left}", returncode=1)
+
+
+HELD: list[TextIO] = []
 
 
 @pytest.fixture(scope="session")
 def running_site() -> RunningSite:
     """The site, up: fresh for each run, shared by all of its processes."""
-    STATE.parent.mkdir(exist_ok=True)
-    with STATE.with_name("test-site.lock").open("a") as lock:
+    with lock_file("lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        first = not ASKED.exists()
-        failed = not first and ASKED.read_text() == "failed"
-        if failed:
+        runs = lock_file("runs")
+        HELD.append(runs)
+        if asked().exists() and asked().read_text() == "failed":
             pytest.fail("the tests' site did not come up; the first test that asked for it says why", pytrace=False)
-        if first:
-            ASKED.write_text("failed")
+        if alone(runs) and not asked().exists():
+            asked().write_text("failed")
             if not KEEP:
                 command("down")
                 shutil.rmtree(STATE, ignore_errors=True)
             command("up")
-            ASKED.write_text("up")
+        asked().write_text("up")
+        fcntl.flock(runs, fcntl.LOCK_SH)
     return RunningSite(Site(state=STATE, ports=PORTS))
 
 
 @pytest.fixture(scope="session")
 def site(running_site: RunningSite) -> RunningSite:
     """The site with what operators do once: capacity, min-sante and min-justice with their people and envelopes."""
-    with STATE.with_name("test-site.lock").open("a") as lock:
+    with lock_file("lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         running_site.prepare()
     return running_site

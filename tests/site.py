@@ -12,10 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from ruamel.yaml import YAML
 
+from dcctl.cloud import registry
+from dcctl.cloud.connect import Cloud
+from infra.devcloud.devcloud import processes
 from infra.site import datacenter, demo, person
-from infra.site.layout import Site, write_private
+from infra.site.layout import REGION, Site, write_private
 
 #: More than any test takes of it.
 ENVELOPES: Mapping[str, Mapping[str, int]] = {
@@ -64,10 +68,38 @@ class RunningSite:
         """What `openstack … -f json` answers, as an independent witness; it must succeed."""
         return person.openstack(self.layout, cloud, *arguments)
 
+    def pids(self) -> dict[str, int]:
+        """Every process of the site by name, those of the trial cloud as ``cloud/nova``."""
+        found = {}
+        for prefix, directory in (("", self.layout.run), ("cloud/", self.state / "run")):
+            for file in directory.glob("*.pid"):
+                if running := processes.find(file):
+                    found[f"{prefix}{file.stem}"] = running.pid
+        return found
+
     def quota(self, cloud: str, name: str | None = None) -> dict[str, dict[str, Any]]:
         """The rows of `dcctl quota show`, by resource."""
         arguments = [name] if name else []
         return {item["resource"]: item for item in self.answer(cloud, "quota", "show", *arguments)["items"]}
+
+    def limits(self, project: str) -> dict[str, int | None]:
+        """What OpenStack enforces on a project, as the witness says it, under the ledger's names."""
+        shown = {row["Resource"]: row["Limit"] for row in self.openstack("quota", "show", project, "-f", "json")}
+        return {"floatingips" if name == "floating_ips" else name: limit for name, limit in shown.items()}
+
+    def state_of(self, cloud: str, environment: str) -> str | None:
+        """The environment's state as this person sees it; None when they see none of that name."""
+        found = [item["state"] for item in self.answer(cloud, "environment", "list")["items"] if item["name"] == environment]
+        return str(found[0]) if found else None
+
+    def figures(self, family: str, **labels: str) -> dict[str, int]:
+        """The exporter's samples of a family with these labels, by resource."""
+        return {
+            sample.labels["resource"]: int(sample.value)
+            for metric in text_string_to_metric_families(self.metrics())
+            for sample in metric.samples
+            if sample.name == family and sample.labels.items() >= labels.items()
+        }
 
     def metrics(self) -> str:
         """The exporter's text as it is now."""
@@ -96,9 +128,9 @@ class RunningSite:
             if user in clouds["clouds"]:
                 return
             password = secrets.token_urlsafe(24)
-            self.openstack("user", "create", user, "--domain", "asin", "--password", password, "-f", "json")
+            registry.ensure_user(Cloud(self.clouds_yaml, "cloud-admin", REGION), user, "asin", password)
             auth = {"auth_url": self.layout.keystone_url, "username": user, "user_domain_name": "asin", "password": password, "domain_name": code}
-            clouds["clouds"][user] = {"auth": auth, "region_name": "cotonou", "identity_api_version": 3}
+            clouds["clouds"][user] = {"auth": auth, "region_name": REGION, "identity_api_version": 3}
             write_private(self.clouds_yaml, json.dumps(clouds, indent=2) + "\n")  # JSON is YAML
 
     def provide(self, spec: Path, *, agent: str, lead: str) -> dict[str, Any]:

@@ -1,0 +1,56 @@
+"""Who may do what to the shared site at the same time: tests share it, but for one that kills its processes, which has it alone."""
+
+import fcntl
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from infra.site.layout import CHECKOUT
+from tests.conftest import lock_file
+from tests.site import RunningSite
+
+EXAMPLES = CHECKOUT / "examples"
+SITE_FIXTURES = {"running_site", "site", "cloud"}
+
+
+@pytest.fixture(autouse=True)
+def _shared(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Tests on the site hold it together; one that has `site_alone` waits for all others, and they for it."""
+    if not SITE_FIXTURES & set(request.fixturenames) or "site_alone" in request.fixturenames:
+        yield
+        return
+    with lock_file("users") as users:
+        fcntl.flock(users, fcntl.LOCK_SH)
+        yield
+
+
+@pytest.fixture
+def site_alone(site: RunningSite) -> Iterator[RunningSite]:
+    """The site with nobody else on it; whatever the test kills must be up again when it ends."""
+    with lock_file("users") as users:
+        fcntl.flock(users, fcntl.LOCK_EX)
+        yield site
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> "Spec":
+    """Writes a spec made from an example, as in ``spec("dossier-patient", name="dossier-fr")``."""
+    return Spec(tmp_path)
+
+
+class Spec:
+    """Specs of one test."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def __call__(self, example: str, **changes: Any) -> Path:
+        document = YAML(typ="safe").load((EXAMPLES / f"{example}.yaml").read_text())
+        document.update(changes)
+        path = self.directory / f"{document['name']}.yaml"
+        with path.open("w") as file:
+            YAML(typ="safe").dump({key: value for key, value in document.items() if value is not None}, file)
+        return path

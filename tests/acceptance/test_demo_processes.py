@@ -1,0 +1,59 @@
+"""`make demo-restart` and `make demo-down`: by kill -9, one after the other; each test has the site alone."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from infra.devcloud.devcloud import processes
+from infra.site import operations
+from infra.site.layout import CHECKOUT
+from tests.site import RunningSite
+
+def restart(site: RunningSite) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, "-m", "infra.site", "restart", "--state", str(site.layout.state), "--ports", str(site.ports)]
+    return subprocess.run(argv, cwd=CHECKOUT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("victims", [("api", "exporter"), ("worker", "collector")], ids="+".join)
+def test_what_was_killed_is_started_again_and_nothing_else(site_alone: RunningSite, victims):
+    before = site_alone.pids()
+    for victim in victims:
+        os.kill(before[victim], signal.SIGKILL)
+
+    done = restart(site_alone)
+
+    after = site_alone.pids()
+    assert done.returncode == 0, done.stderr
+    assert set(after) == set(before)
+    assert {name for name in before if after[name] != before[name]} == set(victims)
+    assert all(operations.status(site_alone.layout).values())
+
+
+def test_the_site_works_again_after_its_database_and_a_service_of_the_cloud_were_killed(site_alone: RunningSite):
+    before = site_alone.pids()
+    os.kill(before["postgres"], signal.SIGKILL)
+    os.kill(before["cloud/cinder"], signal.SIGKILL)
+
+    done = restart(site_alone)
+
+    assert done.returncode == 0, done.stderr
+    assert set(site_alone.pids()) == set(before)
+    assert all(operations.status(site_alone.layout).values())
+    assert site_alone.answer("sante-agent", "whoami")["administrations"] == ["min-sante"]
+    site_alone.openstack("volume", "type", "list", "-f", "json")
+
+
+def test_a_pid_that_is_another_programs_by_now_is_not_touched(site_alone: RunningSite, tmp_path):
+    """Pid files hold the start time: what does not fit is not ours."""
+    with subprocess.Popen(["/bin/sleep", "60"]) as stranger:
+        seen = processes.observe(stranger.pid)
+        assert seen is not None
+        pid_file = tmp_path / "api.pid"
+        pid_file.write_text(json.dumps({"pid": stranger.pid, "started": seen.started - 1, "boot": seen.boot}))
+
+        assert processes.find(pid_file) is None
+        stranger.kill()

@@ -1,0 +1,134 @@
+"""The main job through the installed `dcctl`, once in French and once in English, with `openstack` as an independent witness."""
+
+import json
+
+import pytest
+
+from tests.site import RunningSite
+
+WORDS = {
+    "fr": {"submitted": "est demandé", "approved": "est approuvée", "done": "Terminé.", "ready": "est prêt", "short": "l'enveloppe"},
+    "en": {"submitted": "is asked for", "approved": "is approved", "done": "Done.", "ready": "is ready", "short": "envelope"},
+}
+
+
+@pytest.mark.parametrize("lang", ["fr", "en"])
+def test_a_request_becomes_servers_that_an_independent_witness_sees(site: RunningSite, spec, lang):
+    name = f"dossier-{lang}"
+    path = spec("dossier-patient", name=name)
+
+    submitted = site.dcctl("sante-agent", "request", "submit", str(path), lang=lang)
+    number = submitted.stdout.strip()
+    digest = site.answer("sante-lead", "request", "show", number)["digest"]
+    approved = site.dcctl("sante-lead", "request", "approve", number, "--digest", digest, "--reason", "conforme au schéma directeur", lang=lang)
+    watched = site.dcctl("sante-agent", "request", "watch", number, lang=lang)
+
+    assert submitted.returncode == 0, submitted.stderr
+    assert approved.returncode == 0, approved.stderr
+    assert watched.returncode == 0, watched.stdout + watched.stderr
+    assert WORDS[lang]["submitted"] in submitted.stderr
+    assert WORDS[lang]["approved"] in approved.stderr
+    assert WORDS[lang]["done"] in watched.stdout
+    environment = site.answer("sante-agent", "environment", "show", name)
+    assert (environment["state"], environment["administration"]) == ("active", "min-sante")
+    project = environment["project_id"]
+    see_what_was_built(site, project, name)
+    see_the_same_numbers_everywhere(site, project, name)
+
+
+def see_what_was_built(site: RunningSite, project: str, name: str) -> None:
+    shown = site.openstack("project", "show", project, "-f", "json")
+    domain = site.openstack("domain", "show", "min-sante", "-f", "json")
+    assert (shown["name"], shown["domain_id"]) == (name, domain["id"])
+
+    servers = site.openstack("server", "list", "--project", project, "-f", "json")
+    assert {(server["Name"], server["Status"], server["Flavor"]) for server in servers} == {
+        (f"min-sante-{name}-web-1", "ACTIVE", "m1.small"),
+        (f"min-sante-{name}-web-2", "ACTIVE", "m1.small"),
+        (f"min-sante-{name}-base-1", "ACTIVE", "m1.medium"),
+    }
+    base = next(server["ID"] for server in servers if server["Name"].endswith("base-1"))
+    (volume,) = site.openstack("volume", "list", "--project", project, "-f", "json")
+    assert (volume["Status"], volume["Size"]) == ("in-use", 20)
+    assert [attached["server_id"] for attached in volume["Attached to"]] == [base]
+    addresses = site.openstack("floating", "ip", "list", "--project", project, "-f", "json")
+    assert len(addresses) == 2
+    assert all(address["Port"] and address["Fixed IP Address"] for address in addresses)
+
+
+def see_the_same_numbers_everywhere(site: RunningSite, project: str, name: str) -> None:
+    """Ledger, limits as OpenStack enforces them, and the exporter's figures."""
+    quota = site.quota("sante-agent", f"min-sante/{name}")
+    limits = site.limits(project)
+    for resource, row in quota.items():
+        assert row["allocated"] == row["limit"] == limits[resource], resource
+    wanted = {resource: row["allocated"] for resource, row in quota.items()}
+    site.until(lambda: site.figures("dcctl_project_resource_quota", project_id=project).items() >= wanted.items(), f"quota of {name} in the metrics")
+    used = {
+        "instances": 3, "cores": 4, "ram": 8192, "volumes": 1, "gigabytes": 20, "gigabytes_ssd": 20, "networks": 1, "routers": 1, "floatingips": 2,
+    }  # fmt: skip
+    site.until(lambda: site.figures("dcctl_project_resource_usage", project_id=project).items() >= used.items(), f"usage of {name} in the metrics")
+    site.until(lambda: {key: row["usage"] for key, row in site.quota("sante-agent", f"min-sante/{name}").items()} == used, "usage in quota show")
+
+
+@pytest.mark.parametrize("lang", ["fr", "en"])
+def test_a_demand_beyond_the_envelope_is_refused_with_every_shortfall_and_changes_nothing(site: RunningSite, spec, lang):
+    before = site.quota("justice-agent")
+    beyond = {"instances": before["instances"]["granted"] + 1, "cores": before["cores"]["granted"] + 1, "ram": 2048}
+    path = spec("portail-recette", administration="min-justice", name=f"trop-{lang}", quota=beyond, network=None, servers=None, members=None)
+
+    refused = site.dcctl("justice-agent", "request", "submit", str(path), lang=lang)
+
+    assert refused.returncode == 5
+    assert refused.stdout == ""
+    for resource in ("instances", "cores"):
+        assert f"{resource} : " in refused.stderr or f"{resource}: " in refused.stderr
+        assert str(beyond[resource]) in refused.stderr
+        assert str(before[resource]["available"]) in refused.stderr
+    assert "DCCTL-201" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert site.quota("justice-agent") == before
+    assert f"trop-{lang}" not in {item["environment"] for item in site.answer("justice-agent", "request", "list")["items"]}
+
+
+def test_a_foreign_administration_is_as_if_it_did_not_exist(site: RunningSite):
+    foreign = site.dcctl("justice-agent", "quota", "show", "min-sante", lang="en")
+    invented = site.dcctl("justice-agent", "quota", "show", "min-pierre", lang="en")
+
+    assert (foreign.returncode, invented.returncode) == (6, 6)
+    assert foreign.stderr.replace("min-sante", "X") == invented.stderr.replace("min-pierre", "X")
+
+
+def test_a_request_that_is_submitted_twice_with_one_key_is_one_request(site: RunningSite, spec):
+    path = spec("portail-recette", name="deux-fois", servers=None, network=None, quota={"cores": 1})
+
+    first = site.dcctl("sante-agent", "request", "submit", str(path), "--key", "deux-fois-1", lang="en")
+    second = site.dcctl("sante-agent", "request", "submit", str(path), "--key", "deux-fois-1", lang="en")
+
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
+    assert first.stdout == second.stdout
+    listed = site.answer("sante-agent", "request", "list")["items"]
+    assert [item["number"] for item in listed if item["environment"] == "deux-fois"] == [first.stdout.strip()]
+    assert site.dcctl("sante-agent", "request", "withdraw", first.stdout.strip()).returncode == 0
+
+
+def test_an_approval_without_a_terminal_names_the_digest_that_it_needs(site: RunningSite, spec):
+    path = spec("portail-recette", name="sans-terminal", servers=None, network=None, quota={"cores": 1})
+    number = site.dcctl("sante-agent", "request", "submit", str(path)).stdout.strip()
+    digest = site.answer("sante-lead", "request", "show", number)["digest"]
+
+    refused = site.dcctl("sante-lead", "request", "approve", number, "--reason", "conforme", lang="fr")
+
+    assert refused.returncode == 2
+    assert "--digest" in refused.stderr
+    assert digest in refused.stderr
+    assert site.answer("sante-lead", "request", "show", number)["state"] == "in_review"
+    assert site.dcctl("sante-agent", "request", "withdraw", number).returncode == 0
+
+
+def test_json_has_the_same_keys_in_both_languages(site: RunningSite):
+    spoken = [site.dcctl("sante-agent", "quota", "show", "-f", "json", lang=lang).stdout for lang in ("fr", "en")]
+
+    french, english = (json.loads(text) for text in spoken)
+    assert french == english
+    assert set(french["items"][0]) == {"resource", "unit", "granted", "available", "held", "allocated", "limit", "usage"}
