@@ -31,8 +31,10 @@ def quota(app: App, actor: Actor, administration: str | None = None, environment
         if environment is not None:
             return of_environment(app, session, actor, code, environment)
         if code is None and actor.sees_all:
-            return _items(app, _holder(session, POOL), accounts.balances(session, _holder(session, POOL), app.region), {})
-        sight.require_visible(session, actor, code or "-")
+            pool = _holder(session, POOL)
+            return _items(app, pool, accounts.balances(session, pool, app.region), {})
+        if code is None or code != sight.own(actor):
+            sight.require_visible(session, actor, code or "-")
         return of_administration(app, session, code or "-")
 
 
@@ -123,7 +125,8 @@ def history(
         if code is None and environment is None and actor.sees_all:
             name = POOL
         else:
-            sight.require_visible(session, actor, code or "-")
+            if code is None or code != sight.own(actor):
+                sight.require_visible(session, actor, code or "-")
             name = f"{code}/{environment}" if environment is not None else str(code)
         holder = accounts.find_holder(session, name)
         if holder is None:

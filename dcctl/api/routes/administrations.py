@@ -28,7 +28,7 @@ def create(caller: Caller, body: AdministrationIn) -> dict[str, Any]:
 @router.get("/{code}", response_model=Administration)
 def show(caller: Caller, code: str) -> dict[str, Any]:
     """One of them."""
-    caller.may_for("administration:show", code)
+    caller.may("administration:show")
     return administrations.show(caller.app, caller.actor, code)
 
 

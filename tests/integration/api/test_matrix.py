@@ -22,9 +22,9 @@ status:show           GET    /v1/status                                   ok  ok
 status:show           GET    /v1/status?administration=min-sante          ok  ok  ok  ok  404 404 404 403 403
 status:show           GET    /v1/status?administration=anpc               ok  ok  ok  ok  ok  404 404 403 403
 administration:list   GET    /v1/administrations                          ok  ok  ok  ok  ok  ok  ok  403 403
-administration:show   GET    /v1/administrations/min-sante                ok  ok  ok  ok  404 404 404 404 404
-administration:show   GET    /v1/administrations/anpc                     ok  ok  ok  ok  ok  404 404 404 404
-administration:show   GET    /v1/administrations/min-none                 404 404 404 404 404 404 404 404 404
+administration:show   GET    /v1/administrations/min-sante                ok  ok  ok  ok  404 404 404 403 403
+administration:show   GET    /v1/administrations/anpc                     ok  ok  ok  ok  ok  404 404 403 403
+administration:show   GET    /v1/administrations/min-none                 404 404 404 404 404 404 404 403 403
 administration:create POST   /v1/administrations                          -   403 403 403 403 403 403 403 403
 person:list           GET    /v1/administrations/min-sante/people         -   -   -   -   404 404 404 404 404
 person:add            POST   /v1/administrations/min-sante/people         -   403 403 403 404 404 404 404 404
@@ -49,9 +49,9 @@ request:submit        POST   /v1/requests#anpc                            403 40
 request:submit        POST   /v1/requests#min-none                        404 404 404 404 404 404 404 404 404
 request:list          GET    /v1/requests                                 ok  ok  ok  ok  ok  ok  ok  403 403
 request:list          GET    /v1/requests?administration=min-sante        ok  ok  ok  ok  404 404 404 403 403
-request:show          GET    /v1/requests/R-2026-9001                     ok  ok  ok  ok  404 404 404 404 404
-request:show          GET    /v1/requests/R-2026-9002                     ok  ok  ok  ok  ok  404 404 404 404
-request:show          GET    /v1/requests/R-2026-9999                     404 404 404 404 404 404 404 404 404
+request:show          GET    /v1/requests/R-2026-9001                     ok  ok  ok  ok  404 404 404 403 403
+request:show          GET    /v1/requests/R-2026-9002                     ok  ok  ok  ok  ok  404 404 403 403
+request:show          GET    /v1/requests/R-2026-9999                     404 404 404 404 404 404 404 403 403
 request:show          GET    /v1/requests/R-2026-9001/events              ok  ok  ok  ok  404 404 404 403 403
 request:decide        POST   /v1/requests/R-2026-9001/decisions           403 403 403 ok  404 404 404 404 404
 request:decide        POST   /v1/requests/R-2026-9002/decisions           403 403 403 403 403 404 404 404 404
@@ -184,4 +184,4 @@ def test_lists_show_no_row_of_anothers_subtree(standing: Api) -> None:
 def test_a_role_in_the_wrong_scope_is_no_role(standing: Api, person: str) -> None:
     assert standing("GET", "/v1/whoami", person).body["roles"] == []
     assert standing("GET", "/v1/administrations", person).code == "DCCTL-106"
-    assert standing("GET", "/v1/administrations/min-sante", person).code == "DCCTL-107"
+    assert standing("GET", "/v1/administrations/min-sante/people", person).code == "DCCTL-107"
