@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from dcctl import __version__, words
-from dcctl.cloudsyaml import SERVICE_TYPE, Cloud, choose
+from dcctl.cloudsyaml import Cloud, choose
 from dcctl.errors import DcctlError, NotVisible
 
 if TYPE_CHECKING:
-    from keystoneauth1.session import Session
+    from dcctl.signin import SignedIn
 
 Json = dict[str, Any]
 
@@ -32,9 +32,7 @@ class Client:
 
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
-        self._session: Session | None = None
-        self._endpoint = ""
-        self._http: Any = None
+        self._signed_in: SignedIn | None = None
 
     @classmethod
     def of_cloud(cls, name: str | None) -> "Client":
@@ -42,8 +40,8 @@ class Client:
 
     def close(self) -> None:
         """Let the connections go."""
-        if self._http is not None:
-            self._http.close()
+        if self._signed_in is not None:
+            self._signed_in.http.close()
 
     # -- calls
 
@@ -131,7 +129,7 @@ class Client:
         import requests
         from keystoneauth1 import exceptions
 
-        session = self._connected()
+        session = self._connected().session
         try:
             answer = session.request(
                 url, method, headers=headers, data=data, authenticated=True, raise_exc=False, redirect=False, log=False,
@@ -145,8 +143,8 @@ class Client:
 
     def _unanswered(self, error: "_Unanswered", again: bool, look: str) -> DcctlError:
         if again or error.never_sent:
-            return DcctlError("DCCTL-105", url=self._endpoint)
-        return DcctlError("DCCTL-111", url=self._endpoint, command=look or "dcctl status")
+            return DcctlError("DCCTL-105", url=self._connected().endpoint)
+        return DcctlError("DCCTL-111", url=self._connected().endpoint, command=look or "dcctl status")
 
     def _understood(self, answer: "_Answer") -> Json:
         try:
@@ -160,94 +158,23 @@ class Client:
             raise DcctlError.from_json(error)
         if answer.status == 401:
             raise DcctlError("DCCTL-103")
-        raise DcctlError("DCCTL-112", url=self._endpoint, status=answer.status)
+        raise DcctlError("DCCTL-112", url=self._connected().endpoint, status=answer.status)
 
     def _url(self, path: tuple[str, ...], query: Mapping[str, Any]) -> str:
-        self._connected()
+        endpoint = self._connected().endpoint
         for segment in path:
             if segment in ("", ".", ".."):
                 raise NotVisible(words.N_("thing"), segment or "“”")
         asked = urlencode({key: value for key, value in query.items() if value is not None})
-        return "/".join([self._endpoint, "v1", *(quote(segment, safe="") for segment in path)]) + ("?" + asked if asked else "")
+        return "/".join([endpoint, "v1", *(quote(segment, safe="") for segment in path)]) + ("?" + asked if asked else "")
 
-    # -- Keystone
-
-    def _connected(self) -> "Session":
+    def _connected(self) -> "SignedIn":
         """The session with a token and the API's address, made once."""
-        if self._session is not None:
-            return self._session
-        import logging
+        if self._signed_in is None:
+            from dcctl.signin import sign_in
 
-        import requests
-        from keystoneauth1 import exceptions, session
-
-        # Its warnings would stand between our sentences; what they tell is in the error that follows.
-        logging.getLogger("keystoneauth").addHandler(logging.NullHandler())
-        logging.getLogger("keystoneauth").propagate = False
-        plugin = self._plugin()
-        self._http = requests.Session()
-        ours = session.Session(session=self._http, auth=plugin, verify=self.cloud.verify, cert=self.cloud.cert, timeout=ANSWER_SECONDS, app_name="dcctl")
-        name, file, url = self.cloud.name, self.cloud.file, self.cloud.auth_url
-        try:
-            self._endpoint = (self.cloud.endpoint or self._catalogued(ours)).rstrip("/")
-            ours.get_token()
-        except exceptions.Unauthorized as error:
-            raise self._refused() from error
-        except (exceptions.ConnectFailure, exceptions.SSLError, exceptions.UnknownConnectionError, exceptions.RetriableConnectionFailure) as error:
-            raise DcctlError("DCCTL-104", url=url) from error
-        except (exceptions.EmptyCatalog, exceptions.EndpointNotFound) as error:
-            raise DcctlError("DCCTL-108") from error
-        except exceptions.HttpError as error:
-            if error.http_status and error.http_status >= 500:
-                raise DcctlError("DCCTL-104", url=url) from error
-            raise DcctlError("DCCTL-110", cloud=name, file=file, reason=str(error.message)) from error
-        except exceptions.ClientException as error:
-            raise DcctlError("DCCTL-110", cloud=name, file=file, reason=str(error)) from error
-        self._session = ours
-        return ours
-
-    def _catalogued(self, session: "Session") -> str:
-        """The API's address in the token's catalogue, whatever its version: nothing is asked of it."""
-        from keystoneauth1 import exceptions
-
-        url = session.get_endpoint(
-            service_type=SERVICE_TYPE, interface=self.cloud.interface, region_name=self.cloud.region, skip_discovery=True
-        )
-        if not url:
-            raise exceptions.EndpointNotFound
-        return str(url).removesuffix("/").removesuffix("/v1")
-
-    def _refused(self) -> DcctlError:
-        if "token" in self.cloud.auth_type:
-            return DcctlError("DCCTL-103")
-        return DcctlError("DCCTL-102", cloud=self.cloud.name, file=self.cloud.file)
-
-    def _plugin(self) -> Any:
-        """keystoneauth1's plugin for the cloud, with those of the entry's values that it knows."""
-        from keystoneauth1 import exceptions, loading
-
-        cloud = self.cloud
-        try:
-            loader: Any = loading.get_plugin_loader(cloud.auth_type)
-            return loader.load_from_options(**plugin_options(loader, cloud.config))
-        except exceptions.MissingRequiredOptions as error:
-            missing = ", ".join(option.dest for option in error.options)
-            raise DcctlError("DCCTL-113", cloud=cloud.name, file=cloud.file, missing=missing) from error
-        except (exceptions.ClientException, TypeError, ValueError) as error:
-            raise DcctlError("DCCTL-110", cloud=cloud.name, file=cloud.file, reason=str(error)) from error
-
-
-def plugin_options(loader: Any, config: Mapping[str, Any]) -> Json:
-    """The plugin's options out of `auth`, else out of the entry itself (where variables of the environment stand)."""
-    auth = dict(config.get("auth") or {})
-    for option in loader.get_options():
-        names = [name.replace("-", "_") for name in [option.name, *(old.name for old in option.deprecated)]]
-        found = next((place[name] for place in (auth, config) for name in names if place.get(name)), None)
-        for name in names:
-            auth.pop(name, None)
-        if found:
-            auth[option.dest] = found
-    return auth
+            self._signed_in = sign_in(self.cloud, seconds=ANSWER_SECONDS)
+        return self._signed_in
 
 
 class _Answer:

@@ -94,7 +94,8 @@ class FakeApi:
             "requester": PERSON, "created_at": AT, "updated_at": AT, "justification": "Dossier patient partagé, phase 1",
             "demand": {"cores": 8, "ram": 16384}, "offer": "standard@1", "digest": DIGEST,
             "plan": [
-                {"stack": "tenant", "type": "openstack:identity/project:Project", "name": "project", "cloud_name": "dossier-patient", "properties": {}},
+                {"stack": "tenant", "type": "openstack:identity/project:Project", "name": "project", "cloud_name": "dossier-patient",
+                 "properties": {}},
                 {"stack": "workload", "type": "openstack:compute/instance:Instance", "name": "server-web-1",
                  "cloud_name": "min-sante-dossier-patient-web-1", "properties": {}},
             ],
@@ -123,7 +124,7 @@ class FakeApi:
 
     def answer(self, call: Call) -> tuple[int, Json]:
         parts = [unquote(part) for part in call.path.split("/")[2:]]
-        name = f"{call.method.lower()}_{parts[0]}"
+        name = f"{call.method.lower()}_{parts[0]}" if parts else ""
         if not hasattr(self, name):
             raise NotVisible("address", call.path)
         found: tuple[int, Json] = getattr(self, name)(call, *parts[1:])

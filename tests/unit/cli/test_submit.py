@@ -12,6 +12,10 @@ from tests.unit.cli.fake_api import FakeApi
 pytestmark = pytest.mark.usefixtures("cloud")
 
 
+#: Nine lines whose aliases stand for 8 to the power of 9 elements.
+LAUGHS = "a: &a [x,x,x,x,x,x,x,x]\n" + "".join(f"{chr(98 + n)}: &{chr(98 + n)} [{','.join(['*' + chr(97 + n)] * 8)}]\n" for n in range(8))
+
+
 def pending(home: Path) -> list[Path]:
     return list((home / "state" / "dcctl" / "pending").glob("*"))
 
@@ -146,7 +150,7 @@ def test_a_file_that_is_no_text_is_refused_as_such(dcctl: Dcctl, api: FakeApi, h
         ("a: " + "[" * 60 + "]" * 60 + "\n", "faux.yaml:1: a[0]: this is nested too deeply"),
         ("a: " + "[" * 4000 + "]" * 4000 + "\n", "faux.yaml:1: this is nested too deeply"),
         ("a: &a [*a]\n", "faux.yaml:1: "),
-        ("a: &a [x,x,x,x,x,x,x,x]\n" + "".join(f"{chr(98 + n)}: &{chr(98 + n)} [{','.join(['*' + chr(97 + n)] * 8)}]\n" for n in range(8)), "too many parts"),
+        (LAUGHS, "too many parts"),
         ("a: !!python/object/apply:os.system [id]\n", "faux.yaml:1: this is not YAML: could not determine a constructor"),
         ("a: \x07\n", "faux.yaml:1: this is not YAML"),
     ],
