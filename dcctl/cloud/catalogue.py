@@ -119,4 +119,3 @@ def _flavor(item: dict[str, Any]) -> Flavor:
         ephemeral_gib=int(item.get("OS-FLV-EXT-DATA:ephemeral") or 0),
         public=bool(item.get("os-flavor-access:is_public", True)),
     )
-

@@ -1,7 +1,7 @@
 """Where every error of the SDK, keystoneauth and the HTTP library becomes a `CloudError`, and which of them are worth another try.
 
-    refused      the service answered 4xx: DCCTL-401 with service, status, action, and the service's own words
-    unreachable  no answer, 5xx, no token, no endpoint: DCCTL-402
+refused      the service answered 4xx: DCCTL-401 with service, status, action, and the service's own words
+unreachable  no answer, 5xx, no token, no endpoint: DCCTL-402
 """
 
 import re

@@ -78,9 +78,7 @@ def write(cloud: Cloud, project_id: str, limits: Mapping[LimitKey, int]) -> list
     used |= used_now
     missing = {key: amount for key, amount in limits.items() if key not in before and amount > 0 and counted(key)}
     return [
-        classify(
-            key, amount, before.get(key), after.get(key), blocked=key in used and used[key].total > amount, words=words.get(key, "")
-        )
+        classify(key, amount, before.get(key), after.get(key), blocked=key in used and used[key].total > amount, words=words.get(key, ""))
         for key, amount in sorted((goal | missing).items())
     ]
 

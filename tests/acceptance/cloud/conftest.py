@@ -8,6 +8,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import openstack.config
 import pytest
@@ -19,10 +20,17 @@ from tests.acceptance.cloud.tenants import PLENTY, Tenant
 REGION = "cotonou"
 ADMINISTRATION = "min-sante"
 
-@pytest.fixture(scope="session")
-def clouds_yaml(request: pytest.FixtureRequest) -> Path:
-    state = os.environ.get("DCCTL_TEST_CLOUD")
-    return Path(state) / "clouds.yaml" if state else Path(request.getfixturevalue("cloud").clouds_yaml)
+if "DCCTL_TEST_CLOUD" in os.environ:
+
+    @pytest.fixture(scope="session")
+    def clouds_yaml() -> Path:
+        return Path(os.environ["DCCTL_TEST_CLOUD"]) / "clouds.yaml"
+
+else:
+
+    @pytest.fixture(scope="session")
+    def clouds_yaml(cloud: Any) -> Path:
+        return Path(cloud.clouds_yaml)
 
 
 @pytest.fixture(scope="session")
