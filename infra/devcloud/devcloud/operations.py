@@ -99,9 +99,7 @@ def down(cloud: Cloud, cache: Path) -> list[str]:
         return []
     cloud.make_directories()
     with template.locked(cloud.state / "lock"):
-        stopped = startup.stop(cloud)
-    shutil.rmtree(cloud.socket_directory, ignore_errors=True)
-    return stopped
+        return startup.stop(cloud)
 
 
 def reset(cloud: Cloud, cache: Path) -> None:

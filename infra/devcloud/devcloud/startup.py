@@ -1,6 +1,7 @@
 """Start the service processes, wait until they answer, stop them again."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -139,6 +140,7 @@ def stop(cloud: Cloud) -> list[str]:
     strays = [process for process in strays if not (database and _child_of(process.pid, database.pid))]
     processes.stop([*services.values(), *strays])
     postgres.stop(cloud)
+    shutil.rmtree(cloud.socket_directory, ignore_errors=True)
     for service in SERVICES:
         pid_file(cloud, service.name).unlink(missing_ok=True)
     return [*services, *(["postgres"] if database else [])]
