@@ -6,6 +6,7 @@ from functools import cached_property
 
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlmodel import Session, create_engine
 
 from dcctl.cloud.connect import Cloud
@@ -53,7 +54,7 @@ class App:
             with Session(self.engine, expire_on_commit=False) as session:
                 yield session
                 session.commit()
-        except (OperationalError, InterfaceError) as error:
+        except (OperationalError, InterfaceError, PoolExhausted) as error:
             raise DcctlError("DCCTL-501") from error
 
     @contextmanager
@@ -64,7 +65,7 @@ class App:
                 session.execute(text("SET TRANSACTION READ ONLY"))
                 # Closing rolls back; rollback() itself would expire what was read, and it is used after the session's end.
                 yield session
-        except (OperationalError, InterfaceError) as error:
+        except (OperationalError, InterfaceError, PoolExhausted) as error:
             raise DcctlError("DCCTL-501") from error
 
     def close(self) -> None:

@@ -69,11 +69,15 @@ def _begin(app: App, run: Run, outcome: str) -> tuple[Environment, Request]:
 def _sweep(app: App, run: Run, project_id: str, *, keep: frozenset[str]) -> None:
     """Delete what is in the project but for `keep`; what stays ends the operation, named.
 
+    While something is kept, what only the kept things hold (a security group on a kept port) may stay for the next round.
+
     Raises:
         CloudError: DCCTL-406 with each thing that cannot be deleted, and where it is.
     """
     foreign = inventory.foreign_ports(app.cloud(), project_id)
     leftovers = sweep.sweep(app.cloud(), project_id, keep=keep, deadline=app.settings.worker.sweep_seconds)
+    if keep:
+        leftovers = [left for left in leftovers if left.held_by]
     said = [f"{left.thing.type} {left.thing.name or left.thing.id} ({left.thing.service}): {left.reason}" for left in leftovers]
     said += [f"port {port.id} ({port.service}): {port.detail}" for port in foreign]
     if said:
