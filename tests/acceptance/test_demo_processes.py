@@ -13,6 +13,7 @@ from infra.site import operations
 from infra.site.layout import CHECKOUT
 from tests.site import RunningSite
 
+
 def restart(site: RunningSite) -> subprocess.CompletedProcess[str]:
     argv = [sys.executable, "-m", "infra.site", "restart", "--state", str(site.layout.state), "--ports", str(site.ports)]
     return subprocess.run(argv, cwd=CHECKOUT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)

@@ -7,9 +7,10 @@ import pytest
 from tests.site import RunningSite
 
 WORDS = {
-    "fr": {"submitted": "est demandé", "approved": "est approuvée", "done": "Terminé.", "ready": "est prêt", "short": "l'enveloppe"},
-    "en": {"submitted": "is asked for", "approved": "is approved", "done": "Done.", "ready": "is ready", "short": "envelope"},
+    "fr": {"submitted": "est demandé", "approved": "est approuvée", "done": "Terminé.", "ready": "est prêt"},
+    "en": {"submitted": "is asked for", "approved": "is approved", "done": "Done.", "ready": "is ready"},
 }
+SHORT = {"fr": "{resource}\u00a0: demandé {asked}, disponible {available}", "en": "{resource}: asked {asked}, available {available}"}
 
 
 @pytest.mark.parametrize("lang", ["fr", "en"])
@@ -29,6 +30,7 @@ def test_a_request_becomes_servers_that_an_independent_witness_sees(site: Runnin
     assert WORDS[lang]["submitted"] in submitted.stderr
     assert WORDS[lang]["approved"] in approved.stderr
     assert WORDS[lang]["done"] in watched.stdout
+    assert WORDS[lang]["ready"] in watched.stdout + watched.stderr
     environment = site.answer("sante-agent", "environment", "show", name)
     assert (environment["state"], environment["administration"]) == ("active", "min-sante")
     project = environment["project_id"]
@@ -82,9 +84,8 @@ def test_a_demand_beyond_the_envelope_is_refused_with_every_shortfall_and_change
     assert refused.returncode == 5
     assert refused.stdout == ""
     for resource in ("instances", "cores"):
-        assert f"{resource} : " in refused.stderr or f"{resource}: " in refused.stderr
-        assert str(beyond[resource]) in refused.stderr
-        assert str(before[resource]["available"]) in refused.stderr
+        assert SHORT[lang].format(resource=resource, asked=beyond[resource], available=before[resource]["available"]) in refused.stderr
+    assert "ram" not in refused.stderr
     assert "DCCTL-201" in refused.stderr
     assert "Traceback" not in refused.stderr
     assert site.quota("justice-agent") == before

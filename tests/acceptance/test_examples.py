@@ -1,0 +1,68 @@
+"""Every national platform's spec is provisioned once, all of them at the same time, each for its own administration."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from infra.site.layout import SiteError
+from tests.acceptance.conftest import EXAMPLES
+from tests.site import RunningSite
+
+#: Spec -> the administration's name; its code is in the spec.
+PLATFORMS = {
+    "portail-national": "Agence des systèmes d'information et du numérique, services publics en ligne",
+    "xroad": "Agence des systèmes d'information et du numérique, interopérabilité",
+    "paiement-electronique": "Direction générale du Trésor et de la comptabilité publique",
+    "prscg": "Ministère du Travail et de la Fonction publique",
+    "open-data": "Institut national de la statistique et de la démographie",
+    "rber-universite": "Université d'Abomey-Calavi",
+    "supervision-haut-debit": "Société béninoise d'infrastructures numériques",
+    "commune": "Commune de Parakou",
+    "senia": "Ministère du Numérique et de la Digitalisation",
+}
+#: The two that the demo and the README are about are provisioned by other tests.
+SHOWN_ELSEWHERE = {"dossier-patient", "portail-recette"}
+
+
+def test_there_is_a_platform_for_every_example():
+    assert {path.stem for path in EXAMPLES.glob("*.yaml")} == set(PLATFORMS) | SHOWN_ELSEWHERE
+
+
+def test_each_platform_is_of_another_administration():
+    codes = [document(name)["administration"] for name in PLATFORMS]
+
+    assert len(set(codes)) == len(codes)
+
+
+def test_the_national_platforms_are_provisioned_side_by_side(site: RunningSite):
+    for name, title in PLATFORMS.items():
+        code = document(name)["administration"]
+        site.administration(code, title, agent=f"{code}-agent", lead=f"{code}-lead", envelope=document(name)["quota"])
+
+    with ThreadPoolExecutor(max_workers=len(PLATFORMS)) as people:
+        found = dict(zip(PLATFORMS, people.map(lambda name: provided(site, name), PLATFORMS), strict=True))
+
+    assert {name: problem for name, problem in found.items() if problem} == {}
+    servers = site.openstack("server", "list", "--all-projects", "-f", "json", "-c", "Name", "-c", "Status", "-c", "Project ID")
+    for name in PLATFORMS:
+        spec = document(name)
+        environment = site.answer(f"{spec['administration']}-agent", "environment", "show", spec["name"])
+        states = [server["Status"] for server in servers if server["Project ID"] == environment["project_id"]]
+        assert states == ["ACTIVE"] * sum(server.get("count", 1) for server in spec["servers"]), name
+
+
+def document(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = YAML(typ="safe").load((EXAMPLES / f"{name}.yaml").read_text())
+    return found
+
+
+def provided(site: RunningSite, name: str) -> str:
+    """Ask, approve and follow; empty, or what went wrong."""
+    code = document(name)["administration"]
+    try:
+        request = site.provide(Path(EXAMPLES, f"{name}.yaml"), agent=f"{code}-agent", lead=f"{code}-lead")
+    except SiteError as error:
+        return str(error)
+    return "" if request["state"] == "fulfilled" else str(request)
