@@ -18,7 +18,6 @@ command = Group("administration", help=N_("Ministries, agencies and communes, an
                 examples=["dcctl administration list", "dcctl administration person list min-sante"])  # fmt: skip
 person = Group("person", help=N_("Who asks and who decides for an administration."),
                examples=["dcctl administration person add min-sante sante-agent --role dc_agent"])  # fmt: skip
-command.add_command(person)
 
 
 @command.command("list", help=N_("List the administrations that you may see."))
@@ -79,3 +78,6 @@ def remove(desk: Desk, code: str, user: str, role: str) -> None:
     removed = desk.api.delete("administrations", code, "people", user, role=role, look=f"dcctl administration person list {code}")
     desk.thing(removed, PEOPLE)
     say(N_("{user} is no longer {role} of {code}."), user=user, role=role, code=code)
+
+
+command.add_command(person)

@@ -1,12 +1,14 @@
 """A command line with its own home, its own clouds.yaml and a fake API to speak to."""
 
 import io
+import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import stamina
 
 from dcctl.cli import main
 from tests.unit.cli.fake_api import FakeApi, serve
@@ -41,10 +43,17 @@ class Result:
 Dcctl = Callable[..., Result]
 
 
+@pytest.fixture(autouse=True)
+def no_pauses() -> Iterator[None]:
+    """Calls that are asked again are asked at once."""
+    with stamina.set_testing(True, attempts=3, cap=True):
+        yield
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty home and working directory; nothing of the machine's own configuration is seen."""
-    for name in [name for name in __import__("os").environ if name.startswith(("OS_", "DCCTL_", "XDG_", "LC_")) or name in ("LANG", "LANGUAGE")]:
+    for name in [name for name in os.environ if name.startswith(("OS_", "DCCTL_", "XDG_", "LC_")) or name in ("LANG", "LANGUAGE")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("LANGUAGE", "fr")

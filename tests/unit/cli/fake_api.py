@@ -161,7 +161,8 @@ class FakeApi:
         after, limit = int(call.query.get("after", 4)), int(call.query.get("limit", 100))
         items = [
             {"entry": entry, "kind": "grant", "resource": "cores", "unit": "", "amount": 16, "source": "pool", "destination": "min-sante",
-             "effective_at": AT, "recorded_at": AT, "actor": "operator", "cause": f"A-2026-000{entry}", "document": "décret 2026-118", "reason": "=2+2"}
+             "effective_at": AT, "recorded_at": AT, "actor": "operator", "cause": f"A-2026-000{entry}", "document": "décret 2026-118",
+             "reason": "=2+2"}
             for entry in range(after - 1, 0, -1)
         ]  # fmt: skip
         page = items[: min(limit, 2)]

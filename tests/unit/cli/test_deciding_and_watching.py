@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from dcctl.cli.environment import with_caller
 from tests.unit.cli.conftest import Dcctl
 from tests.unit.cli.fake_api import DIGEST, FakeApi
 
@@ -126,28 +127,30 @@ def test_on_a_terminal_the_name_of_what_is_destroyed_is_typed(api: FakeApi) -> N
     assert (ended, len(api.asked("POST", "/v1/requests"))) == (0, 1)
 
 
-def test_the_cloud_entry_has_the_callers_name_and_no_secret(dcctl: Dcctl, api: FakeApi, home: Path) -> None:
+def test_the_cloud_entry_is_yaml_to_paste(dcctl: Dcctl, api: FakeApi) -> None:
     from ruamel.yaml import YAML
 
     api.environment()
-    (home / "clouds.yaml").write_text(
-        f"clouds:\n  sante-agent:\n    self_service_endpoint_override: {api.url}\n    auth_type: admin_token\n"
-        f"    auth: {{endpoint: '{api.url}', token: jeton, username: sante-agent, user_domain_name: asin, password: secret}}\n"
-    )
     result = dcctl("environment", "cloud", "dossier-patient")
-    assert YAML(typ="safe").load(result.out) == {
-        "clouds": {
-            "min-sante-dossier-patient": {
-                "auth": {"auth_url": "https://keystone.example/v3", "project_id": "p-1", "username": "sante-agent", "user_domain_name": "asin"},
-                "region_name": "cotonou",
-                "identity_api_version": 3,
-            }
-        }
+    entry = {"auth": {"auth_url": "https://keystone.example/v3", "project_id": "p-1"}, "region_name": "cotonou", "identity_api_version": 3}
+    assert YAML(typ="safe").load(result.out) == {"clouds": {"min-sante-dossier-patient": entry}}
+    assert result.err == "Then: openstack --os-cloud min-sante-dossier-patient server list\n"
+    assert json.loads(dcctl("environment", "cloud", "dossier-patient", "-f", "json").out)["entry"] == entry
+
+
+def test_the_cloud_entry_names_the_caller_and_nothing_secret() -> None:
+    auth = {
+        "auth_url": "x",
+        "username": "sante-agent",
+        "user_domain_name": "asin",
+        "domain_name": "min-sante",
+        "password": "secret",
+        "token": "jeton",
     }
-    assert "# password: put it into secure.yaml" in result.out
-    assert "secret\n" not in result.out
-    assert "jeton" not in result.out
-    assert json.loads(dcctl("environment", "cloud", "dossier-patient", "-f", "json").out)["entry"]["auth"]["username"] == "sante-agent"
+    entry = with_caller({"auth": {"auth_url": "https://keystone.example/v3", "project_id": "p-1"}}, auth)
+    assert entry["auth"] == {
+        "auth_url": "https://keystone.example/v3", "project_id": "p-1", "username": "sante-agent", "user_domain_name": "asin",
+    }  # fmt: skip
 
 
 def story(api: FakeApi) -> None:

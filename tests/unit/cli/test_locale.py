@@ -1,0 +1,111 @@
+"""Every sentence has its French, whole and with the same placeholders; the compiled catalogue is that of the source."""
+
+import gettext
+import re
+from pathlib import Path
+from string import Formatter
+
+import click
+import pytest
+from babel.messages.catalog import Catalog, Message
+from babel.messages.extract import extract_from_dir
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+import dcctl
+from dcctl import words
+from dcctl.errors import CATALOGUE
+from dcctl.faults import SENTENCES, sentence
+from dcctl.words import LOCALE_DIR
+from stacks.faults import FAULTS, NOTICES
+
+FRENCH = LOCALE_DIR / "fr" / "LC_MESSAGES"
+KEYWORDS = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2)}
+MISFITS = {
+    "spec.unknown_offer": ("offer", "nearest", "allowed"), "spec.unknown_flavor": ("flavor", "nearest", "allowed"),
+    "spec.unknown_image": ("image", "nearest", "allowed"), "spec.unknown_network": ("network", "nearest", "allowed"),
+    "spec.unknown_volume_type": ("volume_type", "nearest", "allowed"), "spec.unknown_resource": ("resource", "nearest", "allowed"),
+    "spec.unknown_member": ("member", "nearest"), "spec.quota_missing": ("resource", "needed"), "spec.does_not_fit": ("resource", "needed", "quota"),
+    "spec.beyond_offer": ("resource", "asked", "most"), "spec.duration_too_long": ("asked", "most"),
+}  # fmt: skip
+YAML = {"yaml.syntax": ("problem",), "yaml.duplicate_key": ("key", "first"), "yaml.too_deep": ("maximum",), "yaml.too_large": ("maximum",)}
+
+
+def catalogue() -> Catalog:
+    with (FRENCH / "messages.po").open("rb") as file:
+        return read_po(file, locale="fr")
+
+
+def texts(message: Message) -> list[tuple[str, str]]:
+    """Pairs of English and French, for each form."""
+    ids = message.id if isinstance(message.id, tuple) else (message.id,)
+    strings = message.string if isinstance(message.string, tuple) else (message.string,)
+    return list(zip(ids, strings, strict=True))
+
+
+def extracted(folder: Path) -> set[str]:
+    found = extract_from_dir(folder, keywords=KEYWORDS)
+    return {text[0] if isinstance(text, tuple) else text for _file, _line, text, _comments, _context in found}
+
+
+def placeholders(text: str) -> set[str]:
+    return {name for _literal, name, _spec, _conversion in Formatter().parse(text) if name} | set(re.findall(r"%\(\w+\)s", text))
+
+
+@pytest.mark.parametrize("folder", [Path(dcctl.__file__).parent, Path(click.__file__).parent], ids=["dcctl", "click"])
+def test_every_sentence_in_the_source_has_its_french(folder: Path) -> None:
+    french = {texts(message)[0][0] for message in catalogue() if message.id and all(there for _english, there in texts(message))}
+    assert sorted(extracted(folder) - french) == []
+
+
+def test_no_translation_is_uncertain_or_left_over() -> None:
+    known = extracted(Path(dcctl.__file__).parent) | extracted(Path(click.__file__).parent)
+    assert [message.id for message in catalogue() if message.id and (message.fuzzy or texts(message)[0][0] not in known)] == []
+
+
+def test_placeholders_agree() -> None:
+    for message in catalogue():
+        allowed = set().union(*(placeholders(english) for english, _french in texts(message)))
+        for english, french in texts(message):
+            if message.id:
+                assert placeholders(french) <= allowed, english
+                assert isinstance(message.id, tuple) or placeholders(french) == placeholders(english), english
+
+
+def test_french_typography() -> None:
+    """A no-break space before : ; ! ? and inside of « », and the curved apostrophe."""
+    for message in catalogue():
+        for english, french in texts(message):
+            if message.id:
+                assert not re.search(r" [:;!?»]|« |[a-z]'[a-zéèêà]", french), english
+
+
+def test_the_compiled_catalogue_is_that_of_the_source(tmp_path: Path) -> None:
+    with (tmp_path / "messages.mo").open("wb") as file:
+        write_mo(file, catalogue())
+    with (tmp_path / "messages.mo").open("rb") as fresh, (FRENCH / "messages.mo").open("rb") as shipped:
+        new, old = gettext.GNUTranslations(fresh), gettext.GNUTranslations(shipped)
+    assert {key: text for key, text in old._catalog.items() if key} == {key: text for key, text in new._catalog.items() if key}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("lang", ["fr", "en"])
+def test_every_fault_has_a_sentence_with_all_its_facts(lang: str) -> None:
+    words.use(lang)
+    for code, names in (FAULTS | NOTICES | MISFITS | YAML).items():
+        facts = {name: f"<{name}>" for name in names}
+        said = sentence(code, facts)
+        assert "{" not in said, code
+        left_out = {"spec.not_a_boolean": {"allowed"}}
+        for name in set(names) - left_out.get(code, set()):
+            assert f"<{name}>" in said, code
+    assert set(SENTENCES) == set(FAULTS) | set(NOTICES) | set(MISFITS) | set(YAML)
+
+
+def test_a_fault_of_a_newer_server_is_shown_as_it_is() -> None:
+    assert sentence("spec.too_blue", {"found": "#00f"}) == "spec.too_blue {'found': '#00f'}"
+
+
+def test_the_languages_differ_for_every_error() -> None:
+    for code, entry in CATALOGUE.items():
+        assert words.in_language("fr", entry.text) != entry.text, code
+        assert words.in_language("en", entry.text) == entry.text, code
