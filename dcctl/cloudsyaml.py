@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from dcctl.errors import DcctlError
+from dcctl.words import _
 
 SERVICE_TYPE = "self-service"
 SUFFIXES = ("yaml", "yml", "json")
@@ -93,7 +94,7 @@ def choose(name: str | None = None, environ: Mapping[str, str] | None = None) ->
     """The cloud that is named, else OS_CLOUD's, else the one that OS_* variables describe, else the only one there is.
 
     Raises:
-        DcctlError: DCCTL-101 none chosen; 109 no such cloud; 003 unreadable file; 110 an entry that cannot be used.
+        DcctlError: DCCTL-101 none chosen; 109 no such cloud; 003 a file that is missing or unreadable; 110 an entry that cannot be used.
     """
     environ = os.environ if environ is None else environ
     file, found = _first("clouds", "OS_CLIENT_CONFIG_FILE", environ)
@@ -107,6 +108,9 @@ def choose(name: str | None = None, environ: Mapping[str, str] | None = None) ->
     chosen = name or environ.get("OS_CLOUD") or (from_environment if variables else None)
     if not chosen and len(clouds) == 1:
         chosen = next(iter(clouds))
+    named = environ.get("OS_CLIENT_CONFIG_FILE")
+    if chosen not in clouds and named and not os.path.exists(named):
+        raise DcctlError("DCCTL-003", path=named, reason=_("there is no such file"))
     if not chosen:
         raise DcctlError("DCCTL-101", known=sorted(clouds))
     if chosen not in clouds:

@@ -222,3 +222,11 @@ def test_a_password_is_never_part_of_what_is_shown() -> None:
     Path("clouds.yaml").write_text(f"clouds:\n  sante-agent:\n    {BASE}\n")
     cloud = choose()
     assert "motdepasse" not in repr(cloud) + cloud.identity
+
+
+def test_a_file_that_is_named_and_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", "/srv/manque.yaml")
+    for name in (None, "sante-agent"):
+        with pytest.raises(DcctlError) as raised:
+            choose(name)
+        assert (raised.value.code, raised.value.params["path"]) == ("DCCTL-003", "/srv/manque.yaml")
