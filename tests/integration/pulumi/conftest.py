@@ -81,7 +81,13 @@ class Silence:
 
     @property
     def cloud(self) -> dict[str, object]:
-        auth = {"auth_url": self.url, "username": "dcctl-build", "password": "ne-doit-paraitre-nulle-part", "user_domain_name": "Default", "project_id": "p"}
+        auth = {
+            "auth_url": self.url,
+            "username": "dcctl-build",
+            "password": "ne-doit-paraitre-nulle-part",
+            "user_domain_name": "Default",
+            "project_id": "p",
+        }
         return {"auth": auth, "region_name": "cotonou"}
 
 

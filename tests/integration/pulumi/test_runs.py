@@ -180,7 +180,12 @@ def test_when_the_worker_is_killed_its_run_ends_itself(engine: Engine, work: Wor
 
 def test_two_runs_of_one_stack_are_not_possible_at_once(engine: Engine, work: Work, silence: Silence) -> None:
     ended = threading.Event()
-    first = threading.Thread(target=lambda: pytest.raises(EngineCancelled, engine.up, work, cloud=silence.cloud, cancelled=ended.is_set))
+
+    def hold() -> None:
+        with pytest.raises(EngineCancelled):
+            engine.up(work, cloud=silence.cloud, cancelled=ended.is_set)
+
+    first = threading.Thread(target=hold)
     first.start()
     assert silence.reached.wait(60)
 
