@@ -92,6 +92,10 @@ class Client:
         for attempt in self._attempts(again):
             try:
                 answer = self._exchange(method, url, headers, data, seconds)
+            except KeyboardInterrupt:
+                if method == "GET":
+                    raise
+                raise DcctlError("DCCTL-011", command=look or "dcctl status") from None
             except _Unanswered as error:
                 if attempt:
                     continue

@@ -28,7 +28,7 @@ def shown_and_confirmed(desk: Desk, number: str) -> str:
     if not interactive():
         raise DcctlError("DCCTL-004", digest=digest, number=number)
     for label, text in summary(request):
-        tell(f"{_(label)}: {text}" if "\n" not in text else f"{_(label)}:\n{text}")
+        tell(labelled(_(label), text if "\n" not in text else f"\n{text}"))
     confirm(sentence(N_("Approve {number}?"), {"number": number}))
     sys.stderr.flush()
     return str(digest)
@@ -48,6 +48,11 @@ def summary(request: Mapping[str, Any]) -> list[tuple[str, str]]:
         (N_("To be noted"), notices(request.get("notices"))),
         (N_("Digest"), str(request.get("digest"))),
     ]
+
+
+def labelled(label: str, text: str) -> str:
+    """`label: text`, with the spaces of the reader's language."""
+    return sentence(N_("{label}: {text}"), {"label": label, "text": text})
 
 
 def decide(desk: Desk, number: str, verdict: str, digest: str | None, reason: str) -> Json:
@@ -71,7 +76,9 @@ def person(actor: Any) -> str:
 
 def amounts(demand: Any) -> str:
     """`cores 8, ram 16384`."""
-    return output.text_of(demand)
+    from quotas.resources import in_order
+
+    return output.text_of({name: demand[name] for name in in_order(demand)} if demand else None)
 
 
 def envelope(request: Mapping[str, Any]) -> str:
@@ -90,7 +97,9 @@ def plan(things: Any) -> str:
         counts.setdefault(str(planned.get("type")), []).append(str(planned.get("cloud_name") or planned.get("name")))
     named = ("Instance", "Volume", "Project", "Network")
     lines = [
-        f"  {len(names)} × {thing(type_)}" + (f": {', '.join(names)}" if type_.rpartition(":")[2] in named else "") for type_, names in counts.items()
+        "  "
+        + (labelled(f"{len(names)} × {thing(type_)}", ", ".join(names)) if type_.rpartition(":")[2] in named else f"{len(names)} × {thing(type_)}")
+        for type_, names in counts.items()
     ]
     if any(planned.get("destroyed") for planned in things):
         lines.insert(0, "  " + _("Everything that is named here is DESTROYED, with its data:"))

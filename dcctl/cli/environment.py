@@ -49,7 +49,7 @@ def show(desk: Desk, name: str) -> None:
 
 
 @command.command(help=N_("Print the clouds.yaml entry by which a member reaches the environment with the openstack command. No secret is in it."),
-                 examples=["dcctl environment cloud dossier-patient >> ~/.config/openstack/clouds.yaml"])  # fmt: skip
+                 examples=["dcctl environment cloud dossier-patient > clouds.yaml"])  # fmt: skip
 @click.argument("name", metavar=NAME)
 @shown
 @click.pass_obj
@@ -59,9 +59,11 @@ def cloud(desk: Desk, name: str) -> None:
     if not desk.for_people:
         desk.thing({**answer, "entry": entry}, {"cloud": "", "entry": ""})
         return
-    output.write("\n".join(yaml_lines({"clouds": {str(answer["cloud"]): entry}})))
-    if "username" in entry["auth"] or "user_id" in entry["auth"]:
-        output.write("      # " + _("password: put it into secure.yaml beside clouds.yaml, under the same keys; never here."))
+    lines = yaml_lines({"clouds": {str(answer["cloud"]): entry}})
+    if {"username", "user_id"} & set(entry["auth"]):
+        last = max(at for at, line in enumerate(lines) if line.startswith("      "))
+        lines.insert(last + 1, "      # " + _("password: put it into secure.yaml beside clouds.yaml, under the same keys; never here."))
+    output.write("\n".join(lines))
     say(N_("Then: openstack --os-cloud {cloud} server list"), cloud=answer["cloud"])
 
 

@@ -165,7 +165,9 @@ def words(event: Mapping[str, Any]) -> str:
     shown = {key: value if value is not None else "–" for key, value in event.items()}
     shown |= {"type": thing(event.get("type")), "step": _(STEPS.get(str(event.get("step")), str(event.get("step"))))}
     shown |= {"state": state(event), "name": event.get("cloud_name") or event.get("name"), "error": error_words(event.get("error"))}
-    return sentence(SENTENCES[kind], shown) if kind in SENTENCES else kind
+    said = sentence(SENTENCES[kind], shown) if kind in SENTENCES else kind
+    seconds = event.get("seconds")
+    return f"{said} ({seconds:.0f} s)" if kind == "resource" and isinstance(seconds, (int, float)) else said
 
 
 def thing(type_: object) -> str:

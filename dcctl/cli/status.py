@@ -14,6 +14,7 @@ from dcctl.words import N_, _, sentence
 BAR = 20
 #: What the API names as next steps.
 STEPS = {
+    "look": N_("see what there is: dcctl environment list, dcctl request list"),
     "decide": N_("decide: dcctl request list --administration {administration} --state in_review"),
     "ask": N_("ask for an environment: dcctl request submit examples/dossier-patient.yaml"),
     "no_envelope": N_("ask the datacenter's operators for an envelope"),
@@ -72,7 +73,7 @@ def one(administration: Mapping[str, Any]) -> list[str]:
         *(bars(quota) if any(item.get("granted") for item in quota) else ["  " + _("no envelope")]),
         "  " + sentence(N_("Requests waiting: {count}"), {"count": administration.get("requests_waiting") or 0}),
         "  " + sentence(N_("Environments: {environments}"), {"environments": environments}),
-        *("  " + sentence(N_("Next: {step}"), {"step": step(name, code)}) for name in following),
+        *("  " + sentence(N_("Next: {step}"), {"step": step(name, code)}) for name in following or ["look"]),
     ]
 
 

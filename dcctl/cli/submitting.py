@@ -16,7 +16,7 @@ Json = dict[str, Any]
 #: How long a submit waits until the request can be decided.
 REVIEW_SECONDS = 20
 #: Errors after which the API may or may not have the request.
-UNANSWERED = {"DCCTL-103", "DCCTL-105", "DCCTL-111", "DCCTL-112", "DCCTL-500", "DCCTL-501"}
+UNANSWERED = {"DCCTL-011", "DCCTL-103", "DCCTL-105", "DCCTL-111", "DCCTL-112", "DCCTL-500", "DCCTL-501"}
 
 
 def submit(desk: Desk, path: str, *, key: str | None, wait_seconds: int | None) -> None:

@@ -68,6 +68,7 @@ class FakeApi:
     broken: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     catalogue: list[Json] = field(default_factory=lambda: [dict(item) for item in CATALOGUE_ITEMS])
     review_seconds: float = 0.0
+    slow: dict[tuple[str, str], float] = field(default_factory=dict)
     on_events: Callable[["FakeApi", str], None] | None = None
     url: str = ""
 
@@ -312,6 +313,7 @@ def serve(api: FakeApi) -> ThreadingHTTPServer:
             if how == "before":
                 self._drop()
                 return
+            time.sleep(api.slow.get(address, 0))
             status, content = self._answered(call, address)
             if how == "after":
                 self._drop()

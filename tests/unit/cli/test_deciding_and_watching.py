@@ -177,7 +177,7 @@ def test_watching_shows_a_line_an_event_and_at_the_end_how_to_use_it(dcctl: Dcct
         "2026-11-22 17:05  Approved by sante-lead: conforme",
         "2026-11-22 17:05  Step: network, servers, volumes",
         "2026-11-22 17:05  server min-sante-dossier-patient-web-1: being made",
-        "2026-11-22 17:05  server min-sante-dossier-patient-web-1: made",
+        "2026-11-22 17:05  server min-sante-dossier-patient-web-1: made (3 s)",
         "min-sante/dossier-patient is there.",
         "  min-sante-dossier-patient-web-1  10.20.0.11  ssh cirros@198.51.100.7",
         "  min-sante-dossier-patient-base-1  10.20.0.12",
@@ -277,3 +277,22 @@ def test_a_dumb_terminal_gets_lines_without_any_escape(api: FakeApi, setting: di
     api.on_events = fulfilled
     ended, shown = on_a_terminal("request", "watch", "R-2026-0042", **setting)
     assert (ended, "\x1b" in shown) == (0, False)
+
+
+def test_ctrl_c_while_something_is_being_done_says_that_nobody_knows(api: FakeApi) -> None:
+    api.slow["POST", "/v1/grants"] = 2
+    command = [*COMMAND, "quota", "grant", "min-sante", "cores=8", "--reason", "programme 2026"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), text=True)
+    while not api.asked("POST", "/v1/grants"):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (8, "")
+    assert "whether it did what was asked is not known.\nNext: Look before you repeat it: dcctl quota history min-sante\n" in err
+
+
+def test_ctrl_c_at_a_question_changes_nothing(api: FakeApi) -> None:
+    api.request("R-2026-0042")
+    ended, shown = on_a_terminal("request", "approve", "R-2026-0042", "--reason", "conforme", until="[y/N]", then=signal.SIGINT)
+    assert (ended, api.requests["R-2026-0042"]["state"]) == (8, "in_review")
+    assert "Cancelled; nothing was changed." in shown
