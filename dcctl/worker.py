@@ -4,7 +4,9 @@ Any number of workers may run; one job at a time for an environment (the queue's
 """
 
 import asyncio
+import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import procrastinate
 import structlog
@@ -14,7 +16,10 @@ from dcctl.config import settings
 from dcctl.errors import DcctlError
 from dcctl.workflow import catalogue, decommission, evidence, expiry, fulfilment
 from dcctl.workflow.app import App
-from dcctl.workflow.queue import ABANDON, DECOMMISSION, FULFIL, QUEUE, REVIEW, conninfo
+from dcctl.workflow.queue import ABANDON, BUILDING, DECOMMISSION, FULFIL, REVIEW, SHORT, conninfo
+
+#: Reviews at once; each is some calls of Keystone and two transactions.
+REVIEWERS = 2
 
 log = structlog.get_logger("dcctl.worker")
 
@@ -24,7 +29,7 @@ def tasks(app: App) -> procrastinate.App:
     connector = procrastinate.PsycopgConnector(conninfo=conninfo(app.settings.database.application))
     queue = procrastinate.App(connector=connector)
 
-    @queue.task(name=REVIEW, queue=QUEUE, retry=procrastinate.RetryStrategy(max_attempts=5, wait=2, retry_exceptions={DcctlError}), pass_context=True)
+    @queue.task(name=REVIEW, queue=SHORT, retry=procrastinate.RetryStrategy(max_attempts=5, wait=2, retry_exceptions={DcctlError}), pass_context=True)
     def review(context: procrastinate.JobContext, number: str) -> None:
         try:
             evidence.review(app, number)
@@ -35,20 +40,20 @@ def tasks(app: App) -> procrastinate.App:
                 raise
             evidence.fail(app, number, error)
 
-    @queue.task(name=FULFIL, queue=QUEUE)
+    @queue.task(name=FULFIL, queue=BUILDING)
     def fulfil(operation: str) -> None:
         fulfilment.fulfil(app, operation)
 
-    @queue.task(name=DECOMMISSION, queue=QUEUE)
+    @queue.task(name=DECOMMISSION, queue=BUILDING)
     def decommission_(operation: str) -> None:
         decommission.decommission(app, operation)
 
-    @queue.task(name=ABANDON, queue=QUEUE)
+    @queue.task(name=ABANDON, queue=BUILDING)
     def abandon(operation: str) -> None:
         decommission.abandon(app, operation)
 
     @queue.periodic(cron="* * * * *")
-    @queue.task(name="every_minute", queue=QUEUE, lock="every_minute", queueing_lock="every_minute")
+    @queue.task(name="every_minute", queue=SHORT, lock="every_minute", queueing_lock="every_minute")
     def every_minute(timestamp: int) -> None:
         lapsed = expiry.expire(app)
         if lapsed:
@@ -79,16 +84,33 @@ class CatalogueKeeper(threading.Thread):
 
 
 async def _work(app: App) -> None:
-    queue = tasks(app)
+    """Both queues until SIGTERM or SIGINT; then what runs is finished."""
+    queue, building = tasks(app), app.settings.worker.concurrency
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(building + REVIEWERS + 2, thread_name_prefix="job"))
     async with queue.open_async():
-        await queue.run_worker_async(
-            queues=[QUEUE],
-            concurrency=app.settings.worker.concurrency,
-            install_signal_handlers=True,
-            listen_notify=True,
-            fetch_job_polling_interval=2.0,
-            delete_jobs="successful",
-        )
+        working = [
+            asyncio.create_task(
+                queue.run_worker_async(
+                    name=name,
+                    queues=[name],
+                    concurrency=concurrency,
+                    install_signal_handlers=False,
+                    fetch_job_polling_interval=2.0,
+                    delete_jobs="successful",
+                )
+            )
+            for name, concurrency in ((SHORT, REVIEWERS), (BUILDING, building))
+        ]
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, lambda: [task.cancel() for task in working])
+        await asyncio.wait(working, return_when=asyncio.FIRST_COMPLETED)
+        for task in working:
+            task.cancel()
+        ended = await asyncio.gather(*working, return_exceptions=True)
+    for outcome in ended:
+        if isinstance(outcome, Exception):
+            raise outcome
 
 
 def main() -> None:

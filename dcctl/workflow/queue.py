@@ -13,7 +13,9 @@ REVIEW = "review"
 FULFIL = "fulfil"
 DECOMMISSION = "decommission"
 ABANDON = "abandon"
-QUEUE = "dcctl"
+
+#: Short jobs have a queue and threads of their own: nobody who asks waits until others' environments are built.
+SHORT, BUILDING = "dcctl-short", "dcctl-building"
 
 
 def conninfo(url: str) -> str:
@@ -35,9 +37,12 @@ class Queue:
     def defer(self, session: Session, task: str, *, lock: str, once: str | None = None, **arguments: Any) -> None:
         """Queue `task` with the session's transaction; `once` names a job of which at most one may wait."""
         connection = session.connection().connection.driver_connection
+        queue = SHORT if task == REVIEW else BUILDING
         savepoint = session.begin_nested()
         try:
-            self._app.configure_task(task, queue=QUEUE, lock=lock, queueing_lock=once, connection=connection).defer(**arguments)
+            self._app.configure_task(task, queue=queue, lock=lock, queueing_lock=once, connection=connection).defer(
+                **arguments
+            )
         except AlreadyEnqueued:
             savepoint.rollback()
         else:
