@@ -51,10 +51,13 @@ bench:
 	@$(PYTHON) -m infra.setup --ports $(TEST_PORTS)
 	$(BIN)/python -m tests.bench
 
+CLICK = $(shell $(BIN)/python -c "import click, pathlib; print(pathlib.Path(click.__file__).parent)")
+
 messages:
-	$(BIN)/pybabel extract -F babel.cfg -k N_ -k _ -o $(MESSAGES)/messages.pot dcctl stacks quotas
-	$(BIN)/pybabel update -i $(MESSAGES)/messages.pot -d $(MESSAGES) -D messages
-	$(BIN)/pybabel compile -d $(MESSAGES) -D messages
+	@mkdir -p build
+	$(BIN)/pybabel extract --no-location --sort-output -k _ -k N_ --project=dcctl --version=1 -o build/messages.pot dcctl $(CLICK)
+	$(BIN)/pybabel update --no-fuzzy-matching --ignore-obsolete -w 150 -D messages -d $(MESSAGES) -i build/messages.pot -l fr
+	$(BIN)/pybabel compile -D messages -d $(MESSAGES)
 
 #: The lock files name no host, so that they serve any mirror.
 LOCK := uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url
