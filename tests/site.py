@@ -25,6 +25,8 @@ from infra.site.layout import REGION, Site, write_private
 ENVELOPES: Mapping[str, Mapping[str, int]] = {
     code: {resource: 4 * amount for resource, amount in amounts.items()} for code, amounts in demo.ENVELOPES.items()
 }
+#: Each test grants envelopes of its own and nobody takes them back, so the ledger's pool is larger than the trial cloud.
+CAPACITY = {resource: 50 * amount for resource, amount in datacenter.CAPACITY.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ class RunningSite:
 
     def prepare(self) -> None:
         """Do what operators do once; nothing twice."""
-        datacenter.declare_capacity(self.layout)
+        datacenter.declare_capacity(self.layout, CAPACITY)
         for code, (name, agent, lead) in demo.ADMINISTRATIONS.items():
             self.administration(code, name, agent=agent, lead=lead, envelope=ENVELOPES[code])
 

@@ -106,15 +106,6 @@ def template(steps: Steps, ports: int) -> None:
     steps.run("template", "making the trial cloud's first data", "1 minute, a second time 1 second", command, environment())
 
 
-def messages(steps: Steps) -> None:
-    """Compile the French words where they are newer than what was compiled last."""
-    for catalogue in sorted((CHECKOUT / "dcctl" / "locale").glob("*/LC_MESSAGES/*.po")):
-        compiled = catalogue.with_suffix(".mo")
-        if not compiled.exists() or compiled.stat().st_mtime < catalogue.stat().st_mtime:
-            command = [DCCTL.venv / "bin" / "pybabel", "--quiet", "compile", "-i", catalogue, "-o", compiled]
-            steps.run("messages", f"compiling {catalogue.relative_to(CHECKOUT)}", "1 second", command, environment())
-
-
 def _runs(python: Path) -> bool:
     try:
         done = subprocess.run([python, "-c", "import sys; sys.exit(sys.version_info < (3, 11))"], capture_output=True, check=False)

@@ -52,7 +52,6 @@ def _install(steps: Steps, ports: int) -> None:
 
 def _environments(steps: Steps, uv: Path, ports: int) -> None:
     install.project(steps, uv, install.DCCTL)
-    install.messages(steps)
     install.project(steps, uv, install.OPENSTACK)
     install.template(steps, ports)
 

@@ -26,9 +26,9 @@ OPERATOR = "operator"
 
 
 def declare_capacity(site: Site, capacity: Mapping[str, int] = CAPACITY) -> bool:
-    """Declare what the datacenter has; False where it is declared already."""
+    """Declare what the datacenter has; False where that much, or more, is declared already."""
     declared = {item["resource"]: item["declared"] for item in answer(site, OPERATOR, "capacity", "show")["items"]}
-    if all(declared.get(resource) == amount for resource, amount in capacity.items()):
+    if all(declared.get(resource, 0) >= amount for resource, amount in capacity.items()):
         return False
     answer(site, OPERATOR, "capacity", "declare", *_amounts(capacity), "--reason", "mise en service", "--document", "PV de recette 2022-06")
     return True
