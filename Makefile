@@ -32,7 +32,7 @@ demo-down:
 	@if [ -x $(BIN)/python ]; then $(SITE) down --state .demo --ports $(DEMO_PORTS); else echo "Nothing is installed, so nothing runs."; fi
 
 demo-restart:
-	@$(SITE) restart --state .demo --ports $(DEMO_PORTS)
+	@if [ -x $(BIN)/python ]; then $(SITE) restart --state .demo --ports $(DEMO_PORTS); else echo "There is no demo yet; make one: make demo"; exit 1; fi
 
 lint:
 	$(BIN)/ruff check .

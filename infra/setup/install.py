@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import venv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +64,7 @@ def uv(steps: Steps) -> Path:
     home = cache_home() / "uv"
     own = home / "bin" / "uv"
     if _version(own) < UV_WANTED:
-        venv.EnvBuilder(with_pip=True, clear=True, symlinks=True).create(home)
+        steps.run("uv", "making an environment for uv", "3 seconds", [sys.executable, "-m", "venv", "--clear", home], environment())
         command = [home / "bin" / "python", "-m", "pip", "install", "--quiet", "--require-hashes", "-r", UV_LOCK]
         steps.run("uv", "installing uv into dcctl's cache", "5 seconds", command, environment())
     return own
@@ -78,7 +77,8 @@ def project(steps: Steps, uv: Path, wanted: Project) -> None:
     for old in wanted.venv.glob(".complete-*"):
         old.unlink()
     if not _runs(wanted.venv / "bin" / "python"):
-        subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, wanted.venv], check=True, env=environment(), cwd="/")
+        command = [uv, "venv", "--quiet", "--clear", "--python", sys.executable, wanted.venv]
+        steps.run(wanted.name, f"making {wanted.venv.relative_to(CHECKOUT)}", "1 second", command, environment())
     python = wanted.venv / "bin" / "python"
     sync = [uv, "pip", "sync", "--quiet", "--compile-bytecode", "--require-hashes", "--python", python, wanted.lock]
     steps.run(wanted.name, wanted.what, wanted.usually, sync, environment())

@@ -6,6 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from infra.devcloud.devcloud import processes
 from infra.setup import install, machine
 from infra.setup.steps import StepFailed, Steps
 
@@ -30,6 +31,9 @@ def main() -> int:
         _install(steps, arguments.ports)
     except StepFailed as failure:
         steps.say(str(failure))
+        return 1
+    except OSError as failure:
+        steps.say(f"setup: {failure}; remove the cause, then repeat the command")
         return 1
     except KeyboardInterrupt:
         steps.say("setup: stopped; repeat the command to go on from here")
@@ -57,9 +61,5 @@ def _environments(steps: Steps, uv: Path, ports: int) -> None:
 
 
 def _something_runs() -> bool:
-    """Whether a site of this checkout is up: pid files of its database name a process that is there."""
-    for file in (*install.CHECKOUT.glob(".demo/run/*.pid"), *install.CHECKOUT.glob(".demo/cloud/run/*.pid")):
-        pid = "".join(character for character in file.read_text()[:40].partition("pid")[2].partition(",")[0] if character.isdigit())
-        if pid and Path("/proc", pid).exists():
-            return True
-    return False
+    """Whether the demo or the tests' site of this checkout is up, and so has the memory that it needs."""
+    return any(processes.find(file) for state in (".demo", ".cache/test-site") for file in (install.CHECKOUT / state).glob("**/run/*.pid"))
