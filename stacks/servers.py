@@ -67,7 +67,8 @@ class Servers(pulumi.ComponentResource):
             fixed_ips=[{"subnet_id": self._network.subnet_id}],
             security_group_ids=[group.id],
             tags=making.tags,
-            opts=making.child(self, naming.port(instance)),
+            # Not read back: a port that is taken over by its id would be given another address.
+            opts=making.child(self, naming.port(instance), ignore=("fixedIps",)),
         )
         server = compute.Instance(
             naming.server(instance),

@@ -18,6 +18,7 @@ from dcctl.provisioner import processes, words
 from dcctl.provisioner.command import Complaint, Pulumi, Reins, Stopped
 from dcctl.provisioner.errors import Diagnostic, Step
 from dcctl.provisioner.job import Event, Job
+from dcctl.provisioner.progress import Progress
 from stacks.tokens import STRUCTURE
 
 # What may happen to things of the plan without a word in the job; anything else needs the thing's name in `replace`.
@@ -179,12 +180,13 @@ def _pending(job: Job, state: Mapping[str, Any]) -> None:
 def _preview(job: Job, pulumi: Pulumi, guarded: Any, served: tuple[str, ...]) -> list[Step]:
     """What the engine would do; refused when it is beyond the plan."""
     pulumi.tell, tells = (lambda event: None), pulumi.tell
+    failed: Complaint | None = None
     try:
         progress = pulumi.follow("preview", *served)
-    except Complaint:
-        if guarded.beyond:
-            raise _exceeded(guarded.beyond) from None
-        raise
+    except Complaint as complaint:
+        if complaint.progress is None:
+            raise
+        failed, progress = complaint, complaint.progress
     finally:
         pulumi.tell = tells
     from dcctl.provisioner import program
@@ -192,9 +194,18 @@ def _preview(job: Job, pulumi: Pulumi, guarded: Any, served: tuple[str, ...]) ->
     planned = program.allowed(job)
     steps = [step for step in progress.steps if step.type not in STRUCTURE]
     beyond = [step for step in steps if step.name not in job.replace and ((step.type, step.name) not in planned or step.op not in HARMLESS)]
+    beyond += [*guarded.beyond, *_protected(progress)]
     if beyond:
-        raise _exceeded(beyond)
+        raise _exceeded(list(dict.fromkeys(beyond)))
+    if failed is not None:
+        raise failed
     return steps
+
+
+def _protected(progress: Progress) -> list[Step]:
+    """What the engine would have deleted, were it not protected: it says so instead of going on with its preview."""
+    urns = [urn for diagnostic in progress.diagnostics() if (urn := words.protected(diagnostic.raw))]
+    return [Step(op="delete", type=words.urn_parts(urn)[0], name=words.urn_parts(urn)[1], urn=urn) for urn in urns]
 
 
 def _destroy(pulumi: Pulumi) -> dict[str, Any]:

@@ -92,6 +92,12 @@ def never_made(init_error: str) -> bool:
     return init_error.lstrip().startswith("creating urn:")
 
 
+def protected(message: str) -> str | None:
+    """The URN of what the engine would have deleted, were it not protected."""
+    found = re.search(r'resource "(urn:[^"]+)" cannot be deleted', message)
+    return found[1] if found else None
+
+
 def is_locked(stderr: str) -> bool:
     return "the stack is currently locked by" in stderr
 
