@@ -150,8 +150,8 @@ def by_orm(dsn: str) -> Once:
                 accounts[number].balance -= amount
                 accounts[number + 3].balance += amount
                 line: dict[str, Any] = {"region": "cotonou", "resource": resource, "amount": amount, "reference": reference}
-                who = {"actor_id": "5f1c", "actor_name": "sante-agent", "actor_scope": "domain:min-sante", "actor_audit_id": "3KJ9"}
-                why = {"cause_kind": "request", "cause_reference": reference}
+                who: dict[str, Any] = {"actor_id": "5f1c", "actor_name": "sante-agent", "actor_scope": "domain:min-sante", "actor_audit_id": "3KJ9"}
+                why: dict[str, Any] = {"cause_kind": "request", "cause_reference": reference}
                 session.add(BareEntry(posting=1, kind="hold", debit_account=number, credit_account=number + 3, **line, **who, **why))
                 session.add(BareHold(holder_id=11, state="open", **line))
             session.commit()
