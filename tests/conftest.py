@@ -36,7 +36,7 @@ def lock_file(name: str) -> TextIO:
 
 def asked() -> Path:
     """Where the processes of one run tell each other that the site was asked for, and how that went: `up` or `failed`."""
-    return STATE.with_name(f"test-site.asked-{os.environ[RUN]}")
+    return STATE.with_name(f"test-site.asked-{os.environ.get(RUN, 'nobody')}")
 
 
 def command(verb: str) -> None:
@@ -63,19 +63,30 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """End the site with the run that asked for it, unless another run has it, and see that nothing of it is left."""
-    if hasattr(session.config, "workerinput") or not asked().exists():
-        return
+    """End the site with the run that asked for it, and see that nothing of it is left."""
+    if not hasattr(session.config, "workerinput") and (left := end_site()):
+        pytest.exit(f"the site was ended, but these processes are still there: {left}", returncode=1)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The same after a run that broke off."""
+    if not hasattr(config, "workerinput"):
+        end_site()
+
+
+def end_site() -> list[processes.Running]:
+    """Bring the site down if this run asked for it and no other run has it; return what is left of it."""
+    if not asked().exists():
+        return []
     asked().unlink()
     for held in HELD:
         held.close()
     with lock_file("lock") as lock, lock_file("runs") as runs:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not KEEP and alone(runs):
-            command("down")
-            left = [process for state in (STATE, STATE / "cloud") for process in processes.strays(state)]
-            if left:
-                pytest.exit(f"the site was ended, but these processes are still there: {left}", returncode=1)
+        if KEEP or not alone(runs):
+            return []
+        command("down")
+        return [process for state in (STATE, STATE / "cloud") for process in processes.strays(state)]
 
 
 HELD: list[TextIO] = []
