@@ -28,7 +28,7 @@ SENTENCES: Mapping[str, str] = {
     "spec.bad_name": N_("{found} cannot be a name (allowed: {allowed}; {minimum} to {maximum} characters)"),
     "spec.bad_member": N_("{found} cannot be a user's name (allowed: {allowed}; {minimum} to {maximum} characters)"),
     "spec.bad_quota_key": N_("{found} cannot be a resource (for example: {allowed})"),
-    "spec.names_too_long": N_("the server's name would be {derived}, {length} characters (at most {maximum}): shorten the name of the server or the environment"),
+    "spec.names_too_long": N_("the server's name would be {derived}, {length} characters (at most {maximum}): shorten the server's name"),
     "spec.control_character": N_("the character {character} is not allowed here (allowed: {allowed})"),
     "spec.secret": N_("this looks like a secret ({sort}); a spec is read by many (allowed: {allowed})"),
     "spec.duplicate": N_("{found} stands there already, as element {first} (allowed: {allowed})"),

@@ -19,7 +19,7 @@ def now() -> datetime:
 
 
 def _at(**options: Any) -> Any:
-    return Field(sa_type=DateTime(timezone=True), **options)  # type: ignore[call-overload]
+    return Field(sa_type=DateTime(timezone=True), **options)
 
 
 def _json(**options: Any) -> Any:

@@ -3,6 +3,7 @@
 Each function looks first and does nothing twice.
 """
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,6 +24,7 @@ CAPACITY = {
     "floatingips": 500,
 }
 OPERATOR = "operator"
+REVIEW_SECONDS = 120.0
 
 
 def declare_capacity(site: Site, capacity: Mapping[str, int] = CAPACITY) -> bool:
@@ -68,7 +70,9 @@ def provide(site: Site, agent: str, lead: str, spec: str, *, reason: str) -> dic
         SiteError: when any of it does not succeed, with what was said.
     """
     number = str(answer(site, agent, "request", "submit", spec)["number"])
-    shown = answer(site, lead, "request", "show", number)
+    end = time.monotonic() + REVIEW_SECONDS
+    while (shown := answer(site, lead, "request", "show", number))["state"] == "submitted" and time.monotonic() < end:
+        time.sleep(1)  # on a busy machine the review takes longer than `submit` waits
     answer(site, lead, "request", "approve", number, "--digest", str(shown["digest"]), "--reason", reason)
     done = dcctl(site, agent, "request", "watch", number, lang="en")
     found: dict[str, Any] = answer(site, agent, "request", "show", number)

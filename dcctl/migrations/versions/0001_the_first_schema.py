@@ -250,7 +250,9 @@ def upgrade() -> None:
     op.create_index(op.f("ix_operation_request"), "operation", ["request"], unique=False)
     for sequence in ("request_number", "act_number"):
         op.execute(sa.schema.CreateSequence(sa.Sequence(sequence)))
-    run = op.get_bind().connection.driver_connection.execute  # psycopg's own: no placeholders to escape
+    connection = op.get_bind().connection.driver_connection
+    assert connection is not None
+    run = connection.execute  # psycopg's own: no placeholders to escape
     for statement in (*rules.UPGRADE, *ledger.UPGRADE):
         run(statement)
     # The queue's tables and functions, as procrastinate ships them.

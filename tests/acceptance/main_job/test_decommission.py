@@ -7,8 +7,8 @@ from tests.acceptance.main_job.witness import things
 def beside_dcctl(tenant, outputs) -> None:
     """What a member makes with OpenStack's own tools: a server, a volume and its snapshot, an unnamed port, an address, an image."""
     network = next(iter(tenant.network.networks(project_id=tenant.current_project_id)))
-    image = tenant.image.find_image("cirros")
-    flavor = tenant.compute.find_flavor("m1.tiny")
+    image = tenant.image.find_image("cirros", ignore_missing=False)
+    flavor = tenant.compute.find_flavor("m1.tiny", ignore_missing=False)
     server = tenant.compute.create_server(name="essai", image_id=image.id, flavor_id=flavor.id, networks=[{"uuid": network.id}])
     tenant.compute.wait_for_server(server, wait=120)
     volume = tenant.block_storage.create_volume(name="donnees", size=5)
@@ -16,8 +16,8 @@ def beside_dcctl(tenant, outputs) -> None:
     snapshot = tenant.block_storage.create_snapshot(name="avant", volume_id=volume.id)
     tenant.block_storage.wait_for_status(snapshot, status="available", wait=60, interval=1)
     tenant.network.create_port(network_id=network.id)
-    tenant.network.create_ip(floating_network_id=tenant.network.find_network("public").id)
-    tenant.create_image("image-privee", data=b"\0" * 1024, disk_format="raw", container_format="bare", visibility="private", wait=True)
+    tenant.network.create_ip(floating_network_id=tenant.network.find_network("public", ignore_missing=False).id)
+    tenant.image.create_image(name="image-privee", data=b"\0" * 1024, disk_format="raw", container_format="bare", visibility="private")
 
 
 def test_nothing_is_left_and_every_unit_is_back(ministry: Ministry, connect: Connect):
@@ -32,7 +32,7 @@ def test_nothing_is_left_and_every_unit_is_back(ministry: Ministry, connect: Con
 
     assert ended["state"] == "fulfilled", ended["error"]
     assert things(admin, project_id) == {}
-    assert admin.identity.find_project(project_id) is None
+    assert project_id not in {project.id for project in admin.identity.projects()}
     assert [g.name for g in admin.identity.groups() if g.name.startswith(f"{ministry.code}-")] == []
     after = ministry.site.quota(ministry.lead)
     assert {r: (q["available"], q["allocated"], q["held"]) for r, q in after.items()} == {
@@ -73,7 +73,7 @@ def test_an_agents_wish_to_give_back_waits_for_the_lead_and_a_wrong_name_does_no
     assert wrong.returncode == 2
     assert "recette" in wrong.stderr
     number = site.answer(ministry.agent, "environment", "decommission", "recette", "--confirm", "recette", "--reason", "fin")["number"]
-    site.until(lambda: site.answer(ministry.agent, "request", "show", number)["state"] == "in_review", "in review")
+    site.until(lambda: site.answer(ministry.agent, "request", "show", number)["state"] == "in_review", "in review", seconds=90)
     assert ministry.environment("recette")["state"] == "active"
 
     ministry.approve(number)

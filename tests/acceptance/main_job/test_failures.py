@@ -27,7 +27,7 @@ def test_a_failed_fulfilment_says_why_in_the_services_words_and_continues_by_ret
     spec = ministry.spec("recette", network={"cidr": "10.30.0.0/24", "external": network.name})
     site.until(lambda: site.dcctl(ministry.agent, "request", "submit", str(spec)).returncode == 0, "the new network is known", seconds=90, pause=3)
     number = site.answer(ministry.agent, "request", "list")["items"][0]["number"]
-    site.until(lambda: site.answer(ministry.agent, "request", "show", number)["state"] == "in_review", "in review")
+    site.until(lambda: site.answer(ministry.agent, "request", "show", number)["state"] == "in_review", "in review", seconds=90)
     ministry.approve(number)
 
     ended = ministry.ended(number)
@@ -57,7 +57,7 @@ def test_an_abandoned_failure_gives_everything_back(ministry: Ministry, connect:
     spec = ministry.spec("recette", network={"cidr": "10.30.0.0/24", "external": network.name})
     site.until(lambda: site.dcctl(ministry.agent, "request", "submit", str(spec)).returncode == 0, "the new network is known", seconds=90, pause=3)
     number = site.answer(ministry.agent, "request", "list")["items"][0]["number"]
-    site.until(lambda: site.answer(ministry.agent, "request", "show", number)["state"] == "in_review", "in review")
+    site.until(lambda: site.answer(ministry.agent, "request", "show", number)["state"] == "in_review", "in review", seconds=90)
     ministry.approve(number)
     ended = ministry.ended(number)
     project_id = ministry.environment("recette")["project_id"]

@@ -42,7 +42,7 @@ def as_openstack_says(admin, project_id: str, wanted: str) -> dict[str, int]:
 def beside_dcctl(tenant) -> None:
     """A server of the tenant's own, one that stays in BUILD, one that ends in ERROR, and a snapshot of a volume."""
     network = next(iter(tenant.network.networks(project_id=tenant.current_project_id)))
-    image, flavor = tenant.image.find_image("cirros"), tenant.compute.find_flavor("m1.tiny")
+    image, flavor = tenant.image.find_image("cirros", ignore_missing=False), tenant.compute.find_flavor("m1.tiny")
     servers = {}
     for name, metadata in (("propre", {}), ("bloque", {"devcloud:build": "stay"}), ("rate", {"devcloud:build": "fail"})):
         servers[name] = tenant.compute.create_server(

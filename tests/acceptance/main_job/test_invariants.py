@@ -34,7 +34,7 @@ def watching(ministry: Ministry, admin: Any) -> Iterator[Watch]:
     """Poll ledger, limits and roles of all the administration's projects until the block ends."""
     seen, ending = Watch(), threading.Event()
     engine = create_engine(ministry.site.layout.url(postgres.DATABASE, "dcctl_auditor"))
-    domain_id = admin.identity.find_domain(ministry.code).id
+    domain_id = admin.identity.find_domain(ministry.code, ignore_missing=False).id
 
     def look() -> None:
         while not ending.is_set():
