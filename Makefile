@@ -42,7 +42,7 @@ lint:
 test:
 	@$(PYTHON) -m infra.setup --ports $(TEST_PORTS)
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --no-loadscope-reorder
 
 unit:
 	$(BIN)/python -m pytest tests/unit

@@ -12,9 +12,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from infra.devcloud.devcloud import processes
 from infra.site.layout import CHECKOUT, Site
@@ -24,6 +25,15 @@ from tests.site import RunningSite
 STATE = CHECKOUT / ".cache" / "test-site"
 PORTS = int(os.environ.get("DCCTL_TEST_PORTS", "26000"))
 KEEP = os.environ.get("DCCTL_TEST_KEEP") == "1"
+#: Tests that must not run at the same time as their neighbours: one cloud of their own, one stack, the files of one checkout.
+TOGETHER = (
+    "tests/acceptance/devcloud/", "tests/integration/pulumi/test_runs.py", "tests/acceptance/test_demo_processes.py",
+    "tests/acceptance/test_documentation.py", "tests/acceptance/provisioner/", "tests/acceptance/metrics/test_processes.py",
+)  # fmt: skip
+FIRST = (
+    "tests/acceptance/test_examples.py", "tests/acceptance/devcloud/", "tests/acceptance/provisioner/", "tests/acceptance/main_job/",
+    "tests/acceptance/metrics/", "tests/acceptance/cloud/", "tests/acceptance/", "tests/integration/pulumi/", "tests/integration/",
+)  # fmt: skip
 #: Names this run to its own processes.
 RUN = "DCCTL_TEST_RUN"
 
@@ -59,6 +69,24 @@ def alone(runs: TextIO) -> bool:
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):  # pytest's own process; those of xdist inherit the name
         os.environ[RUN] = secrets.token_hex(4)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Deal tests out one by one, but for those that share something and so follow each other in one process."""
+    return Together(config, log)
+
+
+class Together(LoadScopeScheduling):  # type: ignore[misc]
+    """A unit of work is a test, or all tests below one of `TOGETHER`."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((place for place in TOGETHER if nodeid.startswith(place)), nodeid)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first, so that no process works alone at the end."""
+    order = {place: number for number, place in enumerate(FIRST)}
+    items.sort(key=lambda item: next((number for place, number in order.items() if item.nodeid.startswith(place)), len(order)))
 
 
 @pytest.hookimpl(trylast=True)

@@ -42,7 +42,7 @@ def as_openstack_says(admin, project_id: str, wanted: str) -> dict[str, int]:
 def beside_dcctl(tenant) -> None:
     """A server of the tenant's own, one that stays in BUILD, one that ends in ERROR, and a snapshot of a volume."""
     network = next(iter(tenant.network.networks(project_id=tenant.current_project_id)))
-    image, flavor = tenant.image.find_image("cirros", ignore_missing=False), tenant.compute.find_flavor("m1.tiny")
+    image, flavor = tenant.image.find_image("cirros", ignore_missing=False), tenant.compute.find_flavor("m1.tiny", ignore_missing=False)
     servers = {}
     for name, metadata in (("propre", {}), ("bloque", {"devcloud:build": "stay"}), ("rate", {"devcloud:build": "fail"})):
         servers[name] = tenant.compute.create_server(
@@ -77,9 +77,9 @@ def test_ledger_openstack_and_exporter_tell_the_same_over_three_projects(ministr
     for name, project_id in projects.items():
         shown = site.quota(ministry.lead, f"{ministry.code}/{name}")
         limits = as_openstack_says(admin, project_id, "limit")
-        assert {resource: shown[resource]["usage"] for resource in said[name]} == said[name]
-        assert {resource: shown[resource]["limit"] for resource in limits} == limits
-        assert {resource: shown[resource]["allocated"] for resource in limits} == limits
+        assert {resource: row["usage"] for resource, row in shown.items()} == {resource: said[name][resource] for resource in shown}
+        assert {resource: row["limit"] for resource, row in shown.items()} == {resource: limits[resource] for resource in shown}
+        assert {resource: shown[resource]["allocated"] if resource in shown else 0 for resource in limits} == limits
         assert samples(text, "dcctl_project_resource_quota", project_id=project_id) == limits
         assert samples(text, "dcctl_project_resource_backend_quota", project_id=project_id) == limits
     own = site.quota(ministry.lead)

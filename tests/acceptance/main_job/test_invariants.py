@@ -55,14 +55,17 @@ def watching(ministry: Ministry, admin: Any) -> Iterator[Watch]:
 
 def one_look(ministry: Ministry, admin: Any, engine: Any, project: Any, seen: Watch) -> None:
     """The ledger is read before and after the limits: a limit between two readings may be as high as the higher of them."""
-    people = [a for a in admin.identity.role_assignments(scope_project_id=project.id) if a.group]
+    people = [a for a in admin.identity.role_assignments(scope_project_id=project.id) if a.group and a.group.get("id")]
     before = allocated(engine, ministry.code, project.name)
-    limits = {
-        "compute": admin.compute.get(f"/os-quota-sets/{project.id}").json()["quota_set"],
-        "volume": admin.block_storage.get(f"/os-quota-sets/{project.id}").json()["quota_set"],
-        "network": admin.network.get(f"/quotas/{project.id}").json()["quota"],
+    answers = {
+        "compute": admin.compute.get(f"/os-quota-sets/{project.id}"),
+        "volume": admin.block_storage.get(f"/os-quota-sets/{project.id}"),
+        "network": admin.network.get(f"/quotas/{project.id}"),
     }
     after = allocated(engine, ministry.code, project.name)
+    if any(answer.status_code != 200 for answer in answers.values()):
+        return  # the project is being deleted: Nova and Cinder ask Keystone about it
+    limits = {service: next(iter(answer.json().values())) for service, answer in answers.items()}
     for resource, (service, key) in LIMITS.items():
         limit, most = int(limits[service][key]), max(before.get(resource, 0), after.get(resource, 0))
         if not 0 <= limit <= most:

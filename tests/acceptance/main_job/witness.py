@@ -15,7 +15,8 @@ def things(admin: Any, project_id: str) -> dict[str, list[str]]:
         "routers": [r.id for r in network.routers(project_id=project_id)],
         "ports": [p.id for p in network.ports(project_id=project_id)],
         "floating addresses": [f.id for f in network.ips(project_id=project_id)],
-        "security groups": [g.id for g in network.security_groups(project_id=project_id)],
+        # All of them, looked through here: asked for those of one project, Neutron would make its default group anew.
+        "security groups": [g.id for g in network.security_groups() if g.project_id == project_id],
         "images": [i.id for i in admin.image.images(owner=project_id)],
     }
     return {kind: ids for kind, ids in found.items() if ids}
