@@ -82,10 +82,16 @@ def test_the_language_is_french_unless_somebody_says_otherwise(env: dict[str, st
     assert fresh("from dcctl.cli.main import run; run(['--help'])", **env).startswith(words)
 
 
-def test_the_option_for_the_language_wins(dcctl: Dcctl) -> None:
-    assert dcctl("--lang", "fr", "--help", lang="en").out.startswith("Utilisation\u00a0:")
-    assert dcctl("offer", "--help", lang="en").out.startswith("Usage:")
-    assert dcctl("--lang=fr", "offer", "--help", lang="en").out.startswith("Utilisation\u00a0:")
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["--lang", "fr", "--help"], "Utilisation\u00a0:"),
+        (["offer", "--help"], "Usage:"),
+        (["--lang=fr", "offer", "--help"], "Utilisation\u00a0:"),
+    ],
+)
+def test_the_option_for_the_language_wins(argv: list[str], words: str) -> None:
+    assert fresh(f"from dcctl.cli.main import run; run({argv!r})", DCCTL_LANG="en").startswith(words)
 
 
 @pytest.mark.parametrize("noun", list(VERBS))
