@@ -38,7 +38,7 @@ def work() -> Work:
             "apiVersion": "dcctl/v1",
             "kind": "Environment",
             "administration": "min-sante",
-            "name": "dossier-patient",
+            "name": "essai-moteur",
             "offer": "standard",
             "quota": {"networks": 1},
             "network": {"cidr": "10.20.0.0/24"},
