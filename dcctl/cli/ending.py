@@ -44,7 +44,7 @@ def obtained(desk: Desk, request: Mapping[str, Any], *, aside: bool) -> None:
         tell(str(error))
         return
     write = tell if aside else output.write
-    write(sentence(N_("{administration}/{environment} is there."), request))
+    write(sentence(N_("{administration}/{environment} is ready."), request))
     for line in addresses(found):
         write(line)
     name = str(request["environment"])

@@ -178,7 +178,7 @@ def test_watching_shows_a_line_an_event_and_at_the_end_how_to_use_it(dcctl: Dcct
         "2026-11-22 17:05  Step: network, servers, volumes",
         "2026-11-22 17:05  server min-sante-dossier-patient-web-1: being made",
         "2026-11-22 17:05  server min-sante-dossier-patient-web-1: made (3 s)",
-        "min-sante/dossier-patient is there.",
+        "min-sante/dossier-patient is ready.",
         "  min-sante-dossier-patient-web-1  10.20.0.11  ssh cirros@198.51.100.7",
         "  min-sante-dossier-patient-base-1  10.20.0.12",
         "Reach it with openstack: dcctl environment cloud dossier-patient",

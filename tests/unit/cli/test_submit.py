@@ -239,7 +239,7 @@ def test_wait_follows_to_the_end_and_says_how_to_use_what_is_there(dcctl: Dcctl,
     api.on_events = on
     result = dcctl("request", "submit", "dossier-patient.yaml", "--wait")
     assert (result.status, result.out) == (0, "R-2026-0001\n")
-    for words in ("Approved by sante-lead: conforme", "is there.", "ssh cirros@198.51.100.7", "dcctl environment decommission dossier-patient"):
+    for words in ("Approved by sante-lead: conforme", "is ready.", "ssh cirros@198.51.100.7", "dcctl environment decommission dossier-patient"):
         assert words in result.err
 
 
