@@ -2,8 +2,8 @@
 PYTHON ?= python3
 DEMO_PORTS ?= 25000
 TEST_PORTS ?= 26000
-#: Tests wait for OpenStack more than they compute, so one process more than two cores.
-TEST_PROCESSES ?= 3
+#: On two cores a third process makes OpenStack slower than it makes the tests faster.
+TEST_PROCESSES ?= 2
 BIN := .venv/bin
 SITE := $(BIN)/python -m infra.site
 MESSAGES := dcctl/locale
