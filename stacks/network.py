@@ -35,6 +35,9 @@ class TenantNetwork(pulumi.ComponentResource):
         self.network_id, self.subnet_id = network.id, subnet.id
         # What a floating address needs before it can be bound to a port; empty when there is no way out.
         self.way_out: list[pulumi.Resource] = []
+        # The floating address made last. Neutron counts one twice, as used and as reserved, until its call has ended, and so refuses
+        # what fits the limit when two are made at once (neutron/db/quota/driver_nolock.py): each waits for the one before.
+        self.address_before: list[pulumi.Resource] = []
         if spec.external is not None:
             self._router(making, subnet.id)
         self.register_outputs({})

@@ -116,8 +116,9 @@ class Servers(pulumi.ComponentResource):
             description=making.name(instance),
             tags=making.tags,
             # The pool is read back as the external network's name, which its operators may change.
-            opts=making.child(self, naming.address(instance), ignore=("pool",)),
+            opts=making.child(self, naming.address(instance), ignore=("pool",), after=self._network.address_before),
         )
+        self._network.address_before = [address]
         networking.FloatingIpAssociate(
             naming.association(instance),
             floating_ip=address.address,

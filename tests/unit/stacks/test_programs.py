@@ -183,6 +183,21 @@ def test_addresses_are_bound_after_the_router_has_its_interface(spec, resolved):
     assert any(urn.endswith("::router-interface") for urn in association.dependencies)
 
 
+def test_addresses_are_made_one_after_the_other(document, resolved_for):
+    """Neutron counts one that is being made twice, and would refuse the last that the limit allows."""
+    document["quota"]["floatingips"] = 3
+    document["servers"][1]["floating_ip"] = True
+    spec = parse(document)
+
+    requests = run("workload", spec, resolved_for(spec)).requests
+
+    before = {
+        name: [urn.rpartition("::")[2] for urn in requests[name].dependencies if "::address-" in urn]
+        for name in ("address-web-1", "address-web-2", "address-base-1")
+    }
+    assert before == {"address-web-1": [], "address-web-2": ["address-web-1"], "address-base-1": ["address-web-2"]}
+
+
 def test_ssh_keys_reach_the_server_by_cloud_init(spec, resolved):
     from ruamel.yaml import YAML
 
