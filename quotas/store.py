@@ -261,6 +261,15 @@ def _shortfall(database: Database, short: Mapping[str, Any]) -> Shortfall:
 _SUBTREE = """WITH RECURSIVE below (id) AS (
     SELECT CAST(:holder AS bigint) UNION ALL SELECT h.id FROM quotas.holder h JOIN below ON h.parent_id = below.id)"""
 
+#: The tree as it was: of each holder the edge in force at that moment, as it was known; before its first edge, that one.
+_SUBTREE_THEN = """WITH RECURSIVE below (id) AS (
+    SELECT CAST(:holder AS bigint) UNION ALL SELECT e.holder_id FROM quotas.holder_edge e JOIN below ON e.parent_id = below.id
+    WHERE (CAST(:known_at AS timestamptz) IS NULL OR e.recorded_at <= :known_at)
+        AND NOT EXISTS (SELECT FROM quotas.holder_edge l WHERE l.holder_id = e.holder_id AND l.effective_from > e.effective_from
+            AND l.effective_from <= :as_of AND (CAST(:known_at AS timestamptz) IS NULL OR l.recorded_at <= :known_at))
+        AND (e.effective_from <= :as_of
+            OR NOT EXISTS (SELECT FROM quotas.holder_edge f WHERE f.holder_id = e.holder_id AND f.effective_from < e.effective_from)))"""
+
 #: Units never leave a subtree but by a transfer to the parent, so what it was granted is what all of it still has.
 _SUMS = """coalesce(sum(b.balance) FILTER (WHERE h.id = :holder AND b.place = 'available'), 0)::bigint AS available,
     coalesce(sum(b.balance) FILTER (WHERE h.id = :holder AND b.place = 'held'), 0)::bigint AS held,
@@ -271,7 +280,7 @@ _BALANCES_NOW = f"""{_SUBTREE}
     SELECT b.resource, {_SUMS} FROM below JOIN quotas.holder h USING (id) JOIN quotas.account b ON b.holder_id = h.id
     WHERE :region = '' OR b.region = :region GROUP BY b.resource"""
 
-_BALANCES_THEN = f"""{_SUBTREE}
+_BALANCES_THEN = f"""{_SUBTREE_THEN}
     SELECT b.resource, {_SUMS} FROM below JOIN quotas.holder h USING (id) JOIN LATERAL (
         SELECT a.resource, a.place,
             coalesce((SELECT sum(e.amount) FROM quotas.entry e WHERE e.credit_account = a.id AND e.effective_at <= :as_of

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from quotas.ledger import POOL, WORLD
 from quotas.schema.functions import FUNCTIONS
 from quotas.schema.guards import GUARDS
+from quotas.schema.moving import MOVE_HOLDER
 from quotas.schema.posting import POST, STEP
 from quotas.schema.tables import TABLES
 
@@ -33,6 +34,9 @@ FAULTS = {
     "not_related": "the beneficiary is not the payer's child, parent or itself, as this kind wants it",
     "bad_code": "the code is not lower-case letters, digits, dots, hyphens and underscores, 63 at most",
     "code_taken": "another administration has this code",
+    "same_parent": "the administration has this parent already",
+    "below_itself": "the new parent is the administration itself, or below it",
+    "moved_since": "something was transferred here, or an edge was recorded, at or after that moment",
     "bad_amount": "the amount is not a whole number from 1 to 2**53",
     "unknown_resource": "the resource is not counted",
     "bad_region": "the region is empty or longer than 255 characters",
@@ -62,6 +66,7 @@ CALLABLE = (
     "quotas.post(jsonb, jsonb, jsonb, timestamptz)",
     "quotas.open_holder(text, text, bigint)",
     "quotas.keep_holds(text, timestamptz)",
+    "quotas.move_holder(bigint, bigint, timestamptz)",
 )
 
 UPGRADE: list[str] = [
@@ -70,6 +75,7 @@ UPGRADE: list[str] = [
         *TABLES,
         *GUARDS,
         *FUNCTIONS,
+        MOVE_HOLDER,
         STEP,
         POST,
         _ROOTS,

@@ -73,6 +73,8 @@ CREATE TABLE quotas.holder_edge (
     recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (holder_id, effective_from)
 )""",
+    # Serves the tree as it was: who was ever below a parent.
+    "CREATE INDEX holder_edge_parent ON quotas.holder_edge (parent_id)",
     "CREATE TABLE quotas.kinship (kind quotas.holder_kind, parent_kind quotas.holder_kind, PRIMARY KEY (kind, parent_kind))",
     f"INSERT INTO quotas.kinship (kind, parent_kind) VALUES {_PARENTS}",
 ]

@@ -6,7 +6,7 @@ from quotas import schema
 from quotas.schema.posting import POST
 
 
-def test_the_application_is_granted_reading_and_three_functions_and_no_writing() -> None:
+def test_the_application_is_granted_reading_and_the_callable_functions_and_no_writing() -> None:
     statements = schema.grants("dcctl_application", ["dcctl_exporter", 'odd"name'])
 
     assert statements == [
@@ -15,6 +15,7 @@ def test_the_application_is_granted_reading_and_three_functions_and_no_writing()
         'GRANT EXECUTE ON FUNCTION quotas.post(jsonb, jsonb, jsonb, timestamptz) TO "dcctl_application"',
         'GRANT EXECUTE ON FUNCTION quotas.open_holder(text, text, bigint) TO "dcctl_application"',
         'GRANT EXECUTE ON FUNCTION quotas.keep_holds(text, timestamptz) TO "dcctl_application"',
+        'GRANT EXECUTE ON FUNCTION quotas.move_holder(bigint, bigint, timestamptz) TO "dcctl_application"',
     ]
 
 
