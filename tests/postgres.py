@@ -101,7 +101,7 @@ def alchemy(dsn: str) -> str:
 def server(**settings: str) -> Iterator[Server]:
     """Start a server, end it with the block; `settings` are added to its configuration, as in ``server(fsync="off")``."""
     home = Path(tempfile.mkdtemp(prefix="pg-", dir=short_directory()))
-    process = None
+    running = None
     try:
         home.chmod(0o700)
         account = "nobody" if os.geteuid() == 0 else None
@@ -129,9 +129,9 @@ def server(**settings: str) -> Iterator[Server]:
             connection.execute(sql.SQL("CREATE ROLE {} LOGIN CREATEROLE").format(sql.Identifier(OWNER)))
         yield running
     finally:
-        if process is not None:
-            process.send_signal(signal.SIGQUIT)  # at once: the data are thrown away
-            process.wait(START_TIMEOUT_SECONDS)
+        if running is not None:  # its process is not the first one where a test has killed that and started it again
+            running.process.send_signal(signal.SIGQUIT)  # at once: the data are thrown away
+            running.process.wait(START_TIMEOUT_SECONDS)
         shutil.rmtree(home, ignore_errors=True)
 
 
