@@ -37,7 +37,6 @@ FIRST = (
 #: Tests that failed in a whole run beside others on the shared cloud; the reasons are what was seen, the causes are not proven yet.
 UNSETTLED = {
     "test_cloud_identity.py::test_pages_are_followed_to_their_end": "list and pages differed in a whole run; cause not proven",
-    "test_cloud_limits.py::test_what_is_used_blocks_its_own_limit_and_no_other": "too few blocked in a whole run; cause not proven",
     "test_catalogue_copy.py::test_a_cloud_that_cannot_be_asked_leaves_the_copy_and_says_why": "no error in a whole run; unproven",
 }
 #: Names this run to its own processes.
