@@ -6,6 +6,7 @@ inventory of a project reads a dozen lists.
 """
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,10 +18,12 @@ from keystoneauth1.adapter import Adapter
 from keystoneauth1.session import Session
 from openstack.config import OpenStackConfig
 
-from dcctl.cloud.failures import failure, status_of, translated, worth_another_try
+from dcctl.cloud.failures import failure, outcome_of, status_of, translated, worth_another_try
 from dcctl.errors import CloudError
 
 Params = Mapping[str, Any] | Iterable[tuple[str, Any]]
+#: Service, method, and what came of it: ok, refused (4xx), failed (no answer, 5xx).
+RequestKind = tuple[str, str, str]
 #: Catalogue types and major versions of the services that we speak to.
 _VERSIONS = {"compute": "2", "block-storage": "3", "network": "2", "identity": "3", "image": "2", "placement": "1"}
 _ATTEMPTS = 4
@@ -45,6 +48,7 @@ class Cloud:
         self._local = threading.local()
         self._lock = threading.Lock()
         self._known: dict[str, Any] = {}
+        self._made: Counter[RequestKind] = Counter()
 
     @property
     def session(self) -> Session:
@@ -142,6 +146,30 @@ class Cloud:
                 self._known["extensions"] = known
         return frozenset(known)
 
+    def service_id(self, service_type: str) -> str:
+        """Keystone's id of a service, asked once.
+
+        Raises:
+            CloudError: the catalogue has none of that type.
+        """
+        name = f"service {service_type}"
+        with self._lock:
+            known = self._known.get(name)
+        if known is None:
+            found = self.pages("identity", "/services", "services", {"type": service_type})
+            if not found:
+                raise failure("identity", "GET /services", ValueError(f"no service of type {service_type}"))
+            known = str(found[0]["id"])
+            with self._lock:
+                self._known[name] = known
+        return str(known)
+
+    def requests(self) -> Counter[RequestKind]:
+        """How many calls were made of each kind since this was asked last; each attempt counts, and asking takes them away."""
+        with self._lock:
+            made, self._made = self._made, Counter()
+        return made
+
     def close(self) -> None:
         """End this thread's connections."""
         mine = getattr(self._local, "mine", None)
@@ -185,10 +213,19 @@ class Cloud:
             arguments["json"] = body
         if microversion is not None:
             arguments["microversion"] = microversion
-        response = self._mine().adapter(service).request(path, method, **arguments)
+        try:
+            response = self._mine().adapter(service).request(path, method, **arguments)
+        except Exception as error:
+            self._count(service, method, outcome_of(error))
+            raise
+        self._count(service, method, "ok")
         if not response.content or "json" not in response.headers.get("Content-Type", ""):
             return None
         return response.json()
+
+    def _count(self, service: str, method: str, outcome: str) -> None:
+        with self._lock:
+            self._made[service, method, outcome] += 1
 
 
 @dataclass(slots=True, kw_only=True)

@@ -52,6 +52,12 @@ def failure(service: str, action: str, error: Exception) -> CloudError:
     return CloudError("DCCTL-402", service=name, action=clean(action), status=status, words=words)
 
 
+def outcome_of(error: Exception) -> str:
+    """What came of a call that raised: the service refused, or it failed or did not answer."""
+    status = _status(error)
+    return "refused" if status is not None and 400 <= status < 500 else "failed"
+
+
 def status_of(error: CloudError) -> int | None:
     """The HTTP status that the service answered; None when it did not answer."""
     status = error.params.get("status")

@@ -51,7 +51,7 @@ class LimitState(StrEnum):
     BLOCKED_BY_USAGE = "blocked_by_usage"
     """What is used and reserved is more than what is wanted; the old limit stays."""
     UNSUPPORTED = "unsupported"
-    """The service has no such key (a volume type that is gone, an extension that is missing)."""
+    """The service has no such key for a project (a volume type that is gone, an extension that is missing, a limit of the whole site)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +88,8 @@ class Writes:
     closing: dict[LimitKey, int] = field(default_factory=dict)
     opening: dict[LimitKey, int] = field(default_factory=dict)
     blocked: frozenset[LimitKey] = frozenset()
+    unknown: frozenset[LimitKey] = frozenset()
+    """Counted keys that would close while nobody says what is used: an answer in part lowers nothing."""
 
 
 def limit_key(name: str) -> LimitKey:
@@ -150,17 +152,20 @@ def complete(wanted: Mapping[LimitKey, int], offered: Iterable[LimitKey]) -> dic
 
 
 def writes(goal: Mapping[LimitKey, int], before: Mapping[LimitKey, int], use: Mapping[LimitKey, Use]) -> Writes:
-    """What to write so that every key gets its goal explicitly; what use forbids is left as it is."""
+    """What to write so that every key gets its goal explicitly; what use forbids, or may forbid, is left as it is."""
     blocked = frozenset(key for key, amount in goal.items() if key in use and use[key].total > amount)
-    free = {key: amount for key, amount in goal.items() if key not in blocked}
+    unknown = frozenset(key for key, amount in goal.items() if key not in use and counted(key) and _closes(before[key], amount))
+    free = {key: amount for key, amount in goal.items() if key not in blocked | unknown}
     closing = {key: amount for key, amount in free.items() if _closes(before[key], amount)}
     opening = {key: amount for key, amount in free.items() if key not in closing}
-    return Writes(closing=closing, opening=opening, blocked=blocked)
+    return Writes(closing=closing, opening=opening, blocked=blocked, unknown=unknown)
 
 
-def classify(key: LimitKey, wanted: int, before: int | None, after: int | None, *, blocked: bool, words: str = "") -> LimitResult:
-    """Name what came of one key; `words` are the service's, where it refused."""
-    if after is None:
+def classify(
+    key: LimitKey, wanted: int, before: int | None, after: int | None, *, blocked: bool, words: str = "", site_wide: bool = False
+) -> LimitResult:
+    """Name what came of one key; `words` are the service's, where it refused. `site_wide`: no project can have its own."""
+    if after is None or (site_wide and after != wanted):
         state = LimitState.UNSUPPORTED
     elif after == wanted:
         state, words = LimitState.IN_SYNC, ""

@@ -1,12 +1,13 @@
 """The limits that OpenStack enforces on a project: read, written and read back, in Nova, Cinder and Neutron.
 
 What is written is never more than what is wanted, never unlimited, and never below what is used and reserved. Every key of every service is set
-explicitly, so that a default that somebody raises later opens nothing. A service that answers 200 and changes nothing (Nova with unified
-limits does) is found by the read-back: `ineffective`; writing Keystone's limits instead has its place in `write`, after `_read_back`.
+explicitly, so that a default that somebody raises later opens nothing. A service that answers 200 and changes nothing is found by the read-back.
+Nova with unified limits is one: then Keystone's limits are written, and Nova is asked again what it enforces.
 """
 
 from collections.abc import Mapping
 
+from dcctl.cloud import keystone_limits
 from dcctl.cloud.connect import Cloud
 from dcctl.cloud.identity import project
 from dcctl.cloud.limit_rules import (
@@ -18,6 +19,7 @@ from dcctl.cloud.limit_rules import (
     LimitResult,
     LimitState,
     Use,
+    Writes,
     classify,
     complete,
     counted,
@@ -34,6 +36,9 @@ __all__ = [
     "BLOCK_STORAGE", "COMPUTE", "NETWORK", "UNLIMITED", "LimitKey", "LimitResult", "LimitState", "Use", "complete", "counted", "defaults", "forget",
     "ledger_name", "ledger_names", "limit_key", "limit_keys", "read", "use", "wanted", "write",
 ]  # fmt: skip
+
+#: Why a counted limit was not lowered although nothing is known to stand against it.
+UNKNOWN_USE = "its use is not known"
 
 
 def read(cloud: Cloud, project_id: str) -> dict[LimitKey, int]:
@@ -76,11 +81,49 @@ def write(cloud: Cloud, project_id: str, limits: Mapping[LimitKey, int]) -> list
             words |= {(api.service_type, key): said for key, said in api.write(cloud, project_id, part).items()}
     after, used_now = _read_back(cloud, project_id, bool(words))
     used |= used_now
+    words |= dict.fromkeys(planned.unknown, UNKNOWN_USE)
+    unified = _unified(cloud, planned, goal, after, words)
+    if unified:
+        words |= _write_keystone(cloud, project_id, planned, before)
+        after, used_now = _state(cloud, project_id)
+        used |= used_now
     missing = {key: amount for key, amount in limits.items() if key not in before and amount > 0 and counted(key)}
     return [
-        classify(key, amount, before.get(key), after.get(key), blocked=key in used and used[key].total > amount, words=words.get(key, ""))
+        classify(
+            key, amount, before.get(key), after.get(key), blocked=key in used and used[key].total > amount, words=words.get(key, ""),
+            site_wide=unified and key[0] == COMPUTE and key[1] in keystone_limits.SITE_WIDE,
+        )
         for key, amount in sorted((goal | missing).items())
-    ]
+    ]  # fmt: skip
+
+
+def _unified(cloud: Cloud, planned: Writes, goal: Mapping[LimitKey, int], after: Mapping[LimitKey, int], words: Mapping[LimitKey, str]) -> bool:
+    """Whether Nova takes its limits from Keystone: it took a write without a word and enforces something else.
+
+    Where Keystone has registered limits of Nova's, they are written even if nothing differs: a registered 0 is not a project's own 0.
+    """
+    written = [key for key in (*planned.closing, *planned.opening) if key[0] == COMPUTE and key not in words]
+    if any(after.get(key) != goal[key] for key in written):
+        keystone_limits.register(cloud)
+        return True
+    return bool(written) and bool(keystone_limits.registered(cloud))
+
+
+def _write_keystone(cloud: Cloud, project_id: str, planned: Writes, before: Mapping[LimitKey, int]) -> dict[LimitKey, str]:
+    """Write Nova's counted limits to Keystone, which looks at no use: so the use is looked at once more, and what it outgrew is put back."""
+    refused: dict[LimitKey, str] = {}
+    for step in (planned.closing, planned.opening):
+        part = {key: amount for (service, key), amount in step.items() if service == COMPUTE and key in keystone_limits.NAMES}
+        refused |= {(COMPUTE, key): said for key, said in keystone_limits.write(cloud, project_id, part).items()} if part else {}
+    used = QUOTA_APIS[0].read_use(cloud, project_id)[1]
+    outgrown = {
+        key: max(before[COMPUTE, key], used[key].total)
+        for (service, key), amount in planned.closing.items()
+        if service == COMPUTE and key in keystone_limits.NAMES and key in used and used[key].total > amount
+    }
+    if outgrown:
+        keystone_limits.write(cloud, project_id, outgrown)
+    return refused
 
 
 def forget(cloud: Cloud, project_id: str) -> None:

@@ -116,7 +116,13 @@ def apply_limits(app: App, project_id: str, wanted: Mapping[limits.LimitKey, int
                     read_at=now(),
                 )
             )
-    wrong = [r for r in results if r.state != "in_sync" and (structural or limits.counted((r.service, r.key)))]
+    wrong = [
+        result
+        for result in results
+        if result.state != "in_sync"
+        # What the service knows for the whole site only is no project's, and no reason to stop.
+        and (limits.counted((result.service, result.key)) or (structural and result.state != "unsupported"))
+    ]
     if wrong:
         said = [f"{r.service} {r.key}: {r.state} ({r.before} → {r.wanted}: {r.after}) {r.words}".strip() for r in wrong]
         raise CloudError("DCCTL-403", project=project_id, results=said)

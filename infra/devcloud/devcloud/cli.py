@@ -31,6 +31,8 @@ def parser() -> argparse.ArgumentParser:
         "openrc": "print shell exports for the cloud's administrator",
     }
     added = {name: commands.add_parser(name, parents=[shared], help=sentence, description=sentence) for name, sentence in sentences.items()}
+    added["up"].add_argument("--unified-limits", action=argparse.BooleanOptionalAction, default=None,
+                             help="let Nova take its limits from Keystone (as it was last, else not)")  # fmt: skip
     added["status"].add_argument("-f", "--format", choices=("table", "json"), default="table")
     added["logs"].add_argument("service", choices=[*(service.name for service in SERVICES), "postgres"], metavar="SERVICE")
     added["logs"].add_argument("-n", "--lines", type=int, default=100)
@@ -60,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     cache = arguments.template_cache.expanduser().resolve()
     match arguments.command:
         case "up":
-            operations.up(cloud, cache, say)
+            operations.up(cloud, cache, say, unified=arguments.unified_limits)
         case "down":
             stopped = operations.down(cloud, cache)
             say(f"Stopped {', '.join(stopped)}." if stopped else "Nothing was running.")

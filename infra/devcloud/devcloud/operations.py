@@ -6,7 +6,9 @@ import time
 from pathlib import Path
 
 from devcloud import configuration, passwords, postgres, processes, startup, status, template
+from devcloud.api import Administrator
 from devcloud.cloud import Cloud, DevcloudError
+from devcloud.seeding import unified_limits
 from devcloud.services import BY_NAME, SERVICES
 
 #: Written when a state directory is complete; without it the next `up` begins again.
@@ -14,7 +16,7 @@ MARKER = "devcloud.json"
 
 
 def settings(state: Path) -> dict[str, object] | None:
-    """What `up` noted about a complete state directory: its ports, the template it came from."""
+    """What `up` noted about a complete state directory: its ports, the template it came from, whether Nova has unified limits."""
     try:
         noted: dict[str, object] = json.loads((state / MARKER).read_text())
     except (FileNotFoundError, ValueError):
@@ -22,14 +24,21 @@ def settings(state: Path) -> dict[str, object] | None:
     return noted
 
 
-def up(cloud: Cloud, cache: Path, say: template.Say) -> None:
-    """Bring the whole cloud up; starts only what does not run. On failure everything of it is stopped again."""
+def up(cloud: Cloud, cache: Path, say: template.Say, *, unified: bool | None = None) -> None:
+    """Bring the whole cloud up; starts only what does not run. On failure everything of it is stopped again.
+
+    Args:
+        unified: let Nova take its limits from Keystone (True) or from its own database (False); None leaves it as it was, at first its own
+            database. On a running cloud a change restarts Nova alone; its servers stay.
+    """
     cloud.make_directories()
     with template.locked(cloud.state / "lock"):
         noted = settings(cloud.state)
         there = startup.running(cloud)
         complete = len(there) == len(SERVICES) and processes.find(postgres.pid_file(cloud))
-        if noted and noted["ports"] == cloud.ports and complete and all(health.up for health in status.check(cloud)):
+        was = bool(noted and noted.get("unified_limits"))
+        now = was if unified is None else unified
+        if noted and noted["ports"] == cloud.ports and complete and now == was and all(health.up for health in status.check(cloud)):
             say(f"Already up: {BY_NAME['keystone'].url(cloud)}")
             return
         if noted and noted["ports"] != cloud.ports and there:
@@ -38,7 +47,9 @@ def up(cloud: Cloud, cache: Path, say: template.Say) -> None:
         try:
             if noted is None:
                 _fill(cloud, cache, say)
-            _start(cloud, say)
+            if now != was:
+                processes.stop([process for name, process in there.items() if name == "nova"])
+            _start(cloud, say, unified=now)
         except BaseException:
             startup.stop(cloud)
             raise
@@ -60,24 +71,27 @@ def _fill(cloud: Cloud, cache: Path, say: template.Say) -> None:
     _note(cloud, source.name)
 
 
-def _note(cloud: Cloud, source: str) -> None:
-    passwords.write_private(cloud.state / MARKER, json.dumps({"ports": cloud.ports, "template": source}) + "\n")
+def _note(cloud: Cloud, source: str, *, unified: bool = False) -> None:
+    noted = {"ports": cloud.ports, "template": source, "unified_limits": unified}
+    passwords.write_private(cloud.state / MARKER, json.dumps(noted) + "\n")
 
 
-def _start(cloud: Cloud, say: template.Say) -> None:
+def _start(cloud: Cloud, say: template.Say, *, unified: bool) -> None:
     there = startup.running(cloud)
     missing = set(BY_NAME) - set(there)
     say("Starting " + ", ".join(service.name for service in SERVICES if service.name in missing) + " ...")
     known = passwords.read(cloud)
-    configuration.write(cloud, known)
+    configuration.write(cloud, known, unified_limits=unified)
     passwords.write_clouds_yaml(cloud, known)
     passwords.write_private(cloud.state / "endpoints.json", json.dumps({service.name: service.url(cloud) for service in SERVICES}, indent=2) + "\n")
     postgres.start(cloud)
     if not there:
         template.point_catalogue(cloud)
-        noted = settings(cloud.state) or {}
-        _note(cloud, str(noted["template"]))
+    noted = settings(cloud.state) or {}
+    _note(cloud, str(noted["template"]), unified=unified)
     startup.wait(cloud, startup.launch(cloud, missing))
+    if unified:
+        unified_limits.seed(Administrator(cloud, known["admin"]))
     _until_healthy(cloud)
 
 

@@ -19,6 +19,7 @@ from dcctl.cloud.limit_rules import (
 )
 
 CORES, RAM, SSD = ("compute", "cores"), ("compute", "ram"), ("block-storage", "gigabytes_ssd")
+PORT: LimitKey = ("network", "port")
 OFFERED: list[LimitKey] = [CORES, RAM, SSD, ("network", "router"), ("network", "port"), ("block-storage", "per_volume_gigabytes")]
 KEYS = st.sampled_from(OFFERED)
 AMOUNTS = st.integers(min_value=0, max_value=50)
@@ -68,9 +69,15 @@ def test_only_what_the_ledger_holds_is_counted() -> None:
 
 
 def test_unlimited_is_closed_first_and_equal_limits_are_written_too() -> None:
-    planned = writes({CORES: 4, RAM: 0, SSD: 5}, before={CORES: 2, RAM: 0, SSD: -1}, use={})
+    planned = writes({CORES: 4, RAM: 0, SSD: 5}, before={CORES: 2, RAM: 0, SSD: -1}, use={SSD: Use(in_use=5, reserved=0)})
 
     assert planned == Writes(closing={SSD: 5}, opening={CORES: 4, RAM: 0})
+
+
+def test_what_is_counted_is_not_lowered_while_its_use_is_not_known() -> None:
+    planned = writes({CORES: 1, RAM: 4096, PORT: 2}, before={CORES: 8, RAM: 2048, PORT: 40}, use={})
+
+    assert planned == Writes(closing={PORT: 2}, opening={RAM: 4096}, unknown=frozenset({CORES}))
 
 
 def test_a_limit_below_use_and_reservations_is_not_written_and_the_others_are() -> None:
@@ -90,7 +97,8 @@ def test_nothing_is_ever_written_above_its_goal_below_use_or_twice(
     planned = writes(goal, before, {key: Use(in_use=amount, reserved=0) for key, amount in used.items()})
 
     assert not planned.closing.keys() & planned.opening.keys()
-    assert planned.closing | planned.opening == {key: amount for key, amount in goal.items() if key not in planned.blocked}
+    assert planned.closing | planned.opening == {key: amount for key, amount in goal.items() if key not in planned.blocked | planned.unknown}
+    assert planned.unknown == {key for key in goal.keys() - used.keys() if counted(key) and (before[key] == -1 or before[key] > goal[key])}
     assert planned.blocked == {key for key, amount in goal.items() if used.get(key, 0) > amount}
     assert all(before[key] == -1 or before[key] > amount for key, amount in planned.closing.items())
     assert all(0 <= before[key] <= amount for key, amount in planned.opening.items())
@@ -113,3 +121,8 @@ def test_the_read_back_names_what_came_of_a_write(before: int | None, after: int
 
     assert (found.state, found.before, found.after) == (state, before, after)
     assert found.words == ("" if state is LimitState.IN_SYNC else words)
+
+
+def test_what_a_service_knows_for_the_whole_site_is_no_projects() -> None:
+    assert classify(CORES, 4, 10, 10, blocked=False, site_wide=True).state is LimitState.UNSUPPORTED
+    assert classify(CORES, 10, 10, 10, blocked=False, site_wide=True).state is LimitState.IN_SYNC
