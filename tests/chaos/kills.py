@@ -32,6 +32,8 @@ WRITERS = 4
 DEMAND = {"cores": 2, "ram": 4096, "gigabytes": 20}
 PLENTY = dict.fromkeys(DEMAND, 2**50)
 ACTOR = Actor(user_id="5f1c", user_name="sante-agent", scope="domain:min-sante")
+#: Postings between two kills, at least.
+BUSY = 8
 SORTS = ("all", "postmaster", "backend")
 PATIENCE_SECONDS = 120.0
 
@@ -161,6 +163,14 @@ def kill_a_backend(dsn: str, dice: random.Random) -> None:
             raise AssertionError("the server did not notice that a backend was killed")
 
 
+def until_busy(clients: Sequence[Writer]) -> None:
+    """Return once so many postings were acknowledged since the last kill that this one comes under load."""
+    before, end = sum(len(client.told.entries) for client in clients), time.monotonic() + PATIENCE_SECONDS
+    while sum(len(client.told.entries) for client in clients) < before + BUSY * len(DEMAND):
+        assert time.monotonic() < end, "the writers do not post"
+        time.sleep(0.01)
+
+
 def until_gone(pids: Sequence[int]) -> None:
     """Orphans of a postmaster end by themselves, at the latest when they next wait for something."""
     end = time.monotonic() + PATIENCE_SECONDS
@@ -236,7 +246,7 @@ def judge(dsn: str, clients: Sequence[Writer]) -> int:
         return len(stored)
 
 
-def rounds(server: Server, application_dsn: str, *, kills: int, seed: int, seconds: tuple[float, float] = (0.2, 0.9)) -> dict[str, object]:
+def rounds(server: Server, application_dsn: str, *, kills: int, seed: int, seconds: tuple[float, float] = (0.0, 0.6)) -> dict[str, object]:
     """Kill and look, again and again; the figures of all of it. The same seed kills in the same sorts after the same times."""
     dice = random.Random(seed)
     clients = writers(application_dsn)
@@ -247,6 +257,7 @@ def rounds(server: Server, application_dsn: str, *, kills: int, seed: int, secon
         threads = [threading.Thread(target=client.run, args=(stop,)) for client in clients]
         for thread in threads:
             thread.start()
+        until_busy(clients)
         time.sleep(dice.uniform(*seconds))
         sort = SORTS[turn % len(SORTS)]
         sorts[sort] += 1
@@ -257,7 +268,7 @@ def rounds(server: Server, application_dsn: str, *, kills: int, seed: int, secon
             assert not thread.is_alive(), "a writer waits for a server that is dead"
         restarts.append(start_again(server, application_dsn))
         found = judge(application_dsn, clients)
-        assert found > entries, "nothing was posted between two kills, so nothing was shown"
+        assert found >= entries + BUSY * len(DEMAND), "nothing was posted between two kills, so nothing was shown"
         entries = found
     return {
         "kills": dict(sorts),
