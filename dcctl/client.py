@@ -68,9 +68,9 @@ class Client:
         whether it was done, for when the answer is lost."""
         return self._json("POST", path, {}, body=body or {}, key=key, again=key is not None, look=look)
 
-    def put(self, *path: str, body: Json) -> Json:
+    def put(self, *path: str, body: Json, key: str | None = None) -> Json:
         """Say how something is to be from now on."""
-        return self._json("PUT", path, {}, body=body, again=True)
+        return self._json("PUT", path, {}, body=body, key=key, again=True)
 
     def delete(self, *path: str, look: str = "", **query: Any) -> Json:
         """Take something away."""

@@ -3,8 +3,10 @@
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from quotas.resources import validate_amounts
 
 
 class _Section(BaseModel):
@@ -63,11 +65,51 @@ class Engine(_Section):
     """Longest time that one run of the engine may take."""
 
 
+#: By resource, in its own unit, the most that one operator moves alone: about a large ministry's first envelope.
+ENVELOPE_ALONE = {"instances": 200, "cores": 500, "ram": 1_048_576, "volumes": 400, "gigabytes": 20_000, "networks": 50, "routers": 50,
+                  "floatingips": 50}  # fmt: skip
+#: The same for the datacenter's capacity: about two racks.
+CAPACITY_ALONE = {"instances": 5_000, "cores": 5_000, "ram": 20_971_520, "volumes": 5_000, "gigabytes": 500_000, "networks": 1_000, "routers": 1_000,
+                  "floatingips": 1_000}  # fmt: skip
+
+
+class Acts(_Section):
+    """What one operator may do alone. Beyond it an act waits for a second operator; 0 makes every act on that resource wait.
+
+    A table names the resources that differ from the defaults; a volume type that it does not name is measured by `gigabytes`.
+    """
+
+    envelopes: dict[str, int] = ENVELOPE_ALONE
+    """Units granted, revoked or corrected in one act; of a file, the sum of its lines."""
+    capacity: dict[str, int] = CAPACITY_ALONE
+    """Units declared or retracted in one act."""
+
+    @field_validator("envelopes", mode="after")
+    @classmethod
+    def _envelopes(cls, given: dict[str, int]) -> dict[str, int]:
+        return _whole(ENVELOPE_ALONE, given)
+
+    @field_validator("capacity", mode="after")
+    @classmethod
+    def _capacity(cls, given: dict[str, int]) -> dict[str, int]:
+        return _whole(CAPACITY_ALONE, given)
+
+
+def _whole(defaults: dict[str, int], given: dict[str, int]) -> dict[str, int]:
+    """The defaults with what the site says instead; a resource that is not counted, or an amount that is none, is refused by name."""
+    checked = validate_amounts(given)
+    if checked.faults:
+        raise ValueError(", ".join(f"{fault.resource} = {fault.value} ({fault.fault})" for fault in checked.faults))
+    return {**defaults, **given}
+
+
 class Worker(_Section):
     concurrency: int = 4
     catalogue_seconds: int = 60
     hold_days: int = 30
     sweep_seconds: int = 120
+    state_dir: Path = Path("/var/lib/dcctl/worker")
+    """What the worker itself remembers, beside the database and in none of its backups."""
 
 
 class Exporter(_Section):
@@ -92,6 +134,7 @@ class Settings(BaseSettings):
     api: Api = Api()
     engine: Engine = Engine()
     worker: Worker = Worker()
+    acts: Acts = Acts()
     exporter: Exporter = Exporter()
     collector: Collector = Collector()
     log_json: bool = True

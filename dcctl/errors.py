@@ -43,7 +43,7 @@ CATALOGUE: dict[str, Entry] = {
                        explain=N_("An argument has a value that cannot be right. The sentence names the field and what is allowed.")),
     "DCCTL-003": Entry(exit=2, http=400, text=N_("{path} cannot be read: {reason}."), next=N_("Give the path of a readable file.")),
     "DCCTL-004": Entry(exit=2, http=400, text=N_("Without a terminal, --digest is required: {digest}."),
-                       next=N_("dcctl request show {number}, then dcctl request approve {number} --digest {digest} --reason \"…\""),
+                       next=N_("dcctl {noun} show {number}, then dcctl {noun} approve {number} --digest {digest} --reason \"…\""),
                        explain=N_("An approval names exactly what it approves. In a script, nobody can be shown the plan and asked, so its digest must be given.")),
     "DCCTL-005": Entry(exit=2, http=400, text=N_("Without a terminal, --confirm {name} is required."),
                        next=N_("The name that is to be typed is {name}."),
@@ -93,7 +93,8 @@ CATALOGUE: dict[str, Entry] = {
     "DCCTL-204": Entry(exit=5, http=409, text=N_("You asked for {number} yourself; somebody else must decide."),
                        explain=N_("Nobody decides on their own request, whatever roles they have.")),
     "DCCTL-205": Entry(exit=5, http=409, text=N_("You have already decided on {number}.")),
-    "DCCTL-206": Entry(exit=5, http=409, text=N_("The datacenter's pool is not enough ({shortfalls})."), next=N_("See dcctl capacity show.")),
+    "DCCTL-206": Entry(exit=5, http=409, text=N_("The datacenter's pool is not enough ({shortfalls})."),
+                       next=N_("See dcctl capacity show; operators declare more with dcctl capacity declare.")),
     "DCCTL-207": Entry(exit=5, http=422, text=N_("The offer {offer} does not allow this ({reason})."), next=N_("See dcctl offer show {offer}.")),
     # -- requests, environments, operations
     "DCCTL-301": Entry(exit=1, http=409, text=N_("{number} is {state}: {action} is not possible."), next=N_("Possible now: {possible}.")),
@@ -112,9 +113,44 @@ CATALOGUE: dict[str, Entry] = {
     "DCCTL-406": Entry(exit=4, http=409, text=N_("{environment} cannot be emptied: {things}"), next=N_("Remove what is named, or ask its owner to; then dcctl operation retry {operation}.")),
     "DCCTL-407": Entry(exit=4, http=409, text=N_("The stack {stack} is locked by a run that has not ended."), next=N_("dcctl operation show tells which; then dcctl operation retry.")),
     "DCCTL-408": Entry(exit=4, http=503, text=N_("The copy of OpenStack's catalogue is not there yet."), next=N_("Repeat in a moment; dcctl status shows the age of each source.")),
+    # -- ledger, limits and use
+    "DCCTL-560": Entry(exit=5, http=409, text=N_("{region} is in observe: nothing is written to OpenStack ({reason})."),
+                       next=N_("Look at each difference (dcctl discrepancy list); then dcctl region mode enforce --reason \"…\""),
+                       explain=N_("In observe, dcctl compares ledger, limits and use, and writes nothing. A region gets there by an operator's word, or by itself when the ledger was restored to an earlier state.")),
+    "DCCTL-561": Entry(exit=1, http=409, text=N_("{number} is resolved."), next=N_("If the difference comes again, it gets a number of its own: dcctl discrepancy list.")),
+    "DCCTL-562": Entry(exit=2, http=422, text=N_("until: {given} is not allowed (a day to come, and only where something is waived)."),
+                       next=N_("For example: dcctl discrepancy waive NUMBER --until 2030-01-31 --reason \"…\"")),
+    "DCCTL-563": Entry(exit=1, http=500, text=N_("The worker's file {path} cannot be used: {reason}."),
+                       next=N_("Give the worker a directory that it may write (worker.state_dir); the file may be removed when it is damaged."),
+                       explain=N_("The worker remembers there how far the ledger had come, so that a restored database is noticed.")),
     # -- dcctl itself
     "DCCTL-500": Entry(exit=1, http=500, text=N_("Something unforeseen happened in dcctl (reference {reference})."), next=N_("Give the reference to the datacenter's operators; their log has the details.")),
     "DCCTL-501": Entry(exit=4, http=503, text=N_("dcctl's database does not answer."), next=N_("Repeat in a moment; nothing was changed.")),
+    "DCCTL-550": Entry(exit=10, http=409, text=N_("{number} waits for a second operator ({over})."),
+                       next=N_("Another operator decides: dcctl act show {number}, dcctl act approve {number} --reason \"…\""),
+                       explain=N_("Beyond what one operator may move alone (the site's setting) an act is written down and holds nothing. A second operator approves it; everything is checked again then.")),
+    "DCCTL-551": Entry(exit=5, http=409, text=N_("The digest {given} is not that of {number} ({digest}); nothing was approved."), next=N_("Look again: dcctl act show {number}"),
+                       explain=N_("An approval names exactly what it approves: the act's number, what it moves, its reason and its document.")),
+    "DCCTL-552": Entry(exit=5, http=409, text=N_("{holder} cannot give this back ({shortfalls}); administrations below it have {children}."),
+                       next=N_("Take it back from them first: dcctl quota revoke ADMINISTRATION RESOURCE=AMOUNT …"),
+                       explain=N_("What an administration has granted to others below it is no longer its own to give back.")),
+    "DCCTL-553": Entry(exit=5, http=409, text=N_("These envelopes are more than there is ({shortfalls}); nothing was posted."),
+                       next=N_("Lower them in the file, or enlarge first what pays for them: dcctl capacity declare …, dcctl quota grant …"),
+                       explain=N_("A file is posted whole or not at all. Every payer that falls short is named with what was asked and what is available, and with who can grant it more.")),
+    "DCCTL-554": Entry(exit=5, http=409, text=N_("These envelopes were imported already: {number} is {state}; nothing was posted."),
+                       next=N_("See dcctl act show {number}; --again posts them a second time."),
+                       explain=N_("A file is recognised by the digest of what it grants, whatever its name, its layout or the order of its lines.")),
+    "DCCTL-555": Entry(exit=5, http=409, text=N_("Entry {entry} is itself the reversal of entry {original}; a reversal is not reversed."),
+                       next=N_("Post what is right: dcctl quota grant …, dcctl quota revoke …")),
+    "DCCTL-556": Entry(exit=5, http=409, text=N_("Entry {entry} cannot be corrected: {why}."), next=N_("See dcctl quota history."),
+                       explain=N_("What operators declared, granted or took back can be corrected, once. What a request held or obtained is released or freed by the request's own steps.")),
+    "DCCTL-557": Entry(exit=5, http=409, text=N_("Correcting entry {entry} takes more than there is ({shortfalls}); nothing was posted."),
+                       next=N_("What was given is in use by now: free it first, or correct less.")),
+    "DCCTL-558": Entry(exit=5, http=409, text=N_("{administration} is now below {parent}, which is not whom {number} was to draw on; nothing was posted."),
+                       next=N_("Refuse it and ask anew: dcctl act refuse {number} --reason \"…\"")),
+    "DCCTL-559": Entry(exit=5, http=409, text=N_("{administration} cannot leave {parent}: of what it was granted there, this is still out: {children}."),
+                       next=N_("Give back what environments have, then dcctl quota revoke; after the move the new parent grants anew."),
+                       explain=N_("A move of an administration moves no balance. What its parent was granted would no longer be what all below the parent have, so nothing may be out when it goes.")),
     "DCCTL-502": Entry(exit=1, http=413, text=N_("The request is too large ({size} bytes; at most {allowed}).")),
 }  # fmt: skip
 
@@ -166,10 +202,10 @@ class NotVisible(DcctlError):
 
 
 class QuotaShort(DcctlError):
-    """A demand beyond an envelope; `shortfalls` are `{"resource", "asked", "available"}`."""
+    """A demand beyond an envelope; `shortfalls` are `{"resource", "asked", "available"}`, with holder and grantor each where there are several."""
 
-    def __init__(self, holder: str, shortfalls: Iterable[Mapping[str, Any]], *, grantor: str, code: str = "DCCTL-201") -> None:
-        super().__init__(code, holder=holder, shortfalls=[dict(s) for s in shortfalls], grantor=grantor)
+    def __init__(self, holder: str, shortfalls: Iterable[Mapping[str, Any]], *, grantor: str, code: str = "DCCTL-201", **more: Any) -> None:
+        super().__init__(code, holder=holder, shortfalls=[dict(s) for s in shortfalls], grantor=grantor, **more)
 
 
 class SpecRefused(DcctlError):
@@ -189,7 +225,8 @@ class EngineError(DcctlError):
 
 
 _CLASSES: dict[str, type[DcctlError]] = {
-    "DCCTL-001": SpecRefused, "DCCTL-107": NotVisible, "DCCTL-201": QuotaShort, "DCCTL-202": QuotaShort, "DCCTL-206": QuotaShort,
+    "DCCTL-001": SpecRefused, "DCCTL-107": NotVisible, "DCCTL-201": QuotaShort, "DCCTL-202": QuotaShort, "DCCTL-206": QuotaShort, "DCCTL-552": QuotaShort,
+    "DCCTL-553": QuotaShort, "DCCTL-557": QuotaShort,
     "DCCTL-401": CloudError, "DCCTL-402": CloudError, "DCCTL-403": CloudError, "DCCTL-406": CloudError,
     "DCCTL-404": EngineError, "DCCTL-405": EngineError, "DCCTL-407": EngineError,
 }  # fmt: skip

@@ -58,6 +58,15 @@ SENTENCES: Mapping[str, str] = {
     # -- to be noted
     "spec.ssh_open_to_everyone": N_("to be noted: SSH of the server {server} is open to {source}"),
     "spec.server_without_key": N_("to be noted: nobody can log in to the server {server}, for there are no ssh_keys"),
+    # -- a file of envelopes
+    "opening.unknown_administration": N_("there is no administration {found}{nearest}"),
+    "opening.unknown_resource": N_("{found} is not a resource{nearest} (allowed: {allowed})"),
+    "opening.not_an_amount": N_("{found} is not an amount (allowed: whole numbers in the resource's own unit, at most {maximum})"),
+    "opening.empty": N_("nothing is granted to {administration} here"),
+    "opening.duplicate": N_("{administration} is granted {resource} in line {first} already"),
+    "opening.too_many_cells": N_("there are {count} cells (the heading has {maximum})"),
+    "opening.not_csv": N_("this is not CSV: {problem}"),
+    "opening.alias": N_("references (*name) are not allowed in a file of envelopes"),
     # -- YAML
     "yaml.syntax": N_("this is not YAML: {problem}"),
     "yaml.duplicate_key": N_("the key {key} stands there already, in line {first}"),

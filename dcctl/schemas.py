@@ -7,13 +7,15 @@ every answer has `apiVersion`. Times are ISO 8601 in UTC; amounts are integers i
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, Strict, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 API_VERSION = "dcctl/v1"
 
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,30}[a-z0-9]$")]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+#: The paper that orders an act.
+Paper = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 Amounts = dict[str, int]
 
 
@@ -62,6 +64,24 @@ class AdministrationIn(In):
     parent: Code | None = None
 
 
+class ReconciliationIn(In):
+    """Compare; `apply`: then write the limits that differ."""
+
+    apply: bool = False
+
+
+class SayIn(In):
+    """Why, and for a waiver until when."""
+
+    reason: Reason
+    until: Annotated[datetime, Strict(False)] | None = None
+
+
+class RegionModeIn(In):
+    mode: str = Field(pattern="^(observe|enforce)$")
+    reason: Reason
+
+
 class PersonIn(In):
     user: str = Field(min_length=1, max_length=255)
     role: str = Field(pattern="^(dc_agent|dc_lead)$")
@@ -72,7 +92,7 @@ class CapacityIn(In):
 
     resources: dict[str, Any]
     reason: Reason
-    document: str | None = Field(default=None, max_length=500)
+    document: Paper
 
 
 class EnvelopeIn(In):
@@ -81,7 +101,42 @@ class EnvelopeIn(In):
     administration: str
     resources: dict[str, Any]
     reason: Reason
-    document: str | None = Field(default=None, max_length=500)
+    document: Paper
+
+
+class OpeningIn(In):
+    """A line of a file of envelopes: so many units for an administration."""
+
+    administration: str
+    resources: dict[str, Any]
+
+
+class ImportIn(In):
+    """A file of envelopes, whole; `dry_run` only says what would be posted, `again` posts a file that was posted before."""
+
+    envelopes: list[OpeningIn] = Field(min_length=1, max_length=20_000)
+    reason: Reason
+    document: Paper
+    dry_run: bool = False
+    again: bool = False
+
+
+class CorrectionIn(In):
+    """Reverse an entry, and post in its place, between the same two, what `resources` says; nothing: only the reversal."""
+
+    entry: int = Field(ge=1, lt=2**63)
+    resources: dict[str, Any] = {}
+    reason: Reason
+    document: Paper
+
+
+class ParentIn(In):
+    """The administration's parent from `since` on (now, when left out); null: the datacenter itself."""
+
+    parent: Code | None
+    since: Annotated[datetime, Strict(False)] | None = None
+    reason: Reason
+    document: Paper
 
 
 class RequestIn(In):
@@ -160,9 +215,86 @@ class CapacityItem(BaseModel):
     available: int
 
 
+class ActOut(BaseModel):
+    """An act as it is listed: what was asked for, and what became of it (`waiting`, `posted`, `refused`)."""
+
+    number: str
+    kind: str
+    state: str
+    administration: str | None
+    resources: Amounts
+    reason: str
+    document: str | None
+    asked_by: Actor
+    created_at: datetime
+    over: dict[str, dict[str, int]]
+    digest: str
+    decision: dict[str, Any] | None
+
+
+class ActShown(Out, ActOut):
+    """With all that a second operator approves."""
+
+    details: dict[str, Any]
+
+
+class Acts(Out):
+    items: list[ActOut]
+    cursor: str | None
+
+
+class CapacityMoved(BaseModel):
+    resource: str
+    unit: str
+    amount: int
+
+
+class CorrectedItem(BaseModel):
+    """The entry that was corrected, the entry that reverses it, or one in its place."""
+
+    entry: int
+    kind: str
+    resource: str
+    unit: str
+    amount: int
+    reverses: int | None
+
+
+class ImportItem(BaseModel):
+    """One entry that a file makes, or would make."""
+
+    administration: str
+    payer: str
+    resource: str
+    unit: str
+    amount: int
+
+
+class Imported(Out):
+    """The sums of a file by resource; `entries` one by one and `shortfalls` only of a dry run, `act` only of what was not one."""
+
+    items: list[CapacityMoved]
+    administrations: int
+    count: int
+    entries: list[ImportItem] = []
+    shortfalls: list[dict[str, Any]] = []
+    over: dict[str, dict[str, int]] = {}
+    act: ActOut | None = None
+
+
+class Corrected(Out):
+    """What was posted in place of an entry; nothing while the act waits."""
+
+    act: ActOut
+    items: list[CorrectedItem]
+
+
 class Capacity(Out):
+    """`act`: the one that declared it just now."""
+
     region: str
     items: list[CapacityItem]
+    act: ActOut | None = None
 
 
 class QuotaItem(BaseModel):
@@ -179,10 +311,15 @@ class QuotaItem(BaseModel):
 
 
 class QuotaItems(Out):
+    """`as_of` and `known_at` are null for now; limits and use are not remembered, so null for then. `act`: the one that changed it just now."""
+
     holder: str
     kind: str
     region: str
     items: list[QuotaItem]
+    as_of: datetime | None = None
+    known_at: datetime | None = None
+    act: ActOut | None = None
 
 
 class HistoryItem(BaseModel):
@@ -199,6 +336,10 @@ class HistoryItem(BaseModel):
     cause: str
     document: str | None = None
     reason: str | None = None
+    cause_kind: str | None = None
+    asked_by: str | None = None
+    decided_by: str | None = None
+    reverses: int | None = None
 
 
 class History(Out):
@@ -358,3 +499,56 @@ class Events(Out):
     cursor: int
     state: str
     ended: bool
+
+
+class ReconciliationOut(Out):
+    """`differences`: how many of each name; `written`: what came of each environment's limits. It is over when the state is done or failed."""
+
+    number: int
+    state: str
+    apply: bool
+    actor: str | None
+    differences: dict[str, int]
+    written: list[dict[str, Any]]
+    error: dict[str, Any] | None
+    created_at: datetime
+    finished_at: datetime | None
+
+
+class DiscrepancyItem(BaseModel):
+    """Figures in the resource's own unit; `subject` is a project's id, a source, or empty for the whole site."""
+
+    number: str
+    name: str
+    state: str
+    subject: str
+    item: str
+    holder: str
+    administration: str | None
+    expected: int | None
+    found: int | None
+    detail: str
+    first_seen: datetime
+    last_seen: datetime
+    waived_until: datetime | None
+    said_by: str | None
+    reason: str | None
+
+
+class Discrepancies(Out):
+    items: list[DiscrepancyItem]
+    cursor: int | None
+
+
+class DiscrepancyOut(Out, DiscrepancyItem):
+    """With everything that was said of it."""
+
+    notes: list[dict[str, Any]]
+
+
+class RegionOut(Out):
+    region: str
+    mode: str
+    reason: str | None
+    actor: str | None
+    since: datetime | None

@@ -5,10 +5,11 @@ Rules that must hold whatever writes are constraints and triggers of the migrati
 decisions and events are append-only.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Index, Sequence, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, Column, Connection, DateTime, Index, Sequence, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -88,20 +89,43 @@ ACT_NUMBER = Sequence("act_number", metadata=SQLModel.metadata)
 
 
 class Act(SQLModel, table=True):
-    """A decision of an operator without a request: declared capacity, an envelope granted or revoked. Append-only."""
+    """What an operator did, or asks a second operator to do, without a request; it names a paper. Append-only: what became of it is a decision."""
 
     __tablename__ = "act"
     number: str = Field(primary_key=True)
     kind: str
-    """declare | grant | revoke"""
+    """declare | grant | revoke | import | correct | move"""
     administration: str | None = Field(default=None, foreign_key="administration.code", index=True)
     document: str | None = None
     """Of the paper that orders it."""
     reason: str
     resources: dict[str, Any] = _json(default_factory=dict)
-    """As it was asked for: the new capacity, or units more or fewer."""
+    """As it was asked for: the new capacity, units more or fewer, the sums of a file, what comes in the place of an entry."""
+    details: dict[str, Any] = _json(default_factory=dict)
+    """What only this kind has: who pays, the lines of a file, the entry that is corrected, the parents of an administration."""
+    over: dict[str, Any] = _json(default_factory=dict)
+    """By resource the units beyond a threshold of the site: {"cores": {"asked": 600, "allowed": 500}}; where there is one, the act waits."""
+    waits: bool = False
+    digest: str
+    """Of everything that a second operator approves."""
+    content: str | None = Field(default=None, index=True)
+    """Of a file: the digest of what it grants, by which the same file is recognised."""
     actor: dict[str, Any] = _json(default_factory=dict)
     created_at: datetime = _at(default_factory=now)
+
+
+class ActDecision(SQLModel, table=True):
+    """A second operator's word on an act that waits; at most one an act, never of the one who asked for it. Append-only."""
+
+    __tablename__ = "act_decision"
+    __table_args__ = (CheckConstraint("verdict IN ('approve', 'refuse')", name="act_decision_verdict"),)
+    act: str = Field(primary_key=True, foreign_key="act.number")
+    verdict: str
+    digest: str
+    reason: str
+    user_id: str
+    actor: dict[str, Any] = _json()
+    decided_at: datetime = _at(default_factory=now)
 
 
 #: Requests are numbered R-YEAR-NUMBER from one sequence: a refused submit may leave a gap, so that no submit waits for another's number.
@@ -170,6 +194,7 @@ class Idempotency(SQLModel, table=True):
     key: str = Field(primary_key=True)
     body_hash: str
     request: str | None = None
+    act: str | None = None
     created_at: datetime = _at(default_factory=now)
 
 
@@ -225,6 +250,76 @@ class ProjectLimit(SQLModel, table=True):
     read_at: datetime = _at(default_factory=now)
 
 
+class Discrepancy(SQLModel, table=True):
+    """A difference between ledger, limits and use, and what is thought of it; one row from the first time that it is seen until it is resolved."""
+
+    __tablename__ = "discrepancy"
+    __table_args__ = (
+        Index("discrepancy_open", "region", "name", "subject", "item", unique=True, postgresql_where=text("state <> 'resolved'")),
+        CheckConstraint("(state = 'waived') = (waived_until IS NOT NULL)", name="discrepancy_waived_until"),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    region: str
+    name: str
+    """As in `quotas.reconcile.Name`."""
+    subject: str
+    """A project's id, a source, or empty for the whole site."""
+    item: str
+    holder: str = ""
+    administration: str | None = Field(default=None, index=True)
+    expected: int | None = Field(default=None, sa_type=BigInteger)
+    found: int | None = Field(default=None, sa_type=BigInteger)
+    detail: str = ""
+    rests_on: list[str] = Field(default_factory=list, sa_type=JSONB)
+    state: str = "open"
+    """open | explained | waived | resolved"""
+    waived_until: datetime | None = _at(default=None)
+    first_seen: datetime = _at(default_factory=now)
+    last_seen: datetime = _at(default_factory=now)
+    resolved_at: datetime | None = _at(default=None)
+
+
+class DiscrepancyNote(SQLModel, table=True):
+    """Who said what of a discrepancy, and when; dcctl itself says that one is over, or is another than was explained. Append-only."""
+
+    __tablename__ = "discrepancy_note"
+    id: int | None = Field(default=None, primary_key=True)
+    discrepancy: int = Field(foreign_key="discrepancy.id", index=True)
+    state: str
+    reason: str
+    actor: dict[str, Any] = _json(default_factory=dict)
+    at: datetime = _at(default_factory=now)
+
+
+class Reconciliation(SQLModel, table=True):
+    """One comparison of ledger, limits and use; kept, so that it can be followed and looked at later."""
+
+    __tablename__ = "reconciliation"
+    id: int | None = Field(default=None, primary_key=True)
+    region: str
+    state: str = "queued"
+    """queued | running | done | failed"""
+    apply: bool = False
+    actor: dict[str, Any] = _json(default_factory=dict)
+    result: dict[str, Any] = _json(default_factory=dict)
+    """How many projects were looked at, differences by name, sources that failed, what came of limits that were written."""
+    error: dict[str, Any] | None = _json(default=None, nullable=True)
+    created_at: datetime = _at(default_factory=now)
+    finished_at: datetime | None = _at(default=None)
+
+
+class RegionMode(SQLModel, table=True):
+    """Whether reconciling may write to OpenStack. A region without a row is in `enforce`."""
+
+    __tablename__ = "region_mode"
+    region: str = Field(primary_key=True)
+    mode: str
+    """observe | enforce"""
+    reason: str
+    actor: dict[str, Any] = _json(default_factory=dict)
+    since: datetime = _at(default_factory=now)
+
+
 # -- observations: written by the collector only ------------------------------------------------------------------------------------------------
 
 
@@ -262,3 +357,27 @@ class Source(SQLModel, table=True):
     last_success_at: datetime | None = _at(default=None)
     last_attempt_at: datetime | None = _at(default=None)
     last_error: str | None = None
+
+
+class OpenStackRequests(SQLModel, table=True):
+    """How many calls a kind of process has made to a service, ever; each attempt counts."""
+
+    __tablename__ = "openstack_requests"
+    process: str = Field(primary_key=True)
+    """api | worker | collector"""
+    service_type: str = Field(primary_key=True)
+    method: str = Field(primary_key=True)
+    outcome: str = Field(primary_key=True)
+    """ok | refused | failed"""
+    total: int = Field(sa_type=BigInteger)
+
+
+def add_requests(database: Connection, process: str, made: Mapping[tuple[str, str, str], int]) -> None:
+    """Add calls to what the process has made so far, by service, method and outcome."""
+    for (service, method, outcome), number in sorted(made.items()):
+        database.execute(_ADD, {"process": process, "service": service, "method": method, "outcome": outcome, "number": number})
+
+
+_ADD = text("""
+    INSERT INTO openstack_requests (process, service_type, method, outcome, total) VALUES (:process, :service, :method, :outcome, :number)
+    ON CONFLICT (process, service_type, method, outcome) DO UPDATE SET total = openstack_requests.total + excluded.total""")

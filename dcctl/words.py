@@ -77,11 +77,15 @@ def render_error(code: str, params: Mapping[str, Any], lang: str | None = None) 
 
 
 _SHORTFALL = N_("{resource}: asked {asked}, available {available}")
+_SHORTFALL_OF = N_("{holder} {resource}: asked {asked}, available {available}, more from {grantor}")
+_PART = N_("{holder} {resource} {amount}")
+_OVER = N_("{resource} {asked}, one operator alone {allowed}")
 _NOTHING = N_("nothing")
 #: Parameters with words of ours; everything else may be somebody's and stays as it is.
-_OURS = frozenset({"allowed", "kind"})
+_OURS = frozenset({"allowed", "kind", "why"})
 #: Values of `kind`.
-KINDS = (N_("administration"), N_("environment"), N_("request"), N_("operation"), N_("offer"), N_("user"), N_("holder"), N_("address"))
+KINDS = (N_("administration"), N_("environment"), N_("request"), N_("operation"), N_("offer"), N_("user"), N_("holder"), N_("address"),
+         N_("act"), N_("entry"))  # fmt: skip
 
 
 class _Words(dict[str, Any]):
@@ -98,7 +102,11 @@ def _worded(key: str, value: Any, speak: Callable[[str], str]) -> Any:
     if key == "faults" and isinstance(value, list):
         return len(value)
     if key == "shortfalls" and isinstance(value, list):
-        return ", ".join(speak(_SHORTFALL).format_map(s) for s in value)
+        return ", ".join(speak(_SHORTFALL_OF if "holder" in s else _SHORTFALL).format_map(s) for s in value)
+    if key == "children" and isinstance(value, list):
+        return ", ".join(speak(_PART).format_map(part) for part in value)
+    if key == "over" and isinstance(value, Mapping):
+        return "; ".join(speak(_OVER).format_map({"resource": name, **figures}) for name, figures in value.items())
     if isinstance(value, (list, tuple)):
         return ", ".join(str(v) for v in value) or speak(_NOTHING)
     if key in _OURS and isinstance(value, str) and value:

@@ -96,8 +96,29 @@ def entry_ends(database: Database, entry_id: int) -> EntryEnds | None:
     if not rows:
         return None
     row = rows[0]
-    ends = {name: get_holder(database, row[name]) for name in ("payer", "beneficiary")}
-    return EntryEnds(**ends, **{name: row[name] for name in ("kind", "cause_kind", "region", "resource", "amount")})
+    return EntryEnds(
+        payer=get_holder(database, row["payer"]),
+        beneficiary=get_holder(database, row["beneficiary"]),
+        **{name: row[name] for name in ("kind", "cause_kind", "region", "resource", "amount")},
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryLine:
+    """An entry in a few words."""
+
+    id: int
+    kind: str
+    resource: str
+    amount: int
+    reverses: int | None
+
+
+def corrected(database: Database, entry_id: int) -> list[EntryLine]:
+    """The entry that reverses one, and what was posted in its place; nothing where it is not reversed."""
+    statement = """SELECT e.id, e.kind, e.resource, e.amount, e.reverses FROM quotas.entry r JOIN quotas.entry e ON e.posting = r.posting
+        AND e.id BETWEEN r.id AND r.id + 1000 WHERE r.reverses = :id ORDER BY e.id"""
+    return [EntryLine(**row) for row in _rows(database, statement, id=entry_id)]
 
 
 def reversal_of(database: Database, entry_id: int) -> int | None:

@@ -13,6 +13,7 @@ from dcctl.api import errors
 from dcctl.api.asking import Service
 from dcctl.api.front import REQUEST_ID
 from dcctl.api.routes import (
+    acts,
     administrations,
     capacity,
     catalogue,
@@ -21,12 +22,13 @@ from dcctl.api.routes import (
     offers,
     operations,
     quota,
+    reconciliations,
     requests,
     status,
 )
 from dcctl.errors import CATALOGUE, DcctlError
 
-ROUTES = (administrations, capacity, catalogue, environments, offers, operations, quota, requests, status)
+ROUTES = (acts, administrations, capacity, catalogue, environments, offers, operations, quota, reconciliations, requests, status)
 
 log = structlog.get_logger("dcctl.api")
 

@@ -10,6 +10,7 @@ from fastapi import Depends, Query, Request
 
 from dcctl.api.front import ACTOR
 from dcctl.api.policy import Policy
+from dcctl.errors import NotVisible
 from dcctl.workflow import sight
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
@@ -48,6 +49,11 @@ class Asking:
         with self.app.reading() as session:
             sight.require_visible(session, self.actor, administration)
         self.service.policy.require(self.actor, action, administration)
+
+    def may_or_not_there(self, action: str, kind: str, name: str) -> None:
+        """Return when the roles allow the action; to anybody else, what it is about does not exist."""
+        if not self.service.policy.allows(self.actor, action):
+            raise NotVisible(kind, name)
 
     def may_submit(self, administration: str | None) -> None:
         """The same for asking: for the administration that is named, or the actor's own."""

@@ -2,10 +2,12 @@
 
 import click
 
+from dcctl.cli import once
+from dcctl.cli.acting import named
 from dcctl.cli.command import Group
 from dcctl.cli.desk import Desk, shown
 from dcctl.cli.talk import say
-from dcctl.cli.times import moment
+from dcctl.cli.times import instant, moment
 from dcctl.words import N_
 
 COLUMNS = {
@@ -46,6 +48,24 @@ def create(desk: Desk, code: str, name: str, parent: str | None) -> None:
     made = desk.api.post("administrations", body={"code": code, "name": name, "parent": parent}, look="dcctl administration list")
     desk.thing(made, COLUMNS | {"domain_id": N_("Domain")}, created_at=moment)
     say(N_("{code} exists; now give it people: dcctl administration person add {code} USER --role dc_agent"), code=code)
+
+
+@command.command(
+    help=N_("Put an administration below another, or directly below the datacenter. No balance moves, so it must have given back everything."),
+    examples=['dcctl administration move anpc --parent min-justice --reason "réorganisation" --document "décret 2026-201"'],
+)
+@click.argument("code", metavar=N_("ADMINISTRATION"))
+@click.option("--parent", required=True, metavar=N_("ADMINISTRATION"), help=N_("Its new parent; pool means the datacenter itself."))
+@click.option("--from", "since", metavar=N_("DATE"), help=N_("Since when; a date means its end, in Cotonou. Now, when left out."))
+@named
+@shown
+@click.pass_obj
+def move(desk: Desk, code: str, parent: str, since: str | None, reason: str, document: str) -> None:
+    above = None if parent == "pool" else parent
+    body = {"parent": above, "since": instant("--from", since), "reason": reason, "document": document}
+    moved = once.post(desk, "administrations", code, "parent", body=body, look=f"dcctl administration show {code}")
+    desk.thing(moved, COLUMNS | {"domain_id": N_("Domain")}, created_at=moment)
+    say(N_("{code} is now below {parent}."), code=code, parent=parent)
 
 
 @person.command("list", help=N_("List who acts for an administration."))

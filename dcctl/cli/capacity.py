@@ -2,10 +2,11 @@
 
 import click
 
+from dcctl.cli import once
+from dcctl.cli.acting import named, told
 from dcctl.cli.command import Group
 from dcctl.cli.desk import Desk, shown
 from dcctl.cli.named import amounts
-from dcctl.cli.talk import say
 from dcctl.words import N_
 
 COLUMNS = {"resource": N_("Resource"), "unit": N_("Unit"), "declared": N_("Declared"), "granted": N_("Granted"), "available": N_("Available")}
@@ -21,12 +22,11 @@ def show(desk: Desk) -> None:
 
 
 @command.command(help=N_("Declare the datacenter's capacity: from now on it is this; resources that are left out stay."),
-                 examples=["dcctl capacity declare cores=2048 ram=8388608 --reason \"extension de novembre\""])  # fmt: skip
+                 examples=["dcctl capacity declare cores=2048 ram=8388608 --reason \"extension\" --document \"PV de recette 2026-11\""])  # fmt: skip
 @click.argument("resources", metavar=N_("RESOURCE=AMOUNT..."), nargs=-1, required=True)
-@click.option("--reason", required=True, metavar=N_("TEXT"), help=N_("Why; it stays in the ledger for ever."))
-@click.option("--document", metavar=N_("TEXT"), help=N_("The act it rests on."))
+@named
 @shown
 @click.pass_obj
-def declare(desk: Desk, resources: tuple[str, ...], reason: str, document: str | None) -> None:
-    desk.listing(desk.api.put("capacity", body={"resources": amounts(resources), "reason": reason, "document": document}), COLUMNS)
-    say(N_("Declared: {resources}."), resources=" ".join(resources))
+def declare(desk: Desk, resources: tuple[str, ...], reason: str, document: str) -> None:
+    done = once.put(desk, "capacity", body={"resources": amounts(resources), "reason": reason, "document": document})
+    told(desk, done, COLUMNS, N_("Declared: {resources}."), resources=" ".join(resources))

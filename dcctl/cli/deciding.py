@@ -1,7 +1,7 @@
 """What somebody who decides must see, in words; and the decision itself."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from dcctl.cli import output
@@ -13,21 +13,23 @@ from dcctl.faults import sentence as fault_sentence
 from dcctl.words import N_, _, sentence
 
 Json = dict[str, Any]
+#: What a decision is about: label (a msgid) and words of each part.
+Summary = Callable[[Mapping[str, Any]], list[tuple[str, str]]]
 
 
-def shown_and_confirmed(desk: Desk, number: str) -> str:
-    """Show the request, ask, and return the digest that was shown.
+def shown_and_confirmed(desk: Desk, number: str, noun: str = "request", parts: Summary | None = None) -> str:
+    """Show the request (or whatever `noun` names, in the words of `parts`), ask, and return the digest that was shown.
 
     Raises:
         DcctlError: 004 nobody can be asked; 006 the answer was no; 301 there is nothing to approve yet.
     """
-    request = desk.api.get("requests", number)
+    request = desk.api.get(f"{noun}s", number)
     digest = request.get("digest")
     if not digest:
         raise DcctlError("DCCTL-301", number=number, state=request.get("state"), action="approve", possible=["watch"])
     if not interactive():
-        raise DcctlError("DCCTL-004", digest=digest, number=number)
-    for label, text in summary(request):
+        raise DcctlError("DCCTL-004", digest=digest, number=number, noun=noun)
+    for label, text in (parts or summary)(request):
         tell(labelled(_(label), text if "\n" not in text else f"\n{text}"))
     confirm(sentence(N_("Approve {number}?"), {"number": number}))
     sys.stderr.flush()

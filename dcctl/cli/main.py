@@ -22,8 +22,12 @@ NOUNS = {
     "environment": N_("What your administration has obtained."),
     "operation": N_("The provisioner's runs: follow, retry, cancel."),
     "quota": N_("Envelopes: what is granted, held, allocated, available."),
+    "act": N_("What operators did, and what waits for a second one."),
     "administration": N_("Administrations and their people."),
     "capacity": N_("What the datacenter has to give."),
+    "reconcile": N_("Compare the ledger with OpenStack, and name every difference."),
+    "discrepancy": N_("The differences: list, explain, waive, resolve."),
+    "region": N_("Whether dcctl may write limits, or only looks."),
     "explain": N_("What an error code means."),
     "completion": N_("Completion of commands in your shell."),
 }

@@ -48,10 +48,11 @@ def read(path: str) -> Draft:
         DcctlError: 003 it cannot be read. SpecRefused: it is not YAML, or not one document that could be a spec.
     """
     source = _("standard input") if path == "-" else path
-    return parsed(_text(path, source), source)
+    return parsed(text_of(path, source), source)
 
 
-def _text(path: str, source: str) -> str:
+def text_of(path: str, source: str) -> str:
+    """The text of a file or of standard input; DCCTL-003 when it cannot be read, is too large, empty or no UTF-8."""
     try:
         if path == "-":
             data = sys.stdin.buffer.read(LARGEST + 1)

@@ -20,7 +20,7 @@ STEPS = {
     "no_envelope": N_("ask the datacenter's operators for an envelope"),
     "retry": N_("see what failed: dcctl operation list --administration {administration} --state failed"),
     "declare_capacity": N_("declare what the datacenter has: dcctl capacity declare cores=…"),
-    "grant": N_('grant an envelope: dcctl quota grant {administration} cores=… --reason "…"'),
+    "grant": N_('grant an envelope: dcctl quota grant {administration} cores=… --reason "…" --document "…"'),
     "create_administration": N_('create an administration: dcctl administration create min-sante "Ministère de la Santé"'),
 }
 WARNINGS = {

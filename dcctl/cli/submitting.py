@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from dcctl.cli import ending, output, watching
+from dcctl.cli import ending, once, output, watching
 from dcctl.cli.desk import Desk
 from dcctl.cli.pending import Key, key_for
 from dcctl.cli.specfile import Draft, read
@@ -15,8 +15,6 @@ Json = dict[str, Any]
 
 #: How long a submit waits until the request can be decided.
 REVIEW_SECONDS = 20
-#: Errors after which the API may or may not have the request.
-UNANSWERED = {"DCCTL-011", "DCCTL-103", "DCCTL-105", "DCCTL-111", "DCCTL-112", "DCCTL-500", "DCCTL-501"}
 
 
 def submit(desk: Desk, path: str, *, key: str | None, wait_seconds: int | None) -> None:
@@ -80,18 +78,8 @@ def fault_json(fault: Any) -> Json:
 
 
 def sent(desk: Desk, body: Json, key: Key) -> Json:
-    """Post the request under its key; the key is forgotten once there is an answer, be it a refusal."""
-    if key.resumed:
-        say(N_("An earlier submit of the same was not answered; it is resumed with the same key."))
-    try:
-        request = desk.api.post("requests", body=body, key=key.value, look="dcctl request list")
-    except DcctlError as error:
-        # Without an answer of the API's own, whether it has the request is not known: the key stays.
-        if error.code not in UNANSWERED:
-            key.answered()
-        raise
-    key.answered()
-    return request
+    """Post the request under its key."""
+    return once.answered(key, lambda value: desk.api.post("requests", body=body, key=value, look="dcctl request list"))
 
 
 def reviewed(desk: Desk, number: str) -> None:

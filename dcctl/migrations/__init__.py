@@ -19,9 +19,9 @@ from quotas import schema as ledger
 HERE = Path(__file__).parent
 
 #: Tables of observations: the collector's to write.
-OBSERVATIONS = ("project_observation", "observed_project", "source")
+OBSERVATIONS = ("project_observation", "observed_project", "source", "openstack_requests")
 #: What the application adds to but never changes.
-APPEND_ONLY = ("decision", "event", "act")
+APPEND_ONLY = ("decision", "event", "act", "act_decision", "discrepancy_note")
 QUEUE_TABLES = ("procrastinate_jobs", "procrastinate_events", "procrastinate_periodic_defers", "procrastinate_workers")
 
 

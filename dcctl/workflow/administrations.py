@@ -84,13 +84,14 @@ def listing(app: App, actor: Actor, after: str | None = None, limit: int = 1000)
 def show(app: App, actor: Actor, code: str) -> dict[str, Any]:
     """One administration."""
     with app.reading() as session:
-        found = sight.require_visible(session, actor, code)
-        count = session.exec(
-            select(func.count())
-            .select_from(Environment)
-            .where(Environment.administration == code, Environment.state != EnvironmentState.DECOMMISSIONED)
-        ).one()
-    return as_json(found, environments=count)
+        return shown(session, sight.require_visible(session, actor, code))
+
+
+def shown(session: Session, administration: Administration) -> dict[str, Any]:
+    """One administration with the number of its environments."""
+    living = Environment.state != EnvironmentState.DECOMMISSIONED
+    count = select(func.count()).select_from(Environment).where(Environment.administration == administration.code, living)
+    return as_json(administration, environments=session.exec(count).one())
 
 
 def as_json(administration: Administration, *, environments: int) -> dict[str, Any]:

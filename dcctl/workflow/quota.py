@@ -1,13 +1,16 @@
 """Who has what: the ledger's figures beside OpenStack's, and the transfers that led there. Figures of OpenStack are read from our copies."""
 
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import text
 from sqlmodel import Session, col, select
 
-from dcctl.errors import NotVisible
+from dcctl.errors import DcctlError, NotVisible
 from dcctl.schemas import API_VERSION
-from dcctl.store import Act, Environment, Request
+from dcctl.store import Act, ActDecision, Decision, Environment, Request, now
+from dcctl.words import N_
 from dcctl.workflow import sight
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
@@ -16,18 +19,35 @@ from quotas.ledger import Balance, Holder
 from quotas.resources import COUNTED, find
 
 POOL = "pool"
+PASSED = N_("a moment that has passed")
+CLOCKS_DIFFER = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Then:
+    """A moment of the ledger: what counted at `as_of`, in the light of what was recorded until `known_at` (None: until now)."""
+
+    as_of: datetime
+    known_at: datetime | None = None
+
+
 #: Limits and use by resource; a missing one was not observed.
 Observed = dict[str, dict[str, int | None]]
 
 
-def quota(app: App, actor: Actor, administration: str | None = None, environment: str | None = None) -> dict[str, Any]:
-    """What a holder has; neither named: the actor's own administration, and the pool for operators and auditors.
+def quota(
+    app: App, actor: Actor, administration: str | None = None, environment: str | None = None, *, then: Then | None = None
+) -> dict[str, Any]:
+    """What a holder has, or had then; neither named: the actor's own administration, and the pool for operators and auditors.
 
     Raises:
-        NotVisible: no such administration or environment.
+        NotVisible: no such administration or environment. DcctlError: 002, the moment lies ahead.
     """
     with app.reading() as session:
         code = administration or sight.own(actor)
+        if then is not None:
+            _require_past(then)
+            return _as_of(app, session, _visible(session, actor, code, environment), then)
         if environment is not None:
             return of_environment(app, session, actor, code, environment)
         if code is None and actor.sees_all:
@@ -36,6 +56,18 @@ def quota(app: App, actor: Actor, administration: str | None = None, environment
         if code is None or code != sight.own(actor):
             sight.require_visible(session, actor, code or "-")
         return of_administration(app, session, code or "-")
+
+
+def _require_past(then: Then) -> None:
+    for field, moment in (("as_of", then.as_of), ("known_at", then.known_at)):
+        if moment is not None and moment > now() + CLOCKS_DIFFER:
+            raise DcctlError("DCCTL-002", field=field, value=moment.isoformat(), allowed=PASSED)
+
+
+def _as_of(app: App, session: Session, holder: Holder, then: Then) -> dict[str, Any]:
+    """Limits and use are not remembered, so only the ledger's figures are of that day."""
+    balances = accounts.balances(session, holder, app.region, as_of=then.as_of, known_at=then.known_at)
+    return _items(app, holder, balances, {}) | {"as_of": then.as_of, "known_at": then.known_at}
 
 
 def of_administration(app: App, session: Session, code: str) -> dict[str, Any]:
@@ -121,18 +153,9 @@ def history(
 ) -> dict[str, Any]:
     """The transfers from and to a holder, newest first; `cursor` is given as `after` for the next page."""
     with app.reading() as session:
-        code = administration or sight.own(actor)
-        if code is None and environment is None and actor.sees_all:
-            name = POOL
-        else:
-            if code is None or code != sight.own(actor):
-                sight.require_visible(session, actor, code or "-")
-            name = f"{code}/{environment}" if environment is not None else str(code)
-        holder = accounts.find_holder(session, name)
-        if holder is None:
-            raise NotVisible("environment" if environment is not None else "administration", name)
+        holder = _visible(session, actor, administration or sight.own(actor), environment)
         found = accounts.history(session, holder, app.region, after, limit + 1)
-        reasons = _reasons(session, {entry.cause.reference for entry in found[:limit]})
+        stories = _stories(session, {entry.cause.reference for entry in found[:limit]})
     items = [
         {
             "entry": entry.id,
@@ -147,17 +170,55 @@ def history(
             "actor": entry.actor.user_name,
             "cause": entry.cause.reference,
             "document": entry.cause.document,
-            "reason": reasons.get(entry.cause.reference),
+            "cause_kind": str(entry.cause.kind),
+            "reverses": entry.reverses,
+            **(stories.get(entry.cause.reference) or Story()).as_json(),
         }
         for entry in found[:limit]
     ]
     return {"apiVersion": API_VERSION, "items": items, "cursor": items[-1]["entry"] if len(found) > limit else None}
 
 
-def _reasons(session: Session, references: set[str]) -> dict[str, str]:
-    acts = select(Act.number, Act.reason).where(col(Act.number).in_(references))
-    asked = select(Request.number, Request.justification).where(col(Request.number).in_(references))
-    return {row[0]: row[1] for row in session.execute(acts.union_all(asked))}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """Of an act or a request: why, who asked for it, who decided."""
+
+    reason: str | None = None
+    asked_by: str | None = None
+    decided_by: str | None = None
+
+    def as_json(self) -> dict[str, str | None]:
+        return {"reason": self.reason, "asked_by": self.asked_by, "decided_by": self.decided_by}
+
+
+def _stories(session: Session, references: set[str]) -> dict[str, Story]:
+    """By the number that an entry names as its cause."""
+    ours = select(Act, ActDecision).outerjoin(ActDecision, col(ActDecision.act) == col(Act.number)).where(col(Act.number).in_(references))
+    found = {
+        act.number: Story(reason=act.reason, asked_by=act.actor.get("user"), decided_by=decision.actor.get("user") if decision else None)
+        for act, decision in session.exec(ours).all()
+    }
+    deciders: dict[str, list[str]] = {}
+    for decision in session.exec(select(Decision).where(col(Decision.request).in_(references)).order_by(col(Decision.id))).all():
+        deciders.setdefault(decision.request, []).append(str(decision.actor.get("user")))
+    asked = select(Request.number, Request.justification, Request.requester).where(col(Request.number).in_(references))
+    for number, justification, requester in session.exec(asked).all():
+        decided = ", ".join(deciders.get(number, [])) or None
+        found[number] = Story(reason=justification, asked_by=requester.get("user"), decided_by=decided)
+    return found
+
+
+def _visible(session: Session, actor: Actor, code: str | None, environment: str | None) -> Holder:
+    """The holder that is meant: nobody named is the pool, for operators and auditors."""
+    if code is None and environment is None and actor.sees_all:
+        return _holder(session, POOL)
+    if code is None or code != sight.own(actor):
+        sight.require_visible(session, actor, code or "-")
+    name = f"{code}/{environment}" if environment is not None else str(code)
+    holder = accounts.find_holder(session, name)
+    if holder is None:
+        raise NotVisible("environment" if environment is not None else "administration", name)
+    return holder
 
 
 def _holder(session: Session, name: str) -> Holder:

@@ -6,7 +6,6 @@ from typing import Any
 
 import rfc8785
 from sqlalchemy import Select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
@@ -16,7 +15,7 @@ from dcctl.errors import DcctlError, NotVisible, SpecRefused
 from dcctl.lifecycle import ENDED, EnvironmentState, Kind, RequestState, environment_after, request_after
 from dcctl.schemas import RequestIn, WithdrawIn
 from dcctl.store import REQUEST_NUMBER, CatalogueItem, Decision, Environment, Event, Idempotency, Operation, Request, now
-from dcctl.workflow import feed, holding, offers, sight
+from dcctl.workflow import feed, holding, idempotency, offers, sight
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
 from dcctl.workflow.queue import REVIEW
@@ -59,12 +58,11 @@ def submit(app: App, actor: Actor, body: RequestIn, key: str) -> tuple[dict[str,
 
 
 def _claim(session: Session, actor: Actor, key: str, fingerprint: str) -> Request | None:
-    """Take the key, or return what it has led to. A second submit with the key waits here until the first has ended."""
-    claim = insert(Idempotency).values(user_id=actor.user_id, key=key, body_hash=fingerprint, created_at=now()).on_conflict_do_nothing()
-    if session.execute(claim.returning(col(Idempotency.key))).first() is not None:
+    """Take the key, or return the request that it has led to."""
+    known = idempotency.claim(session, actor, key, fingerprint)
+    if known is None:
         return None
-    known = session.get_one(Idempotency, (actor.user_id, key))
-    if known.body_hash != fingerprint or known.request is None:
+    if known.request is None:
         raise DcctlError("DCCTL-303", key=key)
     return session.get_one(Request, known.request)
 

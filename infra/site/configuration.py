@@ -6,6 +6,7 @@ from pathlib import Path
 
 from infra.site import postgres
 from infra.site.layout import REGION, Site, write_private
+from quotas.resources import COUNTED
 
 
 def write(site: Site, engine: Path) -> None:
@@ -42,8 +43,11 @@ def write(site: Site, engine: Path) -> None:
             "backend": site.dsn(postgres.ENGINE_DATABASE, postgres.APPLICATION).replace("postgresql://", "postgres://", 1),
             "passphrase_file": str(passphrase),
         },
+        # The trial's one operator declares its capacity unattended, the tests' fifty times of it; envelopes keep the thresholds of a datacenter,
+        # so that an act above them can be tried here with `operator` and `operator-2`.
+        "acts.capacity": {resource.name: 10**12 for resource in COUNTED},
         # A trial is watched by a person: figures are fresher than a datacenter needs them.
-        "worker": {"catalogue_seconds": 30},
+        "worker": {"catalogue_seconds": 30, "state_dir": str(site.state / "worker")},
         "exporter": {"host": "127.0.0.1", "port": site.ports + 11, "refresh_seconds": 5.0},
         "collector": {"cloud": "dcctl-collector", "interval_seconds": 15.0},
     }

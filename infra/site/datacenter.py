@@ -1,6 +1,6 @@
 """What operators do once so that administrations can ask: capacity, administrations, their people, their envelopes. All by `dcctl`.
 
-Each function looks first and does nothing twice.
+Each function looks first and does nothing twice. `ask` puts the questions.
 """
 
 import time
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from infra.site.layout import Site, SiteError
-from infra.site.person import answer, dcctl
+from infra.site.person import Ask, answer
 
 #: What the trial cloud's three hypervisors and two storage backends have; a third is kept back for maintenance where it is finite.
 CAPACITY = {
@@ -27,57 +27,63 @@ OPERATOR = "operator"
 REVIEW_SECONDS = 120.0
 
 
-def declare_capacity(site: Site, capacity: Mapping[str, int] = CAPACITY) -> bool:
+def declare_capacity(site: Site, capacity: Mapping[str, int] = CAPACITY, *, ask: Ask = answer) -> bool:
     """Declare what the datacenter has; False where that much, or more, is declared already."""
-    declared = {item["resource"]: item["declared"] for item in answer(site, OPERATOR, "capacity", "show")["items"]}
+    declared = {item["resource"]: item["declared"] for item in ask(site, OPERATOR, "capacity", "show")["items"]}
     if all(declared.get(resource, 0) >= amount for resource, amount in capacity.items()):
         return False
-    answer(site, OPERATOR, "capacity", "declare", *_amounts(capacity), "--reason", "mise en service", "--document", "PV de recette 2022-06")
+    ask(site, OPERATOR, "capacity", "declare", *_amounts(capacity), "--reason", "mise en service", "--document", "PV de recette 2022-06")
     return True
 
 
-def administration(site: Site, code: str, name: str, *, parent: str | None = None) -> bool:
+def administration(site: Site, code: str, name: str, *, parent: str | None = None, ask: Ask = answer) -> bool:
     """Create an administration; its Keystone domain is made or adopted. False where it is there."""
-    if any(item["code"] == code for item in answer(site, OPERATOR, "administration", "list")["items"]):
+    if any(item["code"] == code for item in ask(site, OPERATOR, "administration", "list")["items"]):
         return False
-    answer(site, OPERATOR, "administration", "create", code, name, *(["--parent", parent] if parent else []))
+    ask(site, OPERATOR, "administration", "create", code, name, *(["--parent", parent] if parent else []))
     return True
 
 
-def person(site: Site, code: str, user: str, role: str) -> bool:
+def person(site: Site, code: str, user: str, role: str, *, ask: Ask = answer) -> bool:
     """Let a user act for an administration; False where they do."""
-    there = answer(site, OPERATOR, "administration", "person", "list", code)["items"]
+    there = ask(site, OPERATOR, "administration", "person", "list", code)["items"]
     if any(item["user"] == user and item["role"] == role for item in there):
         return False
-    answer(site, OPERATOR, "administration", "person", "add", code, user, "--role", role)
+    ask(site, OPERATOR, "administration", "person", "add", code, user, "--role", role)
     return True
 
 
-def envelope(site: Site, code: str, wanted: Mapping[str, int], *, reason: str, document: str | None = None) -> bool:
+def envelope(
+    site: Site, code: str, wanted: Mapping[str, int], *, reason: str, document: str = "registre du site d'essai", ask: Ask = answer
+) -> bool:
     """Grant what is missing until the administration was granted `wanted`; False where it was."""
-    granted = {item["resource"]: item["granted"] for item in answer(site, OPERATOR, "quota", "show", code)["items"]}
+    granted = {item["resource"]: item["granted"] for item in ask(site, OPERATOR, "quota", "show", code)["items"]}
     missing = {resource: amount - granted.get(resource, 0) for resource, amount in wanted.items() if amount > granted.get(resource, 0)}
     if not missing:
         return False
-    answer(site, OPERATOR, "quota", "grant", code, *_amounts(missing), "--reason", reason, *(["--document", document] if document else []))
+    ask(site, OPERATOR, "quota", "grant", code, *_amounts(missing), "--reason", reason, "--document", document)
     return True
 
 
-def provide(site: Site, agent: str, lead: str, spec: str, *, reason: str) -> dict[str, Any]:
+def provide(site: Site, agent: str, lead: str, spec: str, *, reason: str, ask: Ask = answer) -> dict[str, Any]:
     """Submit a spec as the agent, approve it as the lead by its digest, follow it to its end; return the request as it then is.
 
     Raises:
         SiteError: when any of it does not succeed, with what was said.
     """
-    number = str(answer(site, agent, "request", "submit", spec)["number"])
+    number = str(ask(site, agent, "request", "submit", spec)["number"])
     end = time.monotonic() + REVIEW_SECONDS
-    while (shown := answer(site, lead, "request", "show", number))["state"] == "submitted" and time.monotonic() < end:
+    while (shown := ask(site, lead, "request", "show", number))["state"] == "submitted" and time.monotonic() < end:
         time.sleep(1)  # on a busy machine the review takes longer than `submit` waits
-    answer(site, lead, "request", "approve", number, "--digest", str(shown["digest"]), "--reason", reason)
-    done = dcctl(site, agent, "request", "watch", number, lang="en")
-    found: dict[str, Any] = answer(site, agent, "request", "show", number)
+    ask(site, lead, "request", "approve", number, "--digest", str(shown["digest"]), "--reason", reason)
+    told = ""
+    try:
+        ask(site, agent, "request", "watch", number)
+    except SiteError as failed:
+        told = str(failed)
+    found: dict[str, Any] = ask(site, agent, "request", "show", number)
     if found["state"] != "fulfilled":
-        raise SiteError(f"{number} is {found['state']}, not fulfilled:\n{done.stdout}{done.stderr}")
+        raise SiteError(f"{number} is {found['state']}, not fulfilled:\n{told}")
     return found
 
 

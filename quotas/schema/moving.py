@@ -1,8 +1,8 @@
 """`quotas.move_holder()`: an administration gets another parent, as a dated edge. This module is pure: it builds text.
 
 What a parent was granted is what all below it still has, so a subtree may only change parents while it has nothing at all: then no sum of either
-parent changes, today and as of any day since the edge's date. The table of holders is locked whole for that moment: a posting reads it before anything
-else and keeps that lock to its end, so none is half way between the old edge and the new.
+parent changes, today and as of any day since the edge's date. The table of holders is locked whole for that moment: a posting reads it before
+anything else and keeps that lock to its end, so none is half way between the old edge and the new.
 """
 
 #: Seconds that a move waits for postings in flight before it gives up; whoever comes after it waits too.

@@ -5,8 +5,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from dcctl.api.asking import Caller, Limit, Name
-from dcctl.schemas import Administration, AdministrationIn, Administrations, People, Person, PersonIn
-from dcctl.workflow import administrations
+from dcctl.api.routes.acts import Key
+from dcctl.schemas import Administration, AdministrationIn, Administrations, ParentIn, People, Person, PersonIn
+from dcctl.workflow import administrations, reparenting
 
 router = APIRouter(prefix="/administrations")
 
@@ -30,6 +31,13 @@ def show(caller: Caller, code: str) -> dict[str, Any]:
     """One of them."""
     caller.may("administration:show")
     return administrations.show(caller.app, caller.actor, code)
+
+
+@router.post("/{code}/parent", response_model=Administration)
+def move(caller: Caller, code: str, body: ParentIn, key: Key = None) -> dict[str, Any]:
+    """Put it below another parent; no balance moves."""
+    caller.may_or_not_there("administration:move", "administration", code)
+    return reparenting.move(caller.app, caller.actor, code, body, key)
 
 
 @router.get("/{code}/people", response_model=People)

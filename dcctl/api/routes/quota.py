@@ -3,19 +3,24 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from pydantic import AwareDatetime
 
 from dcctl.api.asking import Caller, Limit, Name
 from dcctl.schemas import History, QuotaItems
 from dcctl.workflow import envelopes
+from dcctl.workflow.quota import Then
 
 router = APIRouter()
 
 
 @router.get("/quota", response_model=QuotaItems)
-def quota(caller: Caller, administration: Name = None, environment: Name = None) -> dict[str, Any]:
-    """Of an administration or environment; neither named: the caller's own, or the pool."""
+def quota(
+    caller: Caller, administration: Name = None, environment: Name = None, as_of: AwareDatetime | None = None, known_at: AwareDatetime | None = None
+) -> dict[str, Any]:
+    """Of an administration or environment, now or then; neither named: the caller's own, or the pool."""
     caller.may("quota:show")
-    return envelopes.quota(caller.app, caller.actor, administration=administration, environment=environment)
+    then = Then(as_of=moment, known_at=known_at) if (moment := as_of or known_at) else None
+    return envelopes.quota(caller.app, caller.actor, administration=administration, environment=environment, then=then)
 
 
 @router.get("/history", response_model=History)

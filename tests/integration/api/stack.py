@@ -24,6 +24,7 @@ CAPACITY = {"instances": 1000, "cores": 4000, "ram": 8_000_000, "volumes": 1000,
             "networks": 100, "routers": 100, "floatingips": 200}  # fmt: skip
 ENVELOPE = {"instances": 40, "cores": 80, "ram": 163_840, "volumes": 40, "gigabytes": 1000, "gigabytes_ssd": 200, "networks": 10, "routers": 10,
             "floatingips": 20}  # fmt: skip
+PAPER = {"reason": "Programme 2026", "document": "Arrêté 2026-017"}
 SPEC = {
     "apiVersion": "dcctl/v1", "kind": "Environment", "administration": "min-sante", "name": "dossier-patient", "offer": "standard",
     "quota": {"instances": 2, "cores": 4, "ram": 8192}, "duration": "12 months", "justification": "Dossier patient partagé, phase 1",
@@ -48,6 +49,7 @@ def token(user: str, *roles: str, domain: str | None = None, project: str | None
 
 PEOPLE: dict[str, dict[str, Any]] = {
     "operator": token("operator", "dc_operator", project="asin/exploitation"),
+    "operator-2": token("operator-2", "dc_operator", project="asin/exploitation"),
     "auditor": token("auditor", "dc_auditor", project="asin/exploitation"),
     "sante-agent": token("sante-agent", "dc_agent", domain="min-sante"),
     "sante-lead": token("sante-lead", "dc_lead", domain="min-sante"),
@@ -150,7 +152,7 @@ def seed(app: App) -> None:
         ):
             session.add(CatalogueItem(kind=kind, name=name, cloud_id=f"id-{name}", document=document))
     offers.load(app)
-    envelopes.declare(app, operator, CapacityIn(resources=dict(CAPACITY), reason="Mise en service"))
+    envelopes.declare(app, operator, CapacityIn(resources=dict(CAPACITY), reason="Mise en service", document="PV 2022-06"))
     for code in ("min-sante", "min-justice"):
         envelopes.grant(app, operator, EnvelopeIn(administration=code, resources=dict(ENVELOPE), reason="Dotation 2026", document="Arrêté 12"))
     for code, name, number in (("min-sante", "portail", "2026-9001"), ("anpc", "alerte", "2026-9002")):

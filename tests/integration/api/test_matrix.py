@@ -26,6 +26,7 @@ administration:show   GET    /v1/administrations/min-sante                ok  ok
 administration:show   GET    /v1/administrations/anpc                     ok  ok  ok  ok  ok  404 404 403 403
 administration:show   GET    /v1/administrations/min-none                 404 404 404 404 404 404 404 403 403
 administration:create POST   /v1/administrations                          -   403 403 403 403 403 403 403 403
+administration:move   POST   /v1/administrations/min-sante/parent         ok  404 404 404 404 404 404 404 404
 person:list           GET    /v1/administrations/min-sante/people         -   -   -   -   404 404 404 404 404
 person:add            POST   /v1/administrations/min-sante/people         -   403 403 403 404 404 404 404 404
 person:add            POST   /v1/administrations/anpc/people              -   403 403 403 403 404 404 404 404
@@ -41,9 +42,14 @@ quota:show            GET    /v1/quota?administration=anpc                ok  ok
 quota:show            GET    /v1/quota?administration=min-sante&environment=portail ok ok ok ok 404 404 404 403 403
 quota:history         GET    /v1/history                                  ok  ok  ok  ok  ok  ok  ok  403 403
 quota:history         GET    /v1/history?administration=min-sante         ok  ok  ok  ok  404 404 404 403 403
-quota:grant           POST   /v1/grants#min-sante                         ok  403 403 403 404 404 404 404 404
-quota:grant           POST   /v1/grants#anpc                              ok  403 403 403 403 404 404 404 404
-quota:revoke          POST   /v1/revocations#min-sante                    ok  403 403 403 404 404 404 404 404
+quota:grant           POST   /v1/grants#min-sante                         ok  404 404 404 404 404 404 404 404
+quota:grant           POST   /v1/grants#anpc                              ok  404 404 404 404 404 404 404 404
+quota:revoke          POST   /v1/revocations#min-sante                    ok  404 404 404 404 404 404 404 404
+quota:import          POST   /v1/imports                                  ok  403 403 403 403 403 403 403 403
+quota:correct         POST   /v1/corrections                              ok  404 404 404 404 404 404 404 404
+act:list              GET    /v1/acts                                     ok  ok  403 403 403 403 403 403 403
+act:show              GET    /v1/acts/FIRST                               ok  ok  404 404 404 404 404 404 404
+act:decide            POST   /v1/acts/FIRST/decisions                     ok  404 404 404 404 404 404 404 404
 request:submit        POST   /v1/requests#min-sante                       403 403 ok  ok  404 404 404 404 404
 request:submit        POST   /v1/requests#anpc                            403 403 403 403 ok  404 404 404 404
 request:submit        POST   /v1/requests#min-none                        404 404 404 404 404 404 404 404 404
@@ -69,6 +75,14 @@ operation:show        GET    /v1/operations/O-2026-9001-1/events          ok  ok
 operation:retry       POST   /v1/operations/O-2026-9001-1/retry           ok  403 ok  ok  404 404 404 404 404
 operation:retry       POST   /v1/operations/O-2026-9002-1/retry           ok  403 403 403 ok  404 404 404 404
 operation:cancel      POST   /v1/operations/O-2026-9001-1/cancel          ok  403 ok  ok  404 404 404 404 404
+reconciliation:run    POST   /v1/reconciliations                          ok  ok  403 403 403 403 403 403 403
+reconciliation:apply  POST   /v1/reconciliations#apply                    ok  403 403 403 403 403 403 403 403
+reconciliation:show   GET    /v1/reconciliations/2000000000               404 404 403 403 403 403 403 403 403
+discrepancy:list      GET    /v1/discrepancies                            ok  ok  403 403 403 403 403 403 403
+discrepancy:show      GET    /v1/discrepancies/D-999                      404 404 403 403 403 403 403 403 403
+discrepancy:say       POST   /v1/discrepancies/D-999/explain              404 403 403 403 403 403 403 403 403
+region:show           GET    /v1/region                                   ok  ok  403 403 403 403 403 403 403
+region:mode           PUT    /v1/region                                   ok  403 403 403 403 403 403 403 403
 operation:abandon     POST   /v1/operations/O-2026-9001-1/abandon         ok  403 403 ok  404 404 404 404 404
 operation:abandon     POST   /v1/operations/O-2026-9002-1/abandon         ok  403 403 403 403 404 404 404 404
 """
@@ -80,15 +94,24 @@ def body(method: str, path: str) -> dict[str, Any] | None:
     address, _, code = path.partition("#")
     bodies: dict[str, dict[str, Any]] = {
         "/v1/administrations": {"code": "min-essai", "name": "Essai"},
-        "/v1/capacity": {"resources": {"cores": 4000}, "reason": "Mise en service"},
-        "/v1/grants": {"administration": code, "resources": {"cores": 1}, "reason": "Rallonge"},
-        "/v1/revocations": {"administration": code, "resources": {"cores": 1}, "reason": "Reprise"},
+        "/v1/capacity": {"resources": {"cores": 4000}, "reason": "Mise en service", "document": "PV 2022-06"},
+        "/v1/grants": {"administration": code, "resources": {"cores": 1}, "reason": "Rallonge", "document": "Note 7"},
+        "/v1/revocations": {"administration": code, "resources": {"cores": 1}, "reason": "Reprise", "document": "Note 7"},
+        "/v1/imports": {"envelopes": [{"administration": "min-sante", "resources": {"cores": 1}}], "dry_run": True, "reason": "Essai",
+                        "document": "Note 8"},
+        "/v1/corrections": {"entry": 1, "resources": {"cores": 10**9}, "reason": "Essai", "document": "Note 9"},
+        "/v1/reconciliations": {"apply": code == "apply"},
+        "/v1/region": {"mode": "enforce", "reason": "Écarts vus"},
         "/v1/requests": {"kind": "environment", "spec": SPEC | {"administration": code}},
     }
     if method == "GET" or method == "DELETE":
         return None
+    if address.endswith("/explain"):
+        return {"reason": "Migration du portail"}
     if address.endswith("/people"):
         return {"user": "sante-agent", "role": "dc_agent"}
+    if address.endswith("/parent"):
+        return {"parent": None, "reason": "Essai", "document": "Note 10"}
     if address.endswith("/decisions"):
         return {"verdict": "refuse", "reason": "Non conforme", "digest": "0" * 64}
     return bodies.get(address, {})
@@ -96,6 +119,8 @@ def body(method: str, path: str) -> dict[str, Any] | None:
 
 def outcome(api: Api, method: str, path: str, person: str, key: int = 0) -> str:
     """`ok`, `403` or `404`, as the table says it."""
+    if "FIRST" in path:
+        path = path.replace("FIRST", api("GET", "/v1/acts", "auditor").body["items"][-1]["number"])
     address, _, query = path.partition("#")[0].partition("?")
     wanted = dict(pair.split("=") for pair in query.split("&")) if query else {}
     headers = {"Idempotency-Key": f"matrix-{person}-{key:08}"}

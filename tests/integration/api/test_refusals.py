@@ -13,7 +13,7 @@ from dcctl.config import Api as ApiSettings
 from dcctl.config import Cloud, Database, Settings
 from dcctl.errors import DcctlError
 from dcctl.workflow.app import App
-from tests.integration.api.stack import SPEC, Api, Keystone
+from tests.integration.api.stack import PAPER, SPEC, Api, Keystone
 
 
 @pytest.mark.parametrize("person", [None, "", "somebody"])
@@ -120,7 +120,7 @@ def test_every_amount_that_cannot_be_is_named_and_nothing_is_posted(api: Api) ->
         "instances": 0,
     }
 
-    answer = api("POST", "/v1/grants", "operator", {"administration": "min-sante", "resources": resources, "reason": "Rallonge"})
+    answer = api("POST", "/v1/grants", "operator", {"administration": "min-sante", "resources": resources, **PAPER})
 
     assert (answer.status, answer.code) == (422, "DCCTL-002")
     said = {p["field"].partition(".")[2]: (p["value"], p["fault"]) for p in answer.body["error"]["params"]["problems"]}
@@ -134,7 +134,7 @@ def test_every_amount_that_cannot_be_is_named_and_nothing_is_posted(api: Api) ->
 
 
 def test_an_empty_reason_and_a_foreign_key_are_named_together(standing: Api) -> None:
-    answer = standing("PUT", "/v1/capacity", "operator", {"resources": {"cores": 1}, "reason": "  ", "colour": "green"})
+    answer = standing("PUT", "/v1/capacity", "operator", {"resources": {"cores": 1}, "reason": "  ", "document": "PV 3", "colour": "green"})
 
     assert [p["field"] for p in answer.body["error"]["params"]["problems"]] == ["reason", "colour"]
 

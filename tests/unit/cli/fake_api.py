@@ -63,6 +63,8 @@ class FakeApi:
     requests: dict[str, Json] = field(default_factory=dict)
     keys: dict[str, tuple[Any, str]] = field(default_factory=dict)
     events: list[Json] = field(default_factory=list)
+    acts: dict[str, Json] = field(default_factory=dict)
+    shortfalls: list[Json] = field(default_factory=list)
     environments: dict[str, Json] = field(default_factory=dict)
     refusals: dict[tuple[str, str], list[DcctlError | tuple[int, bytes]]] = field(default_factory=dict)
     broken: dict[tuple[str, str], list[str]] = field(default_factory=dict)
@@ -173,12 +175,60 @@ class FakeApi:
         return 200, {**VERSION, "region": "cotonou", "items": [{"resource": "cores", "unit": "", "declared": 256, "granted": 64, "available": 192}]}
 
     def put_capacity(self, call: Call) -> tuple[int, Json]:
-        return self.get_capacity(call)
+        return self._acted(call, "declare", self.get_capacity(call)[1])
 
     def post_grants(self, call: Call) -> tuple[int, Json]:
-        return self.get_quota(Call("GET", "/v1/quota", {"administration": call.body["administration"]}, {}, None))
+        found = self.get_quota(Call("GET", "/v1/quota", {"administration": call.body["administration"]}, {}, None))[1]
+        return self._acted(call, "grant", found)
 
     post_revocations = post_grants
+
+    def _acted(self, call: Call, kind: str, done: Json) -> tuple[int, Json]:
+        """More than 500 cores wait for a second operator."""
+        cores = call.body.get("resources", {}).get("cores", 0)
+        act = self.act(f"A-2026-{len(self.acts) + 1:04d}", "waiting" if cores > 500 else "posted", kind=kind)
+        return 202 if act["state"] == "waiting" else 200, {**done, "act": {k: v for k, v in act.items() if k not in ("apiVersion", "details")}}
+
+    def act(self, number: str, state: str = "waiting", **more: Any) -> Json:
+        """Put an act on the server."""
+        self.acts[number] = {
+            **VERSION, "number": number, "kind": "grant", "state": state, "administration": "min-sante", "resources": {"cores": 600},
+            "reason": "programme 2026", "document": "décret 2026-118", "asked_by": {**PERSON, "user": "operator", "roles": ["dc_operator"]},
+            "created_at": AT, "over": {"cores": {"asked": 600, "allowed": 500}} if state == "waiting" else {}, "digest": DIGEST, "decision": None,
+            "details": {"payer": "pool"}, **more,
+        }  # fmt: skip
+        return self.acts[number]
+
+    def get_acts(self, call: Call, number: str | None = None) -> tuple[int, Json]:
+        if number is None:
+            items = [{k: v for k, v in act.items() if k not in ("apiVersion", "details")} for act in self.acts.values()]
+            return 200, {**VERSION, "items": items, "cursor": None}
+        if number not in self.acts:
+            raise NotVisible("act", number)
+        return 200, self.acts[number]
+
+    def post_acts(self, call: Call, number: str, verb: str) -> tuple[int, Json]:
+        act, body = self.acts[number], call.body
+        if body["verdict"] == "approve" and body["digest"] != act["digest"]:
+            raise DcctlError("DCCTL-551", number=number, given=body["digest"], digest=act["digest"])
+        decision = {"verdict": body["verdict"], "user": "operator-2", "user_id": "u-9", "reason": body["reason"], "decided_at": AT}
+        act.update(state={"approve": "posted", "refuse": "refused"}[body["verdict"]], decision=decision)
+        return 200, act
+
+    def post_imports(self, call: Call) -> tuple[int, Json]:
+        entries = [
+            {"administration": line["administration"], "payer": "pool", "resource": name, "unit": "", "amount": amount}
+            for line in call.body["envelopes"]
+            for name, amount in line["resources"].items()
+        ]
+        done = {**VERSION, "items": [{"resource": "cores", "unit": "", "amount": 600}], "administrations": 1, "count": len(entries)}
+        if call.body["dry_run"]:
+            return 200, {**done, "entries": entries, "shortfalls": self.shortfalls, "over": {}}
+        return self._acted(Call("POST", "", {}, {}, {"resources": {"cores": 600}}), "import", done)
+
+    def post_corrections(self, call: Call) -> tuple[int, Json]:
+        items = [{"entry": 4, "kind": "correct", "resource": "cores", "unit": "", "amount": 16, "reverses": call.body["entry"]}]
+        return self._acted(call, "correct", {**VERSION, "items": items})
 
     def get_administrations(self, call: Call, code: str | None = None, people: str | None = None) -> tuple[int, Json]:
         known = {
@@ -199,6 +249,8 @@ class FakeApi:
         return 200, known
 
     def post_administrations(self, call: Call, code: str | None = None, people: str | None = None) -> tuple[int, Json]:
+        if people == "parent":
+            return 200, {**self.get_administrations(call, code)[1], "parent": call.body["parent"]}
         if people == "people":
             return 200, {**VERSION, "user": call.body["user"], "user_id": "u-8", "domain": "asin", "role": call.body["role"]}
         return 201, {**VERSION, **call.body, "domain_id": "d-2", "created_at": AT, "environments": 0}

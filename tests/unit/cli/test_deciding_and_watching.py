@@ -281,7 +281,7 @@ def test_a_dumb_terminal_gets_lines_without_any_escape(api: FakeApi, setting: di
 
 def test_ctrl_c_while_something_is_being_done_says_that_nobody_knows(api: FakeApi) -> None:
     api.slow["POST", "/v1/grants"] = 2
-    command = [*COMMAND, "quota", "grant", "min-sante", "cores=8", "--reason", "programme 2026"]
+    command = [*COMMAND, "quota", "grant", "min-sante", "cores=8", "--reason", "programme 2026", "--document", "décret 2026-118"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), text=True)
     while not api.asked("POST", "/v1/grants"):
         time.sleep(0.05)

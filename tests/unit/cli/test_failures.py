@@ -85,11 +85,18 @@ def test_a_moment_of_weakness_is_asked_again(dcctl: Dcctl, cloud: Path, api: Fak
 
 
 def test_what_is_not_safe_to_ask_twice_is_asked_once_and_what_is_unknown_is_said(dcctl: Dcctl, cloud: Path, api: FakeApi) -> None:
-    api.break_off("POST", "/v1/grants", "after")
-    result = dcctl("quota", "grant", "min-sante", "cores=8", "--reason", "programme 2026")
-    assert (result.status, len(api.asked("POST", "/v1/grants"))) == (4, 1)
+    api.break_off("POST", "/v1/administrations/min-sante/people", "after")
+    result = dcctl("administration", "person", "add", "min-sante", "sante-agent", "--role", "dc_agent")
+    assert (result.status, len(api.asked("POST", "/v1/administrations/min-sante/people"))) == (4, 1)
     assert result.err.splitlines()[0].endswith("was lost; whether it did what was asked is not known.")
-    assert result.err.splitlines()[1] == "Next: Look before you repeat it: dcctl quota history min-sante"
+    assert result.err.splitlines()[1] == "Next: Look before you repeat it: dcctl administration person list min-sante"
+
+
+def test_an_act_goes_out_again_under_its_key_when_the_answer_is_lost(dcctl: Dcctl, cloud: Path, api: FakeApi) -> None:
+    api.break_off("POST", "/v1/grants", "after", "before")
+    assert dcctl("quota", "grant", "min-sante", "cores=8", "--reason", "programme 2026", "--document", "décret 2026-118").status == 0
+    keys = {call.headers["idempotency-key"] for call in api.asked("POST", "/v1/grants")}
+    assert (len(api.asked("POST", "/v1/grants")), len(keys)) == (3, 1)
 
 
 def test_with_json_the_error_is_json_on_stderr(dcctl: Dcctl, cloud: Path, api: FakeApi) -> None:

@@ -12,12 +12,12 @@ ONE = {
     "/v1/whoami": schemas.Whoami, "/v1/offers/standard": schemas.Offer, "/v1/quota": schemas.QuotaItems,
     "/v1/administrations/min-sante": schemas.Administration, "/v1/requests/R-2026-0042": schemas.RequestOut,
     "/v1/environments/-/dossier-patient": schemas.EnvironmentOut, "/v1/operations/O-2026-0042-1": schemas.OperationOut,
-    "/v1/requests/R-2026-0042/events": schemas.Events,
+    "/v1/requests/R-2026-0042/events": schemas.Events, "/v1/acts/A-2026-0007": schemas.ActShown,
 }  # fmt: skip
 ITEMS = {
     "/v1/offers": schemas.Offer, "/v1/history": schemas.HistoryItem, "/v1/capacity": schemas.CapacityItem,
     "/v1/administrations": schemas.Administration, "/v1/administrations/min-sante/people": schemas.Person, "/v1/requests": schemas.RequestLine,
-    "/v1/environments": schemas.EnvironmentOut, "/v1/operations": schemas.OperationOut,
+    "/v1/environments": schemas.EnvironmentOut, "/v1/acts": schemas.ActOut, "/v1/operations": schemas.OperationOut,
 }  # fmt: skip
 
 
@@ -25,6 +25,7 @@ def answer(path: str) -> dict[str, Any]:
     api = FakeApi()
     api.request("R-2026-0042")
     api.environment()
+    api.act("A-2026-0007")
     return api.answer(Call("GET", path, {}, {}, None))[1]
 
 

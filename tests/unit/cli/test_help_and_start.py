@@ -17,8 +17,9 @@ HEAVY = {
 }  # fmt: skip
 
 VERBS = {
-    "administration": ["list", "show", "create", "person"], "capacity": ["show", "declare"], "offer": ["list", "show"],
-    "quota": ["show", "history", "grant", "revoke"],
+    "administration": ["list", "show", "create", "move", "person"], "capacity": ["show", "declare"], "offer": ["list", "show"],
+    "quota": ["show", "history", "grant", "revoke", "correct", "import"],
+    "act": ["list", "show", "approve", "refuse"],
     "request": ["submit", "list", "show", "approve", "refuse", "withdraw", "watch"],
     "environment": ["list", "show", "cloud", "decommission"],
     "operation": ["list", "show", "watch", "retry", "cancel", "abandon"],

@@ -28,6 +28,12 @@ MISFITS = {
     "spec.unknown_member": ("member", "nearest"), "spec.quota_missing": ("resource", "needed"), "spec.does_not_fit": ("resource", "needed", "quota"),
     "spec.beyond_offer": ("resource", "asked", "most"), "spec.duration_too_long": ("asked", "most"),
 }  # fmt: skip
+OPENINGS = {
+    "opening.unknown_administration": ("found", "nearest"), "opening.unknown_resource": ("found", "nearest", "allowed"),
+    "opening.not_an_amount": ("found", "maximum"), "opening.empty": ("administration",),
+    "opening.duplicate": ("administration", "resource", "first"), "opening.too_many_cells": ("count", "maximum"), "opening.not_csv": ("problem",),
+    "opening.alias": (),
+}  # fmt: skip
 YAML = {"yaml.syntax": ("problem",), "yaml.duplicate_key": ("key", "first"), "yaml.too_deep": ("maximum",), "yaml.too_large": ("maximum",)}
 
 
@@ -91,14 +97,14 @@ def test_the_compiled_catalogue_is_that_of_the_source(tmp_path: Path) -> None:
 @pytest.mark.parametrize("lang", ["fr", "en"])
 def test_every_fault_has_a_sentence_with_all_its_facts(lang: str) -> None:
     words.use(lang)
-    for code, names in (FAULTS | NOTICES | MISFITS | YAML).items():
+    for code, names in (FAULTS | NOTICES | MISFITS | OPENINGS | YAML).items():
         facts = {name: f"<{name}>" for name in names}
         said = sentence(code, facts)
         assert "{" not in said, code
         left_out = {"spec.not_a_boolean": {"allowed"}}
         for name in set(names) - left_out.get(code, set()):
             assert f"<{name}>" in said, code
-    assert set(SENTENCES) == set(FAULTS) | set(NOTICES) | set(MISFITS) | set(YAML)
+    assert set(SENTENCES) == set(FAULTS) | set(NOTICES) | set(MISFITS) | set(OPENINGS) | set(YAML)
 
 
 def test_a_fault_of_a_newer_server_is_shown_as_it_is() -> None:

@@ -109,30 +109,31 @@ def test_grant_sends_whole_amounts_with_the_reason(dcctl: Dcctl, api: FakeApi) -
 
 @pytest.mark.parametrize("word", ["cores", "cores=", "cores=-1", "cores=1.5", "=8", "cores=huit", "cores=٨"])
 def test_an_amount_that_cannot_be_is_refused_before_anything_is_asked(dcctl: Dcctl, api: FakeApi, word: str) -> None:
-    result = dcctl("quota", "grant", "min-sante", word, "--reason", "programme 2026")
+    result = dcctl("quota", "grant", "min-sante", word, "--reason", "programme 2026", "--document", "décret 2026-118")
     assert (result.status, api.calls) == (2, [])
     assert f"AMOUNT: {word} is not allowed (RESOURCE=WHOLE NUMBER, like cores=8)." in result.err
 
 
 def test_a_revocation_without_a_terminal_wants_the_name_once_more(dcctl: Dcctl, api: FakeApi) -> None:
-    result = dcctl("quota", "revoke", "min-sante", "cores=8", "--reason", "restitution")
+    result = dcctl("quota", "revoke", "min-sante", "cores=8", "--reason", "restitution", "--document", "note 2026-31")
     assert (result.status, api.calls) == (2, [])
     assert "Without a terminal, --confirm min-sante is required." in result.err
 
 
 def test_a_revocation_with_another_name_does_nothing(dcctl: Dcctl, api: FakeApi) -> None:
-    result = dcctl("quota", "revoke", "min-sante", "cores=8", "--reason", "restitution", "--confirm", "min-justice")
+    result = dcctl("quota", "revoke", "min-sante", "cores=8", "--reason", "restitution", "--document", "note 2026-31", "--confirm", "min-justice")
     assert (result.status, api.calls) == (2, [])
     assert "DCCTL-304" in result.err
 
 
 def test_a_revocation_with_the_name_is_sent(dcctl: Dcctl, api: FakeApi) -> None:
-    assert dcctl("quota", "revoke", "min-sante", "cores=8", "--reason", "restitution", "--confirm", "min-sante").status == 0
+    paper = ("--reason", "restitution", "--document", "note 2026-31")
+    assert dcctl("quota", "revoke", "min-sante", "cores=8", *paper, "--confirm", "min-sante").status == 0
     assert api.calls[-1].path == "/v1/revocations"
 
 
 def test_capacity_is_declared_by_put(dcctl: Dcctl, api: FakeApi) -> None:
-    assert dcctl("capacity", "declare", "cores=256", "--reason", "extension").status == 0
+    assert dcctl("capacity", "declare", "cores=256", "--reason", "extension", "--document", "PV 7").status == 0
     assert (api.calls[-1].method, api.calls[-1].body["resources"]) == ("PUT", {"cores": 256})
     assert "256" in dcctl("capacity", "show").out
 

@@ -1,0 +1,41 @@
+"""Asking for something under a key, so that a lost answer costs nothing: the same command again is the same act or request."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from dcctl.cli.desk import Desk
+from dcctl.cli.pending import Key, key_for
+from dcctl.cli.talk import say
+from dcctl.errors import DcctlError
+from dcctl.words import N_
+
+Json = dict[str, Any]
+#: Errors after which the API may or may not have what was asked.
+UNANSWERED = {"DCCTL-011", "DCCTL-103", "DCCTL-105", "DCCTL-111", "DCCTL-112", "DCCTL-500", "DCCTL-501"}
+
+
+def answered(key: Key, call: Callable[[str], Json]) -> Json:
+    """What the API answers to the call under this key; the key is forgotten once there is an answer, be it a refusal."""
+    if key.resumed:
+        say(N_("An earlier submit of the same was not answered; it is resumed with the same key."))
+    try:
+        answer = call(key.value)
+    except DcctlError as error:
+        # Without an answer of the API's own, whether it has what was asked is not known: the key stays.
+        if error.code not in UNANSWERED:
+            key.answered()
+        raise
+    key.answered()
+    return answer
+
+
+def post(desk: Desk, *path: str, body: Mapping[str, Any], look: str, given: str | None = None) -> Json:
+    """Post the body under a key of its own; `look` is the command that shows whether it was done."""
+    key = key_for({"path": list(path), **body}, desk.api.cloud.identity, given)
+    return answered(key, lambda value: desk.api.post(*path, body=dict(body), key=value, look=look))
+
+
+def put(desk: Desk, *path: str, body: Mapping[str, Any]) -> Json:
+    """The same for what is put."""
+    key = key_for({"path": list(path), **body}, desk.api.cloud.identity)
+    return answered(key, lambda value: desk.api.put(*path, body=dict(body), key=value))

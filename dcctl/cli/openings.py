@@ -1,0 +1,59 @@
+"""dcctl quota import."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from dcctl.cli import once, openingfile
+from dcctl.cli.acting import named, told
+from dcctl.cli.command import Command
+from dcctl.cli.desk import Desk, shown
+from dcctl.cli.talk import say
+from dcctl.errors import DcctlError, SpecRefused
+from dcctl.words import N_
+
+SUMS = {"resource": N_("Resource"), "unit": N_("Unit"), "amount": N_("Amount")}
+ENTRIES = {"administration": N_("Administration"), "payer": N_("Paid by"), **SUMS}
+
+
+@click.command(
+    "import", cls=Command,
+    help=N_("Grant the envelopes of FILE (YAML or CSV; - for standard input) in one act: all of them or none. Every fault is said with its line."),
+    examples=['dcctl quota import envelopes-2026.yaml --dry-run --reason "dotations 2026" --document "décret 2026-118"'],
+)  # fmt: skip
+@click.argument("file", metavar=N_("FILE"))
+@click.option("--dry-run", is_flag=True, help=N_("Only show what would be posted and what would fall short."))
+@click.option("--again", is_flag=True, help=N_("Post it although the same envelopes were imported before."))
+@named
+@shown
+@click.pass_obj
+def import_(desk: Desk, file: str, dry_run: bool, again: bool, reason: str, document: str) -> None:
+    draft = openingfile.read(file)
+    body = {"envelopes": draft.document, "reason": reason, "document": document, "dry_run": dry_run, "again": again}
+    try:
+        done = _tried(desk, body) if dry_run else once.post(desk, "imports", body=body, look="dcctl act list --kind import")
+    except SpecRefused as error:
+        raise draft.refusal([openingfile.placed(draft, fault) for fault in error.params["faults"]]) from error
+    if dry_run:
+        foreseen(desk, done)
+    else:
+        told(desk, done, SUMS, N_("{administrations} administrations, {count} entries: {number}."), number=done["act"]["number"], **_counts(done))
+
+
+def _tried(desk: Desk, body: Mapping[str, Any]) -> dict[str, Any]:
+    return desk.api.post("imports", body=dict(body), look="dcctl act list --kind import")
+
+
+def foreseen(desk: Desk, done: Mapping[str, Any]) -> None:
+    """Show the entries that would be made; then what they would need, or what falls short (status 5)."""
+    desk.listing({**done, "items": done["entries"]}, ENTRIES)
+    if done["shortfalls"]:
+        raise DcctlError("DCCTL-553", shortfalls=done["shortfalls"], holder="pool", grantor="dc_operator")
+    say(N_("Would be posted: {administrations} administrations, {count} entries. Nothing was changed."), **_counts(done))
+    if done["over"]:
+        say(N_("It would wait for a second operator: {over}."), over=done["over"])
+
+
+def _counts(done: Mapping[str, Any]) -> dict[str, Any]:
+    return {"administrations": done["administrations"], "count": done["count"]}
