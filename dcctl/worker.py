@@ -14,12 +14,13 @@ import structlog
 from dcctl import logs
 from dcctl.config import settings
 from dcctl.errors import DcctlError
-from dcctl.workflow import catalogue, decommission, evidence, expiry, fulfilment
+from dcctl.workflow import auditing, calls, catalogue, decommission, evidence, expiry, fulfilment, reconciling, regions
 from dcctl.workflow.app import App
-from dcctl.workflow.queue import ABANDON, BUILDING, DECOMMISSION, FULFIL, REVIEW, SHORT, conninfo
+from dcctl.workflow.queue import ABANDON, BUILDING, COMPARING, DECOMMISSION, FULFIL, RECONCILE, REVIEW, SHORT, conninfo
 
 #: Reviews at once; each is some calls of Keystone and two transactions.
 REVIEWERS = 2
+WATCH_SECONDS = 15.0
 
 log = structlog.get_logger("dcctl.worker")
 
@@ -52,6 +53,21 @@ def tasks(app: App) -> procrastinate.App:
     def abandon(operation: str) -> None:
         decommission.abandon(app, operation)
 
+    @queue.task(name=RECONCILE, queue=COMPARING)
+    def reconcile(number: int) -> None:
+        reconciling.run(app, number)
+
+    @queue.periodic(cron="17 * * * *")
+    @queue.task(name="every_hour", queue=COMPARING, lock="reconcile", queueing_lock="every_hour")
+    def every_hour(timestamp: int) -> None:
+        log.info("limits_audited", projects=auditing.audit(app))
+
+    @queue.periodic(cron="*/5 * * * *")
+    @queue.task(name="every_five_minutes", queue=COMPARING, lock="reconcile", queueing_lock="every_five_minutes")
+    def every_five_minutes(timestamp: int) -> None:
+        if written := auditing.shrink_again(app):
+            log.info("limits_written_again", projects=written)
+
     @queue.periodic(cron="* * * * *")
     @queue.task(name="every_minute", queue=SHORT, lock="every_minute", queueing_lock="every_minute")
     def every_minute(timestamp: int) -> None:
@@ -83,11 +99,30 @@ class CatalogueKeeper(threading.Thread):
             self.ending.wait(pause)
 
 
+class LedgerWatch(threading.Thread):
+    """Remembers how far the ledger has come, in this worker's own directory, and notices when it is behind that."""
+
+    def __init__(self, app: App) -> None:
+        super().__init__(name="ledger-watch", daemon=True)
+        self.app = app
+        self.ending = threading.Event()
+
+    def run(self) -> None:
+        while not self.ending.is_set():
+            try:
+                regions.watch(self.app)
+            except DcctlError as error:
+                log.warning("ledger_not_watched", code=error.code, **{key: str(value) for key, value in error.params.items()})
+            except Exception:
+                log.exception("ledger_not_watched")
+            self.ending.wait(WATCH_SECONDS)
+
+
 async def _work(app: App) -> None:
     """Both queues until SIGTERM or SIGINT; then what runs is finished."""
     queue, building = tasks(app), app.settings.worker.concurrency
     loop = asyncio.get_running_loop()
-    loop.set_default_executor(ThreadPoolExecutor(building + REVIEWERS + 2, thread_name_prefix="job"))
+    loop.set_default_executor(ThreadPoolExecutor(building + REVIEWERS + 3, thread_name_prefix="job"))
     async with queue.open_async():
         working = [
             asyncio.create_task(
@@ -100,7 +135,7 @@ async def _work(app: App) -> None:
                     delete_jobs="successful",
                 )
             )
-            for name, concurrency in ((SHORT, REVIEWERS), (BUILDING, building))
+            for name, concurrency in ((SHORT, REVIEWERS), (BUILDING, building), (COMPARING, 1))
         ]
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, lambda: [task.cancel() for task in working])
@@ -119,11 +154,16 @@ def main() -> None:
     app = App(settings())
     keeper = CatalogueKeeper(app)
     keeper.start()
+    watch, counter = LedgerWatch(app), calls.Counter(app, "worker")
+    watch.start()
+    counter.start()
     log.info("started", concurrency=app.settings.worker.concurrency)
     try:
         asyncio.run(_work(app))
     finally:
         keeper.ending.set()
+        watch.ending.set()
+        counter.end()
         app.close()
         log.info("ended")
 

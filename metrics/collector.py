@@ -19,6 +19,7 @@ from dcctl.cloud.connect import Cloud
 from dcctl.cloud.wording import clean
 from dcctl.config import Settings, settings
 from dcctl.errors import CloudError
+from dcctl.store import add_requests
 from metrics import collect, log, store
 
 #: Longer words of a failure are cut: they are for a person, and the service's own log has the rest.
@@ -46,7 +47,18 @@ class Collector:
         for name, read in collect.SERVICES.items():
             if not self._source(name, lambda read=read, name=name: self._reading(name, read)):  # type: ignore[misc]
                 failed.append(name)
+        self._count_calls()
         return failed
+
+    def _count_calls(self) -> None:
+        """Note how many calls this pass has made; what could not be noted is counted with the next."""
+        made = self._cloud.requests()
+        try:
+            with self._engine.begin() as database:
+                add_requests(database, "collector", made)
+        except store.DatabaseError as error:
+            self._cloud.count_again(made)
+            self._log.error("database failed", source="openstack_requests", error=clean(str(error), LONGEST_WORDS))
 
     def _projects(self) -> int:
         found = collect.projects(self._cloud, self._page_size)

@@ -4,7 +4,7 @@ This module is pure: no clock, no database, no network.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 
@@ -76,6 +76,8 @@ class Facts:
         holders: the ledger's figures of administrations and environments.
         requests: (administration, state, kind) -> how many.
         sources: name -> when it last answered in full; one that never did is left out.
+        calls: (process, service, method, outcome) -> calls made to OpenStack ever.
+        discrepancies: (name, state) -> how many are not resolved.
     """
 
     taken_at: datetime
@@ -89,3 +91,5 @@ class Facts:
     limits: tuple[LimitFact, ...]
     requests: Mapping[tuple[str, str, str], int]
     sources: Mapping[str, datetime]
+    calls: Mapping[tuple[str, str, str, str], int] = field(default_factory=dict)
+    discrepancies: Mapping[tuple[str, str], int] = field(default_factory=dict)

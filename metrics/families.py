@@ -205,6 +205,33 @@ def source_last_success(snapshot: Snapshot) -> Family:
     )
 
 
+def openstack_requests(snapshot: Snapshot) -> Family:
+    """# HELP dcctl_openstack_requests_total Calls that dcctl's processes have made to OpenStack; each attempt counts.
+    # TYPE dcctl_openstack_requests_total counter
+    dcctl_openstack_requests_total{process="worker",service_type="compute",method="GET",outcome="ok"} 1200
+    """
+    return Family(
+        name="dcctl_openstack_requests_total",
+        help="Calls that dcctl's processes have made to OpenStack; each attempt counts.",
+        labels=("process", "service_type", "method", "outcome"),
+        samples=list(snapshot.calls.items()),
+        type="counter",
+    )
+
+
+def discrepancies(snapshot: Snapshot) -> Family:
+    """# HELP dcctl_discrepancies Differences between ledger, limits and use that are not resolved.
+    # TYPE dcctl_discrepancies gauge
+    dcctl_discrepancies{name="limit_mismatch",state="open"} 1
+    """
+    return Family(
+        name="dcctl_discrepancies",
+        help="Differences between ledger, limits and use that are not resolved.",
+        labels=("name", "state"),
+        samples=list(snapshot.discrepancies.items()),
+    )
+
+
 def render_timestamp(snapshot: Snapshot) -> Family:
     """# HELP dcctl_render_timestamp_seconds When the figures of this text were read from the database.
     # TYPE dcctl_render_timestamp_seconds gauge
@@ -241,6 +268,8 @@ FAMILIES: tuple[Callable[[Snapshot], Family], ...] = (
     resource_unit_multiplier,
     requests,
     source_last_success,
+    openstack_requests,
+    discrepancies,
     render_timestamp,
 )
 

@@ -8,7 +8,7 @@ What is not known has no figure: use of a service that never answered, a limit t
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from dcctl.lifecycle import Kind, RequestState
@@ -76,6 +76,8 @@ class Snapshot:
     cluster: tuple[ClusterFigures, ...]
     requests: Mapping[tuple[str, str, str], int]
     sources: Mapping[str, datetime]
+    calls: Mapping[tuple[str, str, str, str], int] = field(default_factory=dict)
+    discrepancies: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
 
 def assemble(facts: Facts) -> Snapshot:
@@ -91,6 +93,8 @@ def assemble(facts: Facts) -> Snapshot:
         cluster=tuple(_cluster(facts, regions, resources)),
         requests=_requests(facts),
         sources=dict(sorted(facts.sources.items())),
+        calls=facts.calls,
+        discrepancies=facts.discrepancies,
     )
 
 

@@ -139,6 +139,10 @@ def read_facts(database: Connection, region: str) -> Facts:
     limits = _rows(database, "SELECT project_id, service_type, key, value, read_at FROM project_limit")
     requests = _rows(database, "SELECT administration, state, kind, count(*) FROM request GROUP BY administration, state, kind")
     sources = _rows(database, "SELECT name, last_success_at FROM source WHERE last_success_at IS NOT NULL")
+    calls = _rows(database, "SELECT process, service_type, method, outcome, total FROM openstack_requests")
+    discrepancies = _rows(
+        database, "SELECT name, state, count(*) FROM discrepancy WHERE state <> 'resolved' AND region = :region GROUP BY name, state", region=region
+    )
     return Facts(
         taken_at=taken_at,
         region=region,
@@ -158,6 +162,8 @@ def read_facts(database: Connection, region: str) -> Facts:
         limits=tuple(LimitFact(project_id=p, service_type=s, key=key, value=value, read_at=at) for p, s, key, value, at in limits),
         requests={(administration, state, kind): count for administration, state, kind, count in requests},
         sources=dict(sources),
+        calls={(process, service, method, outcome): total for process, service, method, outcome, total in calls},
+        discrepancies={(name, state): count for name, state, count in discrepancies},
     )
 
 
@@ -174,5 +180,5 @@ def _ledger_fact(line: HolderBalance) -> LedgerFact:
     )
 
 
-def _rows(database: Connection, statement: str) -> list[tuple[Any, ...]]:
-    return [tuple(row) for row in database.execute(text(statement))]
+def _rows(database: Connection, statement: str, **values: object) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in database.execute(text(statement), values)]

@@ -182,21 +182,38 @@ def untrusted(ledger: Ledger, observed: Observed) -> dict[str, str]:
     return found
 
 
-def over(
-    open_: Iterable[Difference], found: Collection[Difference], *, failed: Collection[str], covered: Collection[str] | None
-) -> list[Difference]:
-    """Those of `open_` that are no more: not found although everything they rest on answered, and their project was looked at.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """What a comparison looked at.
 
-    Args:
-        covered: subjects that were looked at; None: all of them.
+    Attributes:
+        subjects: projects and sources; None: everything.
+        skipped: projects to which something is being done, so that little can be said of them.
+        names: of the differences that it could find; None: all.
+        failed: sources of which nothing is known.
     """
+
+    subjects: frozenset[str] | None = None
+    skipped: frozenset[str] = frozenset()
+    names: frozenset[Name] | None = None
+    failed: frozenset[str] = frozenset()
+
+
+#: Differences that can be found by reading limits and use alone.
+OF_LIMITS = frozenset({Name.LIMIT_MISMATCH, Name.INEFFECTIVE_WRITE, Name.USAGE_OVER_LIMIT, Name.STALE_SOURCE})
+
+
+def over(open_: Iterable[Difference], found: Collection[Difference], looked: Looked) -> list[Difference]:
+    """Those of `open_` that are no more: looked for and not found, although everything that they rest on answered."""
     keys = {difference.key for difference in found}
     return [
         difference
         for difference in open_
         if difference.key not in keys
-        and not difference.rests_on & set(failed)
-        and (covered is None or difference.subject in covered)
+        and not difference.rests_on & looked.failed
+        and (looked.names is None or difference.name in looked.names)
+        and (looked.subjects is None or difference.subject in looked.subjects)
+        and difference.subject not in looked.skipped
     ]
 
 

@@ -20,6 +20,7 @@ from dcctl.api.front import Admitted, Front, Wsgi
 from dcctl.api.policy import Policy
 from dcctl.config import Settings, settings
 from dcctl.errors import DcctlError
+from dcctl.workflow import calls
 from dcctl.workflow.app import App
 
 #: What waitress takes in (on disk) before we refuse it in our own words; beyond this it is refused by waitress itself.
@@ -93,9 +94,12 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     log.info("serving", host=of.api.host, port=of.api.port, threads=of.api.threads)
+    counter = calls.Counter(app, "api")
+    counter.start()
     try:
         server.run()
     finally:
         server.close()
+        counter.end()
         app.close()
         log.info("ended")

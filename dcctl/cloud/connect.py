@@ -170,6 +170,11 @@ class Cloud:
             made, self._made = self._made, Counter()
         return made
 
+    def count_again(self, made: Counter[RequestKind]) -> None:
+        """Put back what could not be noted elsewhere."""
+        with self._lock:
+            self._made += made
+
     def close(self) -> None:
         """End this thread's connections."""
         mine = getattr(self._local, "mine", None)

@@ -13,9 +13,13 @@ REVIEW = "review"
 FULFIL = "fulfil"
 DECOMMISSION = "decommission"
 ABANDON = "abandon"
+RECONCILE = "reconcile"
 
 #: Short jobs have a queue and threads of their own: nobody who asks waits until others' environments are built.
 SHORT, BUILDING = "dcctl-short", "dcctl-building"
+#: Comparing asks OpenStack much; one at a time in each worker, and nobody's environment waits for it.
+COMPARING = "dcctl-comparing"
+_QUEUES = {REVIEW: SHORT, RECONCILE: COMPARING}
 
 
 def conninfo(url: str) -> str:
@@ -37,7 +41,7 @@ class Queue:
     def defer(self, session: Session, task: str, *, lock: str, once: str | None = None, **arguments: Any) -> None:
         """Queue `task` with the session's transaction; `once` names a job of which at most one may wait."""
         connection = session.connection().connection.driver_connection
-        queue = SHORT if task == REVIEW else BUILDING
+        queue = _QUEUES.get(task, BUILDING)
         savepoint = session.begin_nested()
         try:
             self._app.configure_task(task, queue=queue, lock=lock, queueing_lock=once, connection=connection).defer(

@@ -61,7 +61,7 @@ def app(postgresql: postgres.Server, database: str) -> Iterator[App]:
         session.add(Offer(name="standard", version=1, document=OFFERS[0]["document"]))
         session.add_all([CatalogueItem(cloud_id=f"id-{item['name']}", **item) for item in CATALOGUE])
         declared = {resource: 10 * amount for resource, amount in ENVELOPE.items()}
-        act = ledger.Cause(kind=ledger.CauseKind.ACT, reference="A-2026-0001")
+        act = ledger.Cause(kind=ledger.CauseKind.ACT, reference="A-2026-0001", document="PV 2022-06")
         store.post(session, ledger.declare(world, pool, "cotonou", declared), actor=BOOTSTRAP, cause=act)
     for code in ("min-sante", "min-justice"):
         with made.transaction() as session:

@@ -28,6 +28,8 @@ def test_the_families_are_exactly_these(facts):
         "dcctl_resource_unit_multiplier",
         "dcctl_requests",
         "dcctl_source_last_success_timestamp_seconds",
+        "dcctl_openstack_requests_total",
+        "dcctl_discrepancies",
         "dcctl_render_timestamp_seconds",
         "dcctl_build_info",
     ]

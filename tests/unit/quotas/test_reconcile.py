@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quotas.reconcile import KINDS, Difference, Environment, Ledger, Name, Observed, Project, Thing, compare, over, source_of, untrusted
+from quotas.reconcile import KINDS, Difference, Environment, Ledger, Looked, Name, Observed, Project, Thing, compare, over, source_of, untrusted
 
 ENVIRONMENT = Environment(
     holder="min-sante/dossier-patient", administration="min-sante", project_id="p-1", allocated={"instances": 2, "cores": 4, "volumes": 1},
@@ -108,9 +108,10 @@ def test_half_an_answer_about_limits_lowers_nothing_and_ends_nothing() -> None:
     open_ = compare(LEDGER, changed(cores=6))
 
     assert untrusted(LEDGER, half) == {"compute": "min-sante/dossier-patient: no limit of cores in the answer"}
-    assert over(open_, compare(LEDGER, half), failed=untrusted(LEDGER, half), covered=None) == []
-    assert over(open_, compare(LEDGER, SEEN), failed=(), covered=None) == open_
-    assert over(open_, compare(LEDGER, SEEN), failed=(), covered={"p-7"}) == []
+    assert over(open_, compare(LEDGER, half), Looked(failed=frozenset(untrusted(LEDGER, half)))) == []
+    assert over(open_, compare(LEDGER, SEEN), Looked()) == open_
+    for elsewhere in (Looked(subjects=frozenset({"p-7"})), Looked(skipped=frozenset({"p-1"})), Looked(names=frozenset({Name.ORPHAN_PROJECT}))):
+        assert over(open_, compare(LEDGER, SEEN), elsewhere) == []
 
 
 RESOURCES = ("instances", "cores", "ram", "volumes", "gigabytes", "gigabytes_ssd", "networks", "floatingips")
@@ -178,7 +179,7 @@ def test_what_is_over_was_looked_at_and_not_found(environments: tuple[Environmen
     before, after = compare(ledger, first), compare(ledger, second)
     failed = untrusted(ledger, second)
 
-    ended = over(before, after, failed=failed, covered=None)
+    ended = over(before, after, Looked(failed=frozenset(failed)))
 
     assert not {d.key for d in ended} & {d.key for d in after}
     assert not [d for d in ended if d.rests_on & failed.keys()]

@@ -1,0 +1,114 @@
+"""The mode of a region, and how it gets to *observe* by itself: when the ledger is behind what this worker has seen of it.
+
+A database that was restored knows less than OpenStack has; so nothing may be written from it until a person has looked at every difference. The
+worker keeps the newest entry that it has seen in a file of its own state directory, which no backup of the database brings back.
+"""
+
+import contextlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import structlog
+from sqlalchemy import text
+from sqlmodel import Session
+
+from dcctl.errors import DcctlError
+from dcctl.schemas import API_VERSION, RegionModeIn
+from dcctl.store import RegionMode, now
+from dcctl.workflow.actor import Actor
+from dcctl.workflow.app import App
+from dcctl.workflow.holding import ITSELF
+
+OBSERVE, ENFORCE = "observe", "enforce"
+#: What dcctl does by itself is said by this actor.
+DCCTL = {"user_id": ITSELF.user_id, "user": ITSELF.user_name}
+_NEWEST = "SELECT id, md5(kind || ':' || amount || ':' || resource || ':' || recorded_at) FROM quotas.entry ORDER BY id DESC LIMIT 1"
+_THERE = "SELECT md5(kind || ':' || amount || ':' || resource || ':' || recorded_at) FROM quotas.entry WHERE id = :id"
+
+log = structlog.get_logger("dcctl.workflow.regions")
+
+
+def show(app: App) -> dict[str, Any]:
+    """The region and its mode: `schemas.RegionOut`."""
+    with app.reading() as session:
+        return _document(app, session.get(RegionMode, app.region))
+
+
+def set_mode(app: App, actor: Actor, body: RegionModeIn) -> dict[str, Any]:
+    """From now on reconciling only looks, or may write."""
+    with app.transaction() as session:
+        found = session.merge(RegionMode(region=app.region, mode=body.mode, reason=body.reason, actor=actor.document(), since=now()))
+        return _document(app, found)
+
+
+def require_enforce(app: App, session: Session) -> None:
+    """Return when limits may be written.
+
+    Raises:
+        DcctlError: DCCTL-560, the region is in observe.
+    """
+    found = session.get(RegionMode, app.region)
+    if found is not None and found.mode == OBSERVE:
+        raise DcctlError("DCCTL-560", region=app.region, reason=found.reason)
+
+
+def watch(app: App) -> bool:
+    """Compare the ledger with what the file remembers, then remember what there is; True when the ledger was behind, and the region observes now.
+
+    The mode is committed before the file is written: whatever is killed between the two, the next look finds the same again.
+    """
+    file = app.settings.worker.state_dir / f"ledger-position-{app.region}.json"
+    known = _remembered(file)
+    with app.transaction() as session:
+        newest = session.connection().execute(text(_NEWEST)).one_or_none()
+        behind = known is not None and session.connection().execute(text(_THERE), {"id": known[0]}).scalar() != known[1]
+        if behind and known is not None:
+            reason = f"the ledger ends at entry {newest[0] if newest else 0} and does not have entry {known[0]} as it was: it was restored"
+            session.merge(RegionMode(region=app.region, mode=OBSERVE, reason=reason, actor=DCCTL, since=now()))
+    if behind:
+        log.warning("ledger_restored", region=app.region, remembered=known and known[0], newest=newest and newest[0])
+    if newest is not None and (known is None or behind or newest[0] > known[0]):
+        _remember(file, int(newest[0]), str(newest[1]))
+    elif newest is None and behind:
+        file.unlink()
+    return behind
+
+
+def _remembered(file: Path) -> tuple[int, str] | None:
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+        return int(document["entry"]), str(document["content"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DcctlError("DCCTL-563", path=str(file), reason=type(error).__name__) from error
+
+
+def _remember(file: Path, entry: int, content: str) -> None:
+    """Whole or not at all, and on the disk before it counts."""
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh = file.with_suffix(".new")
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with contextlib.closing(os.fdopen(descriptor, "w", encoding="utf-8")) as stream:
+            stream.write(json.dumps({"entry": entry, "content": content}) + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        fresh.replace(file)
+    except OSError as error:
+        raise DcctlError("DCCTL-563", path=str(file), reason=error.strerror or type(error).__name__) from error
+
+
+def _document(app: App, found: RegionMode | None) -> dict[str, Any]:
+    if found is None:
+        return {"apiVersion": API_VERSION, "region": app.region, "mode": ENFORCE, "reason": None, "actor": None, "since": None}
+    return {
+        "apiVersion": API_VERSION,
+        "region": found.region,
+        "mode": found.mode,
+        "reason": found.reason,
+        "actor": found.actor.get("user"),
+        "since": found.since,
+    }
