@@ -34,11 +34,6 @@ FIRST = (
     "tests/acceptance/test_examples.py", "tests/acceptance/devcloud/", "tests/acceptance/provisioner/", "tests/acceptance/main_job/",
     "tests/acceptance/metrics/", "tests/acceptance/cloud/", "tests/acceptance/", "tests/integration/pulumi/", "tests/integration/",
 )  # fmt: skip
-#: Tests that failed in a whole run beside others on the shared cloud; the reasons are what was seen, the causes are not proven yet.
-UNSETTLED = {
-    "test_cloud_identity.py::test_pages_are_followed_to_their_end": "list and pages differed in a whole run; cause not proven",
-    "test_catalogue_copy.py::test_a_cloud_that_cannot_be_asked_leaves_the_copy_and_says_why": "no error in a whole run; unproven",
-}
 #: Names this run to its own processes.
 RUN = "DCCTL_TEST_RUN"
 
@@ -89,10 +84,7 @@ class Together(LoadScopeScheduling):  # type: ignore[misc]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest begins first, so that no process works alone at the end; what cannot share the cloud yet is left out, and says so."""
-    for item in items:
-        if reason := next((why for place, why in UNSETTLED.items() if place in item.nodeid), None):
-            item.add_marker(pytest.mark.skip(reason=reason))
+    """What takes longest begins first, so that no process works alone at the end."""
     order = {place: number for number, place in enumerate(FIRST)}
     items.sort(key=lambda item: next((number for place, number in order.items() if item.nodeid.startswith(place)), len(order)))
 

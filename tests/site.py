@@ -20,6 +20,7 @@ from dcctl.cloud.connect import Cloud
 from infra.devcloud.devcloud import processes
 from infra.site import datacenter, demo, person
 from infra.site.layout import REGION, Site, write_private
+from tests import quick
 
 #: More than any test takes of it.
 ENVELOPES: Mapping[str, Mapping[str, int]] = {
@@ -63,8 +64,8 @@ class RunningSite:
         return person.dcctl(self.layout, cloud, *arguments, lang=lang, given=given, extra=extra)
 
     def answer(self, cloud: str, *arguments: str) -> Any:
-        """What `dcctl … -f json` answers; it must succeed."""
-        return person.answer(self.layout, cloud, *arguments)
+        """What `dcctl … -f json` answers, from a fork of a process that has imported it (`tests.quick`); it must succeed."""
+        return quick.answer(self.layout, cloud, *arguments)
 
     def openstack(self, *arguments: str, cloud: str = "cloud-admin") -> Any:
         """What `openstack … -f json` answers, as an independent witness; it must succeed."""
@@ -110,17 +111,17 @@ class RunningSite:
 
     def prepare(self) -> None:
         """Do what operators do once; nothing twice."""
-        datacenter.declare_capacity(self.layout, CAPACITY)
+        datacenter.declare_capacity(self.layout, CAPACITY, ask=quick.answer)
         for code, (name, agent, lead) in demo.ADMINISTRATIONS.items():
             self.administration(code, name, agent=agent, lead=lead, envelope=ENVELOPES[code])
 
     def administration(self, code: str, name: str, *, agent: str, lead: str, envelope: Mapping[str, int]) -> None:
         """An administration with an agent, a lead and an envelope; people who have no account get one."""
-        datacenter.administration(self.layout, code, name)
+        datacenter.administration(self.layout, code, name, ask=quick.answer)
         for user, role in ((agent, "dc_agent"), (lead, "dc_lead")):
             self.account(user, code)
-            datacenter.person(self.layout, code, user, role)
-        datacenter.envelope(self.layout, code, envelope, reason="dotation des essais")
+            datacenter.person(self.layout, code, user, role, ask=quick.answer)
+        datacenter.envelope(self.layout, code, envelope, reason="dotation des essais", ask=quick.answer)
 
     def account(self, user: str, code: str) -> None:
         """An account in the datacenter's own domain, with an entry of that name in clouds.yaml scoped to the administration's domain."""
@@ -137,7 +138,7 @@ class RunningSite:
 
     def provide(self, spec: Path, *, agent: str, lead: str) -> dict[str, Any]:
         """Submit, approve and follow a spec until it is fulfilled; the request as it then is."""
-        return datacenter.provide(self.layout, agent, lead, str(spec), reason="conforme au schéma directeur")
+        return datacenter.provide(self.layout, agent, lead, str(spec), reason="conforme au schéma directeur", ask=quick.answer)
 
     def until(self, question: Callable[[], bool], what: str, *, seconds: float = 60.0, pause: float = 0.5) -> None:
         """Wait until the question is answered with yes; fail with `what` when it is not in time."""
@@ -146,4 +147,3 @@ class RunningSite:
             if time.monotonic() > end:
                 pytest.fail(f"not within {seconds:.0f} s: {what}")
             time.sleep(pause)
-

@@ -53,9 +53,7 @@ def person(site: Site, code: str, user: str, role: str, *, ask: Ask = answer) ->
     return True
 
 
-def envelope(
-    site: Site, code: str, wanted: Mapping[str, int], *, reason: str, document: str = "registre du site d'essai", ask: Ask = answer
-) -> bool:
+def envelope(site: Site, code: str, wanted: Mapping[str, int], *, reason: str, document: str = "registre du site d'essai", ask: Ask = answer) -> bool:
     """Grant what is missing until the administration was granted `wanted`; False where it was."""
     granted = {item["resource"]: item["granted"] for item in ask(site, OPERATOR, "quota", "show", code)["items"]}
     missing = {resource: amount - granted.get(resource, 0) for resource, amount in wanted.items() if amount > granted.get(resource, 0)}

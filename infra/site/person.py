@@ -3,12 +3,14 @@
 import json
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from infra.site.layout import Site, SiteError
 from infra.site.servers import BIN
 
+#: How a question is put to `dcctl`: site, cloud, arguments; the answer of `-f json`, or a SiteError.
+Ask = Callable[..., Any]
 #: Nothing that is called here may hang for ever.
 SECONDS = 900.0
 
@@ -47,7 +49,7 @@ def answer(site: Site, cloud: str, *arguments: str) -> Any:
         SiteError: with the command and all that it said, when it fails.
     """
     done = dcctl(site, cloud, *arguments, "-f", "json", lang="en")
-    return _parsed(done)
+    return parsed(done)
 
 
 def openstack(site: Site, cloud: str, *arguments: str) -> Any:
@@ -57,10 +59,15 @@ def openstack(site: Site, cloud: str, *arguments: str) -> Any:
         SiteError: as in `answer`.
     """
     done = _run([str(BIN / "openstack"), "--os-cloud", cloud, *arguments], environment(site), None)
-    return _parsed(done)
+    return parsed(done)
 
 
-def _parsed(done: subprocess.CompletedProcess[str]) -> Any:
+def parsed(done: subprocess.CompletedProcess[str]) -> Any:
+    """The JSON that a command printed, or None.
+
+    Raises:
+        SiteError: it failed, or printed something else.
+    """
     if done.returncode:
         raise SiteError(f"{' '.join(done.args)} ended with {done.returncode}:\n{done.stdout}{done.stderr}".rstrip())
     try:

@@ -1,9 +1,11 @@
 """The copy of a real OpenStack's catalogue, and what is said of a cloud that does not answer."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 from sqlmodel import select
 
 from dcctl import migrations
@@ -51,8 +53,10 @@ def test_a_cloud_that_cannot_be_asked_leaves_the_copy_and_says_why(app: App, tmp
     catalogue.refresh(app)
     with app.reading() as session:
         before = {(item.kind, item.name): item.seen_at for item in session.exec(select(CatalogueItem)).all()}
+    clouds = YAML(typ="safe").load(app.settings.cloud.clouds_yaml)
+    clouds["clouds"][app.settings.cloud.admin]["auth"]["password"] += "-not"
     wrong = tmp_path / "clouds.yaml"
-    wrong.write_text(app.settings.cloud.clouds_yaml.read_text().replace("password: ", "password: not-"))
+    wrong.write_text(json.dumps(clouds))
     broken = App(app.settings.model_copy(update={"cloud": app.settings.cloud.model_copy(update={"clouds_yaml": wrong})}))
 
     with pytest.raises(CloudError):

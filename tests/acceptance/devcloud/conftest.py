@@ -1,5 +1,6 @@
 """One running cloud for all of these tests, driven through its command line as a person drives it."""
 
+import json
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from keystoneauth1.identity import v3
 from openstack.connection import Connection
 from ruamel.yaml import YAML
 
+SERVICES = ["postgres", "keystone", "placement", "glance", "nova", "neutron", "cinder"]
 COMMAND = Path(__file__).parents[3] / "infra" / "devcloud" / ".venv" / "bin" / "devcloud"
 
 
@@ -29,6 +31,15 @@ class Devcloud:
         assert done.returncode == status, f"devcloud {verb}: exit status {done.returncode}\n{done.stdout}{done.stderr}"
         return done
 
+    def says_up(self) -> bool:
+        """Whether its status is that all is up."""
+        return (
+            subprocess.run(
+                [str(COMMAND), "status", "--state", str(self.state), "--ports", str(self.ports)], capture_output=True, timeout=300
+            ).returncode
+            == 0
+        )
+
     def connect(self, cloud: str = "cloud-admin", **scope: str) -> Connection:
         """Sign in as one of the people; `scope` (project_id, project_name, ...) takes the place of the person's own."""
         entry = YAML(typ="safe").load(self.state / "clouds.yaml")["clouds"][cloud]
@@ -36,6 +47,10 @@ class Devcloud:
         if scope:
             auth = {key: auth[key] for key in ("auth_url", "username", "user_domain_name", "password")} | scope
         return Connection(session=session.Session(auth=v3.Password(**auth)), region_name=entry["region_name"])
+
+
+def pids(cloud: Devcloud) -> dict[str, int]:
+    return {path.stem: json.loads(path.read_text())["pid"] for path in (cloud.state / "run").glob("*.pid")}
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,7 @@ def main() -> None:
 
     application = wsgi.initialize_application()
     from devcloud.drivers.volumes import HeartbeatService
+    from devcloud.servers import collecting
 
     # Importing switched them on again; they would go on for ever in a file that does not turn over.
     warnings.simplefilter("ignore")
@@ -34,6 +35,7 @@ def main() -> None:
             HeartbeatService.create(host=f"{conf.host}@{backend}", service_name=backend, binary=constants.VOLUME_BINARY, coordination=True)
         )
     eventlet.spawn(server.server, eventlet.listen(("127.0.0.1", int(port))), application, log_output=False)
+    collecting.after_imports()
     launcher.wait()
 
 

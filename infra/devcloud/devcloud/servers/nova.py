@@ -43,6 +43,7 @@ def main() -> None:
     from nova.scheduler import rpcapi as scheduler
 
     from devcloud.drivers import hypervisor
+    from devcloud.servers import collecting
 
     objects.register_all()
     os_brick.setup(hypervisor.CONF)
@@ -61,6 +62,7 @@ def main() -> None:
         running[-1].start()
     # What `nova-manage cell_v2 discover_hosts` does; without it the first server on a new host fails.
     host_mapping.discover_hosts(context.get_admin_context())
+    collecting.after_imports()
     waitress.serve(api.application, listen=f"127.0.0.1:{port}", threads=THREADS, ident=None)
 
 

@@ -16,6 +16,9 @@ def main() -> None:
 
     import waitress
 
+    from devcloud.servers import collecting
+
+    collecting.after_imports()
     waitress.serve(application, listen=f"127.0.0.1:{port}", threads=THREADS, ident=None)
 
 
