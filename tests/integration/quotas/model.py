@@ -41,6 +41,12 @@ class Book:
         self.entries: dict[int, Entry] = {}
         self.reversed: set[int] = set()
 
+    def copy(self) -> "Book":
+        """Another book with the same in it."""
+        other = Book(list(self.holders.values()))
+        other.balances, other.open, other.entries, other.reversed = self.balances.copy(), dict(self.open), dict(self.entries), set(self.reversed)
+        return other
+
     def post(self, moves: Sequence[Move]) -> Outcome:
         """Say what should come of a posting, and change nothing; `apply` does."""
         faults: dict[int | None, str] = {position: fault for position, move in enumerate(moves) if (fault := self.fault(move, moves))}
