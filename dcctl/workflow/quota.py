@@ -59,7 +59,7 @@ def quota(
 
 
 def _require_past(then: Then) -> None:
-    for field, moment in (("as_of", then.as_of), ("known_at", then.known_at)):
+    for field, moment in (("known_at", then.known_at), ("as_of", then.as_of)):
         if moment is not None and moment > now() + CLOCKS_DIFFER:
             raise DcctlError("DCCTL-002", field=field, value=moment.isoformat(), allowed=PASSED)
 
@@ -71,7 +71,7 @@ def _as_of(app: App, session: Session, holder: Holder, then: Then) -> dict[str, 
 
 
 def of_administration(app: App, session: Session, code: str) -> dict[str, Any]:
-    """An administration's envelope; limit and use are the sums over its own environments."""
+    """An administration's envelope; limit and use are the sums over the projects of its own."""
     holder = _holder(session, code)
     return _items(app, holder, accounts.balances(session, holder, app.region), observed(app, session, administration=code))
 
@@ -119,14 +119,20 @@ def item(name: str, balance: Balance, seen: dict[str, int | None]) -> dict[str, 
 
 
 #: For each project and counted resource the use, and the limit that was read last: by us after writing it, or by the collector. Then the sums over
-#: the projects. Neutron's own keys are in the singular.
+#: the projects; an administration's are also those of its domain that dcctl did not make, as in `metrics.snapshot`. Neutron's own keys are in the
+#: singular, and those of Nova's unified limits are Placement's.
 _OBSERVED = text("""
     WITH project AS (
         SELECT project_id FROM environment
         WHERE project_id IS NOT NULL AND state <> 'decommissioned'
             AND (CAST(:id AS bigint) IS NULL OR id = :id) AND (CAST(:administration AS text) IS NULL OR administration = :administration)
+        UNION
+        SELECT o.project_id FROM observed_project o JOIN administration a USING (domain_id)
+        WHERE a.code = CAST(:administration AS text)
+            AND NOT EXISTS (SELECT FROM environment e WHERE e.project_id = o.project_id AND e.administration <> a.code)
     ), reading AS (
-        SELECT project_id, CASE WHEN key IN ('network', 'router', 'floatingip') THEN key || 's' ELSE key END AS resource,
+        SELECT project_id, CASE WHEN key IN ('network', 'router', 'floatingip') THEN key || 's' WHEN key = 'servers' THEN 'instances'
+                WHEN key = 'class:VCPU' THEN 'cores' WHEN key = 'class:MEMORY_MB' THEN 'ram' ELSE key END AS resource,
             value AS quota, NULL::bigint AS usage, read_at AS quota_at
         FROM project_limit JOIN project USING (project_id) WHERE value IS NOT NULL
         UNION ALL
