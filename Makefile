@@ -18,6 +18,7 @@ help:
 	@echo "make test          everything: lint, unit, integration, acceptance"
 	@echo "make lint          ruff, mypy --strict, import contracts"
 	@echo "make bench         the example from approval to ACTIVE, against the bare engine"
+	@echo "make chaos         the ledger at full size: steps against a dict, storms, killed servers (an hour or more)"
 	@echo "make messages      extract, update and compile the French words"
 	@echo "make lock          resolve the lock files anew"
 
@@ -50,6 +51,10 @@ unit:
 bench:
 	@$(PYTHON) -m infra.setup --ports $(TEST_PORTS)
 	$(BIN)/python -m tests.bench
+
+chaos:
+	@$(PYTHON) -m infra.setup --ports $(TEST_PORTS)
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) tests/chaos
 
 CLICK = $(shell $(BIN)/python -c "import click, pathlib; print(pathlib.Path(click.__file__).parent)")
 

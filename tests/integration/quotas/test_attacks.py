@@ -1,0 +1,117 @@
+"""Direct SQL with the application's password changes no balance, no entry, no hold, no checkpoint, and nothing that guards them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import psycopg
+import pytest
+
+from tests.postgres import OWNER, Server
+
+from .attacks import ATTACKS, SHADOWING, Attack
+from .conftest import APPLICATION, Ledger, prepare
+
+#: What guards the rows: functions with their settings and owners, constraints, triggers, owners and rights of the tables, rules, types.
+GUARDS = """
+    SELECT 'function', p.oid::regprocedure::text, concat_ws(' ', p.prosrc, p.proconfig, p.prosecdef, p.proacl, p.proowner) FROM pg_proc p
+        WHERE p.pronamespace = 'quotas'::regnamespace
+    UNION ALL SELECT 'constraint', concat_ws(' ', conrelid, contypid, conname), concat_ws(' ', pg_get_constraintdef(oid), convalidated)
+        FROM pg_constraint WHERE connamespace = 'quotas'::regnamespace
+    UNION ALL SELECT 'trigger', concat_ws(' ', tgrelid, tgname), concat_ws(' ', pg_get_triggerdef(t.oid), tgenabled)
+        FROM pg_trigger t JOIN pg_class c ON c.oid = tgrelid WHERE c.relnamespace = 'quotas'::regnamespace
+    UNION ALL SELECT 'table', relname, concat_ws(' ', relowner, relacl, relrowsecurity, relhasrules, relkind, relhassubclass, obj_description(oid))
+        FROM pg_class WHERE relnamespace = 'quotas'::regnamespace
+    UNION ALL SELECT 'role', rolname, concat_ws(' ', rolsuper, rolcreaterole, rolbypassrls, rolconfig) FROM pg_roles
+    UNION ALL SELECT 'member', roleid::text, member::text FROM pg_auth_members
+    UNION ALL SELECT 'schema', nspname, nspacl::text FROM pg_namespace WHERE nspname !~ '^pg_(toast_)?temp'
+    UNION ALL SELECT 'setting', setdatabase::text, concat_ws(' ', setrole, setconfig) FROM pg_db_role_setting
+    UNION ALL SELECT 'event trigger', evtname, evtenabled::text FROM pg_event_trigger"""
+
+Row = tuple[object, ...]
+State = list[Row]
+
+
+def state(owner: psycopg.Connection[Row]) -> State:
+    """Every row of every table of the ledger, and what guards them."""
+    tables = [str(name) for (name,) in owner.execute("SELECT relname FROM pg_class WHERE relnamespace = 'quotas'::regnamespace AND relkind = 'r'")]
+    assert {"account", "entry", "hold", "holder"} <= set(tables)
+    rows = [f"SELECT 'row', '{name}', t::text FROM quotas.{name} t" for name in tables]
+    return owner.execute(" UNION ALL ".join([*rows, GUARDS, "SELECT '', '', '' WHERE false ORDER BY 1, 2, 3"]).encode()).fetchall()
+
+
+@dataclass
+class Target:
+    """A ledger that is attacked; `before` is what it was after the last attack."""
+
+    ledger: Ledger
+    owner: psycopg.Connection[Row]
+    names: dict[str, object]
+    before: State
+
+    def attempt(self, attack: Attack) -> list[str]:
+        """Run it in a session of its own; the SQLSTATE of each statement that was refused."""
+        refused = []
+        with psycopg.connect(self.ledger.dsn(), autocommit=True) as session:
+            session.execute("SET statement_timeout = '10s'")
+            for statement in attack.statements:
+                for name, value in self.names.items():
+                    statement = statement.replace(f"@{name}@", str(value))
+                try:
+                    session.execute(statement.encode())
+                except psycopg.Error as error:
+                    refused.append(error.sqlstate or type(error).__name__)
+        return refused
+
+
+@pytest.fixture(scope="module")
+def target(postgresql: Server) -> Iterator[Target]:
+    """A ledger with an allocation and two open holds, one of which runs out."""
+    ledger = Ledger(postgresql.database(prepare), commits=True)
+    ledger.allocate({"cores": 4, "ram": 4096}, "R-2026-0041")
+    opened = ledger.hold({"cores": 2}, "R-2026-0042", seconds=3600).entries[0]
+    ledger.hold({"cores": 1}, "R-2026-0043")
+    names = {"sante": ledger.sante.id, "justice": ledger.justice.id, "dossier": ledger.dossier.id, "hold_entry": opened}
+    names |= {"owner": OWNER, "application": APPLICATION, "database": psycopg.conninfo.conninfo_to_dict(ledger.owner_dsn)["dbname"]}
+    with psycopg.connect(ledger.owner_dsn, autocommit=True) as owner:
+        yield Target(ledger, owner, names, state(owner))
+    ledger.close()
+    postgresql.drop(ledger.owner_dsn)
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+def test_an_attack_changes_nothing(target: Target, attack: Attack) -> None:
+    refused = target.attempt(attack)
+    before, target.before = target.before, state(target.owner)
+    assert target.before == before
+    assert attack.refused is None or any(code.startswith(attack.refused) for code in refused), refused
+
+
+def test_the_ledger_works_on_after_attacks(target: Target) -> None:
+    for attack in SHADOWING:
+        target.attempt(attack)
+    held = target.ledger.balance(target.ledger.sante).held
+    target.ledger.hold({"cores": 1}, "R-2026-0044")
+    assert target.ledger.balance(target.ledger.sante).held == held + 1
+    assert target.ledger.differences() == []
+    target.before = state(target.owner)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE quotas.account SET balance = balance + 1 WHERE holder_kind = 'pool'",
+        "ALTER TABLE quotas.entry DISABLE TRIGGER append_only",
+        "GRANT UPDATE ON quotas.account TO PUBLIC",
+        "ALTER FUNCTION quotas.post SECURITY INVOKER",
+        "ALTER TABLE quotas.account DROP CONSTRAINT account_not_overdrawn",
+    ],
+)
+def test_the_comparison_sees_what_an_owner_does(postgresql: Server, statement: str) -> None:
+    """What is compared would show the success of an attack."""
+    dsn = postgresql.database(prepare)
+    Ledger(dsn, commits=True).close()
+    with psycopg.connect(dsn) as owner:
+        before = state(owner)
+        owner.execute(statement.encode())
+        assert state(owner) != before
+    postgresql.drop(dsn)
