@@ -18,6 +18,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from infra.devcloud.devcloud import processes
+from infra.site import operations
 from infra.site.layout import CHECKOUT, Site
 from tests import postgres
 from tests.site import RunningSite
@@ -91,9 +92,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """End the site with the run that asked for it, and see that nothing of it is left."""
-    if not hasattr(session.config, "workerinput") and (left := end_site()):
-        pytest.exit(f"the site was ended, but these processes are still there: {left}", returncode=1)
+    """End the site with the run that asked for it: everything of it was up to the end, and nothing of it is left."""
+    if not hasattr(session.config, "workerinput") and (wrong := end_site()):
+        pytest.exit("\n".join(wrong), returncode=1)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -102,10 +103,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         end_site()
 
 
-def end_site() -> list[processes.Running]:
-    """Bring the site down if this run asked for it and no other run has it; return what is left of it."""
+def end_site() -> list[str]:
+    """Bring the site down if this run asked for it and no other run has it; return what is wrong: services that were not up, what is left."""
     if not asked().exists():
         return []
+    came_up = asked().read_text() == "up"
     asked().unlink()
     for held in HELD:
         held.close()
@@ -113,8 +115,11 @@ def end_site() -> list[processes.Running]:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if KEEP or not alone(runs):
             return []
+        down = sorted(name for name, there in operations.status(Site(state=STATE, ports=PORTS)).items() if not there) if came_up else []
         command("down")
-        return [process for state in (STATE, STATE / "cloud") for process in processes.strays(state)]
+        left = [process for state in (STATE, STATE / "cloud") for process in processes.strays(state)]
+    wrong = [f"not up at the end of the tests: {', '.join(down)}"] if down else []
+    return wrong + ([f"the site was ended, but these processes are still there: {left}"] if left else [])
 
 
 HELD: list[TextIO] = []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dcctl.store import ProjectLimit, ProjectObservation, now
+from dcctl.store import Administration, ObservedProject, ProjectLimit, ProjectObservation, now
 from tests.integration.api.stack import CAPACITY, ENVELOPE, Api
 
 READS = [
@@ -51,6 +51,21 @@ def test_limits_and_use_are_the_last_ones_read_and_summed_over_projects(api: Api
         "floatingips": (3, 1), "cores": (4, 3), "ram": (-1, 6144), "volumes": (None, None),
     }  # fmt: skip
     assert "key_pairs" not in items
+
+
+def test_a_project_of_the_domain_that_dcctl_did_not_make_counts_too_and_no_other(api: Api) -> None:
+    with api.app.transaction() as session:
+        own = session.get_one(Administration, "min-sante").domain_id
+        session.add(ObservedProject(project_id="p-ancien", name="ancien", domain_id=own, domain_name="min-sante"))
+        session.add(ObservedProject(project_id="p-foreign", name="foreign", domain_id="default", domain_name="Default"))
+        session.flush()
+        for project, cores in (("p-portail", 3), ("p-ancien", 8), ("p-foreign", 100)):
+            seen = {"project_id": project, "region": "cotonou", "usage_at": now(), "quota_at": now()}
+            session.add(ProjectObservation(service_type="compute", resource="cores", usage=cores, backend_quota=cores, **seen))
+
+    [cores] = [item for item in api("GET", "/v1/quota", "sante-lead").body["items"] if item["resource"] == "cores"]
+
+    assert (cores["limit"], cores["usage"]) == (11, 11)
 
 
 def test_history_tells_who_why_and_on_which_paper(standing: Api) -> None:
