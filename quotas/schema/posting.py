@@ -15,6 +15,14 @@ SETTINGS = """SET search_path = pg_catalog, pg_temp
     SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_material = off
     SET plan_cache_mode = force_generic_plan"""
 
+#: More moves than this are a file: they are planned for what they are, or every two lists of them would be compared line by line.
+FILE_MOVES = 256
+
+#: Until the function ends; what is kept for other postings is not touched.
+_AS_A_FILE = """
+        PERFORM set_config(name, value, true) FROM (VALUES ('enable_hashjoin', 'on'), ('enable_mergejoin', 'on'), ('enable_material', 'on'),
+            ('plan_cache_mode', 'force_custom_plan')) AS setting (name, value);"""
+
 #: A move as it is understood: `debit` and `credit` are accounts (NULL: to be opened), `hold` is the open hold of its reference.
 STEP = """
 CREATE TYPE quotas.step AS (
@@ -164,7 +172,10 @@ DECLARE
     beyond boolean;
     moment timestamptz;
     entries bigint[];
+    many boolean := jsonb_array_length(p_moves) > {FILE_MOVES};
 BEGIN
+    IF many THEN{_AS_A_FILE}
+    END IF;
 {_RESOLVE};
     IF steps IS NULL THEN
         RETURN quotas.fault('no_moves', '');
