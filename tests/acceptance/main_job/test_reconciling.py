@@ -1,25 +1,29 @@
 """What somebody does beside dcctl is named; after a backup is restored, every difference is named and nothing in the cloud is touched."""
 
+import json
 import os
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from dcctl.config import Cloud as CloudSettings
 from dcctl.config import Database, Settings, Worker
 from dcctl.errors import DcctlError
 from dcctl.schemas import SayIn
 from dcctl.store import Reconciliation
-from dcctl.workflow import discrepancies, reconciling, regions
+from dcctl.workflow import auditing, discrepancies, reconciling, regions
 from dcctl.workflow.app import App
 from infra.site import postgres
 from infra.site.layout import REGION
 from tests.acceptance.main_job.conftest import QUOTA, Connect, Ministry
+from tests.acceptance.metrics.faults import Proxy, faulty
 from tests.integration.workflow.conftest import person
 from tests.site import RunningSite
 
@@ -46,15 +50,29 @@ class Drill:
         self._run("pg_restore", "--exit-on-error", "--dbname", self._dsn(self.name), str(self.folder / "dcctl.dump"))
         return self.app(self.name)
 
-    def app(self, database: str) -> App:
+    def app(self, database: str, clouds_yaml: Path | None = None) -> App:
         layout = self.site.layout
         return App(
             Settings(
                 database=Database(application=layout.url(database, postgres.APPLICATION)),
-                cloud=CloudSettings(clouds_yaml=layout.etc / "clouds.yaml", region=REGION),
+                cloud=CloudSettings(clouds_yaml=clouds_yaml or layout.etc / "clouds.yaml", region=REGION),
                 worker=Worker(state_dir=self.folder / "worker"),
             )
         )
+
+    @contextmanager
+    def spoiled(self, compute: str) -> Iterator[tuple[App, Proxy]]:
+        """dcctl over the restored database, with a proxy before Nova that spoils its answers."""
+        own = YAML(typ="safe").load((self.site.layout.etc / "clouds.yaml").read_text())["clouds"]["dcctl-admin"]
+        with faulty(compute) as proxy:
+            file = self.folder / "spoiled.yaml"
+            file.touch(mode=0o600)
+            file.write_text(json.dumps({"clouds": {"dcctl-admin": own | {"compute_endpoint_override": proxy.url}}}))
+            app = self.app(self.name, file)
+            try:
+                yield app, proxy
+            finally:
+                app.close()
 
     def _dsn(self, database: str) -> str:
         return self.site.layout.dsn(database, postgres.SUPERUSER)
@@ -93,24 +111,23 @@ def test_what_is_done_beside_dcctl_is_named_and_a_restored_backup_touches_nothin
     # In Horizon's stead.
     tenant = connect(ministry.agent, made["project_id"])
     (server,) = tenant.compute.servers(details=False)
-    site.openstack("quota", "set", "--cores", "40", made["project_id"])
+    site.openstack("quota", "set", "--cores", "40", "--ram", "20480", made["project_id"])
     site.openstack("server", "delete", "--wait", server.id)
     network = next(tenant.network.networks(project_id=made["project_id"]))
     image = next(tenant.image.images(name="cirros"))
-    flavor = tenant.compute.find_flavor("m1.tiny")
+    flavor = tenant.compute.find_flavor("m1.xlarge")  # more than was allocated
     intruder = tenant.compute.create_server(name="intrus", image_id=image.id, flavor_id=flavor.id, networks=[{"uuid": network.id}])
     tenant.compute.wait_for_server(intruder)
 
     found = site.answer("operator", "reconcile")["items"]
 
     assert of(ministry, found) == {
-        ("limit_mismatch", "cores", QUOTA["cores"], 40), ("missing_resource", "server", None, None), ("foreign_resource", "server", None, None),
+        ("limit_mismatch", "cores", QUOTA["cores"], 40), ("limit_mismatch", "ram", QUOTA["ram"], 20480), ("missing_resource", "server", None, None), ("foreign_resource", "server", None, None),
     }  # fmt: skip
     details = {item["name"]: item["item"] for item in found if item["administration"] == ministry.code}
     assert details["foreign_resource"] == f"server {intruder.id}"
     assert details["missing_resource"] == f"server {server.name}"
     assert any(item["name"] == "capacity_overpromised" for item in found), "the tests declare more than the trial cloud has"
-    assert site.openstack("quota", "show", made["project_id"], "-f", "json")[0] is not None
     assert site.limits(made["project_id"])["cores"] == 40, "without --apply nothing is written"
     assert site.dcctl(ministry.lead, "reconcile").returncode == 3
     assert site.dcctl(ministry.lead, "discrepancy", "list").returncode == 3
@@ -127,13 +144,15 @@ def test_what_is_done_beside_dcctl_is_named_and_a_restored_backup_touches_nothin
         assert {method for _, method, _ in asked} == {"GET"}, "nothing is written, nothing deleted"
         _each_is_answered(ministry, restored, named)
         usage = {item["item"]: item["found"] for item in named if item["name"] == "unowned_usage"}
-        assert (usage["instances"], usage["cores"], usage["ram"], usage["networks"]) == (1, 1, 512, 1)
+        assert (usage["instances"], usage["cores"], usage["ram"], usage["networks"]) == (1, 8, 16384, 1)
         assert {(name, item) for name, item, _, _ in of(ministry, named)} == {
             ("missing_resource", "project"), ("orphan_project", ""), *(("unowned_usage", resource) for resource in usage),
         }  # fmt: skip
+        _a_spoiled_answer_ends_nothing(ministry, drill, connect)
     finally:
         restored.close()
     assert tenant.compute.get_server(intruder.id).status == "ACTIVE"
+    _a_shrink_waits_for_use(ministry, drill.app(postgres.DATABASE), tenant, intruder, made["project_id"])
 
 
 def _compared(app: App) -> None:
@@ -154,3 +173,46 @@ def _each_is_answered(ministry: Ministry, app: App, named: list[dict[str, Any]])
         verbs[done["state"]] += 1
     assert verbs["explained"] == 1
     assert discrepancies.listing(app, state="open", administration=ministry.code)["items"] == []
+
+
+def _a_spoiled_answer_ends_nothing(ministry: Ministry, drill: Drill, connect: Connect) -> None:
+    """What rests on a source that answers 500, half a list or an empty one stays as it was; the source is named."""
+    compute = connect().compute.get_endpoint()
+    for fault in ("500", "cut short", "empty list"):
+        with drill.spoiled(compute) as (app, proxy):
+            before = _of_compute(ministry, app)
+            proxy.fault = fault
+            reconciling.compare(app)
+            assert proxy.spoiled > 0
+            assert _of_compute(ministry, app) == before != set()
+            stale = discrepancies.listing(app, name="stale_source")["items"]
+            assert [item["subject"] for item in stale] == ["compute"], fault
+
+
+def _of_compute(ministry: Ministry, app: App) -> set[tuple[str, str, Any]]:
+    """Number, what and last seen of the unowned use of servers; what was resolved by hand comes again first."""
+    items = discrepancies.listing(app, name="unowned_usage", administration=ministry.code)["items"]
+    if not items:
+        reconciling.compare(app)
+        items = discrepancies.listing(app, name="unowned_usage", administration=ministry.code)["items"]
+    return {(item["number"], item["item"], item["last_seen"]) for item in items if item["item"] in ("instances", "cores", "ram")}
+
+
+def _a_shrink_waits_for_use(ministry: Ministry, app: App, tenant: Any, server: Any, project_id: str) -> None:
+    """Written from the ledger, but not below use; once the use has fallen it is tried again, and the difference is over."""
+    outcome = reconciling.write(app, f"{ministry.code}/apres")
+    assert "cores: blocked_by_usage (40 → 6: 40)" in outcome, outcome
+    reconciling.compare(app, [project_id])
+    blocked = discrepancies.listing(app, name="limit_mismatch", administration=ministry.code)["items"]
+    assert {(item["item"], item["detail"], item["found"]) for item in blocked} == {
+        ("cores", "blocked_by_usage", 40), ("ram", "blocked_by_usage", 20480)
+    }  # fmt: skip
+    assert auditing.shrink_again(app) == 0, "nothing has changed"
+
+    tenant.compute.delete_server(server.id)
+    tenant.compute.wait_for_delete(server)
+
+    assert auditing.shrink_again(app) == 1
+    assert (ministry.site.limits(project_id)["cores"], ministry.site.limits(project_id)["ram"]) == (QUOTA["cores"], QUOTA["ram"])
+    assert discrepancies.listing(app, name="limit_mismatch", administration=ministry.code)["items"] == []
+    app.close()

@@ -17,7 +17,7 @@ SLOW_SECONDS = 6.0
 
 @dataclass(slots=True)
 class Proxy:
-    """`fault` is one of: "" (none), "500", "half a page", "cut short", "html", "no list", "empty body", "slow"."""
+    """`fault` is one of: "" (none), "500", "half a page", "cut short", "html", "no list", "empty list", "empty body", "slow"."""
 
     url: str
     fault: str = ""
@@ -55,6 +55,9 @@ def faulty(endpoint: str) -> Iterator[Proxy]:
                         length = len(body)
                     case "no list":
                         body = b'{"servers": null}'
+                        length = len(body)
+                    case "empty list":
+                        body = b'{"servers": []}'
                         length = len(body)
                     case "empty body":
                         body, length = b"", 0

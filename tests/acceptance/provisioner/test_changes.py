@@ -1,6 +1,5 @@
 """What is there already: nothing outside the plan is touched, lost states are found again, vanished things hinder nothing."""
 
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -69,24 +68,6 @@ def test_a_lost_state_is_found_again_by_ids_and_what_would_be_destroyed_stops_th
     world.admin.network.delete_ip(known["address-web-1"])
     world.engine.destroy(work.stack, cloud=cloud)
     assert set(world.left().values()) == {0}
-
-
-def test_two_environments_are_made_at_the_same_time(make_world: MakeWorld) -> None:
-    worlds = [make_world(purpose, servers=SMALL[:1]) for purpose in ("un", "deux")]
-    outcomes: dict[str, Outcome] = {}
-
-    def make(world: World) -> None:
-        outcomes[world.spec.name] = made(world)
-
-    threads = [threading.Thread(target=make, args=(world,)) for world in worlds]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert set(outcomes) == {world.spec.name for world in worlds}
-    for world in worlds:
-        assert [(server.name, server.status) for server in world.servers()] == [(f"min-sante-{world.spec.name}-web-1", "ACTIVE")]
 
 
 def test_a_project_that_is_gone_is_told_and_its_stack_can_be_forgotten(make_world: MakeWorld) -> None:
