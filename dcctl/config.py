@@ -20,6 +20,10 @@ class Database(_Section):
     application: str = ""
     collector: str = ""
     exporter: str = ""
+    sealer: str = ""
+    """May chain the ledger's entries and do nothing else; empty: this worker does not."""
+    auditor: str = ""
+    """For `dcctl-manage checkpoint`, on the host that has the key."""
 
 
 class Roles(_Section):
@@ -29,6 +33,7 @@ class Roles(_Section):
     collector: str = "dcctl_collector"
     exporter: str = "dcctl_exporter"
     auditor: str = "dcctl_auditor"
+    sealer: str = "dcctl_sealer"
 
 
 class Cloud(_Section):
@@ -108,6 +113,8 @@ class Worker(_Section):
     catalogue_seconds: int = 60
     hold_days: int = 30
     sweep_seconds: int = 120
+    seal_seconds: float = 0.5
+    """Between two looks for entries that are not chained yet."""
     state_dir: Path = Path("/var/lib/dcctl/worker")
     """What the worker itself remembers, beside the database and in none of its backups."""
 

@@ -17,6 +17,7 @@ from dcctl.errors import DcctlError
 from dcctl.workflow import auditing, calls, catalogue, decommission, evidence, expiry, fulfilment, reconciling, regions
 from dcctl.workflow.app import App
 from dcctl.workflow.queue import ABANDON, BUILDING, COMPARING, DECOMMISSION, FULFIL, RECONCILE, REVIEW, SHORT, conninfo
+from dcctl.workflow.sealing import Sealer
 
 #: Reviews at once; each is some calls of Keystone and two transactions.
 REVIEWERS = 2
@@ -157,12 +158,15 @@ def main() -> None:
     watch, counter = LedgerWatch(app), calls.Counter(app, "worker")
     watch.start()
     counter.start()
+    sealer = Sealer(app.settings)
+    sealer.start()
     log.info("started", concurrency=app.settings.worker.concurrency)
     try:
         asyncio.run(_work(app))
     finally:
         keeper.ending.set()
         watch.ending.set()
+        sealer.ending.set()
         counter.end()
         app.close()
         log.info("ended")

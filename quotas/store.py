@@ -187,14 +187,16 @@ def post(database: Database, moves: Iterable[Move], *, actor: Actor, cause: Caus
         QuotaExceeded: accounts fall short; every one is named. Nothing has changed and the transaction goes on.
         MovesRefused: moves break a rule; every one is named. Likewise.
     """
-    answer = (
-        _bare(database)
-        .exec_driver_sql(
-            "SELECT quotas.post(%s, %s, %s, %s)",
-            (json.dumps([_wire(move) for move in moves]), _actor(actor), _cause(cause), effective_at),
-        )
-        .scalar_one()
-    )
+    wanted = list(moves)
+    plain = _plain(wanted)
+    statement: str
+    values: tuple[object, ...]
+    if plain is None:
+        statement, values = _GENERAL, (json.dumps([_wire(move) for move in wanted]), _actor(actor), _cause(cause), effective_at)
+    else:
+        who = (actor.user_id, actor.user_name, actor.scope, actor.audit_id)
+        statement, values = _PLAIN, (*plain, *who, cause.kind.value, cause.reference, cause.document, effective_at)
+    answer = _bare(database).exec_driver_sql(statement, values).scalar_one()
     _refuse_faults(answer)
     if "shortfalls" in answer:
         raise QuotaExceeded([_shortfall(database, short) for short in answer["shortfalls"]])
@@ -216,6 +218,27 @@ def keep_holds(database: Database, reference: str, expires_at: datetime | None =
     _refuse_faults(answer)
     kept: int = answer["holds"]
     return kept
+
+
+_GENERAL = "SELECT quotas.post(%s, %s, %s, %s)"
+_PLAIN = f"SELECT quotas.post({', '.join(['%s'] * 4)}, %s::text[], %s::bigint[], {', '.join(['%s'] * 10)})"
+
+
+def _plain(moves: Sequence[Move]) -> tuple[object, ...] | None:
+    """The arguments of a demand: moves that differ in resource and amount only. None: they are something else, for the general `post()`."""
+    if not moves or moves[0].reverses is not None:
+        return None
+    first = moves[0]
+    same = (first.kind, first.payer, first.beneficiary, first.region, first.reference, first.expires_at, None)
+    resources, amounts = [], []
+    for move in moves:
+        if (move.kind, move.payer, move.beneficiary, move.region, move.reference, move.expires_at, move.reverses) != same:
+            return None
+        if not isinstance(move.amount, int) or abs(move.amount) >= 2**63:
+            return None
+        resources.append(move.resource)
+        amounts.append(move.amount)
+    return (first.kind.value, first.payer, first.beneficiary, first.region, resources, amounts, first.reference, first.expires_at)
 
 
 def _wire(move: Move) -> dict[str, object]:

@@ -31,7 +31,7 @@ def upgrade(owner_url: str, roles: Roles | None = None) -> None:
     engine = create_engine(owner_url)
     try:
         with engine.begin() as connection:
-            for role in (roles.application, roles.collector, roles.exporter, roles.auditor):
+            for role in (roles.application, roles.collector, roles.exporter, roles.auditor, roles.sealer):
                 _ensure_role(connection, role)
         with engine.begin() as connection:
             config = _config()
@@ -81,5 +81,7 @@ def _grants(roles: Roles) -> list[str]:
         f"GRANT INSERT, UPDATE, DELETE ON {observations} TO {collector}",
         f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {exporter}, {auditor}",
         f"REVOKE ALL ON idempotency, {queue} FROM {exporter}, {auditor}",
-        *ledger.grants(roles.application, [roles.collector, roles.exporter, roles.auditor]),
+        *ledger.grants(
+            roles.application, [roles.collector, roles.exporter, roles.auditor], sealer=roles.sealer, auditor=roles.auditor
+        ),
     ]

@@ -24,6 +24,8 @@ def write(site: Site, engine: Path) -> None:
             "application": site.url(postgres.DATABASE, postgres.APPLICATION),
             "collector": site.url(postgres.DATABASE, "dcctl_collector"),
             "exporter": site.url(postgres.DATABASE, "dcctl_exporter"),
+            "sealer": site.url(postgres.DATABASE, "dcctl_sealer"),
+            "auditor": site.url(postgres.DATABASE, "dcctl_auditor"),
         },
         "cloud": {
             "clouds_yaml": str(site.etc / "clouds.yaml"),

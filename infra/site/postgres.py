@@ -23,7 +23,7 @@ SUPERUSER = "postgres"
 OWNER = "dcctl_owner"
 APPLICATION = "dcctl_app"
 #: Who signs in: the owner of all tables, and whom its migrations grant to.
-ROLES = (APPLICATION, "dcctl_collector", "dcctl_exporter", "dcctl_auditor")
+ROLES = (APPLICATION, "dcctl_collector", "dcctl_exporter", "dcctl_auditor", "dcctl_sealer")
 DATABASE = "dcctl"
 #: Where the Pulumi engine keeps its state; a database of its own, since the engine makes its tables itself.
 ENGINE_DATABASE = "dcctl_pulumi"

@@ -19,7 +19,9 @@ from quotas.ledger import POOL, WORLD
 from quotas.schema.functions import FUNCTIONS
 from quotas.schema.guards import GUARDS
 from quotas.schema.moving import MOVE_HOLDER
+from quotas.schema.plain import PLAIN_POST, SIGNATURE
 from quotas.schema.posting import POST, STEP
+from quotas.schema.sealing import RECORD, SEAL
 from quotas.schema.tables import TABLES
 
 #: Codes of faults, with what they mean.
@@ -53,6 +55,7 @@ FAULTS = {
     "entry_is_a_reversal": "a reversal is not reversed; post what is right",
     "entry_not_reversible": "entries of a hold and its end are not reversed: release what is held, free what is allocated",
     "entry_already_reversed": "the entry is reversed already",
+    "not_this_chain": "the chain does not have this hash at this position",
     "too_large": "a balance would leave the range of exact numbers, 2**53",
 }
 
@@ -64,6 +67,7 @@ INSERT INTO quotas.holder (id, kind, code, parent_id) VALUES
 #: What the application may call; every other function is the owner's alone.
 CALLABLE = (
     "quotas.post(jsonb, jsonb, jsonb, timestamptz)",
+    SIGNATURE,
     "quotas.open_holder(text, text, bigint)",
     "quotas.keep_holds(text, timestamptz)",
     "quotas.move_holder(bigint, bigint, timestamptz)",
@@ -78,6 +82,9 @@ UPGRADE: list[str] = [
         MOVE_HOLDER,
         STEP,
         POST,
+        PLAIN_POST,
+        SEAL,
+        RECORD,
         _ROOTS,
         "INSERT INTO quotas.holder_edge SELECT id, parent_id, opened_at FROM quotas.holder WHERE kind = 'pool'",
         "REVOKE ALL ON ALL FUNCTIONS IN SCHEMA quotas FROM PUBLIC",
@@ -88,13 +95,19 @@ UPGRADE: list[str] = [
 DOWNGRADE: list[str] = ["DROP SCHEMA quotas CASCADE"]
 
 
-def grants(application: str, readers: Sequence[str]) -> list[str]:
-    """Statements that let the application's role read and post, and the other roles read; all roles exist already."""
+def grants(application: str, readers: Sequence[str], *, sealer: str | None = None, auditor: str | None = None) -> list[str]:
+    """Statements that let the application's role read and post, the readers read, the sealer seal and nothing else; all roles exist already.
+
+    Args:
+        auditor: one of the readers, who may record signed checkpoints, too.
+    """
     everybody = ", ".join(_role(name) for name in (application, *readers))
     return [
         f"GRANT USAGE ON SCHEMA quotas TO {everybody}",
         f"GRANT SELECT ON ALL TABLES IN SCHEMA quotas TO {everybody}",
         *(f"GRANT EXECUTE ON FUNCTION {function} TO {_role(application)}" for function in CALLABLE),
+        *([f"GRANT USAGE ON SCHEMA quotas TO {_role(sealer)}", f"GRANT EXECUTE ON FUNCTION quotas.seal() TO {_role(sealer)}"] if sealer else []),
+        *([f"GRANT EXECUTE ON FUNCTION quotas.record_checkpoint(bigint, bytea, timestamptz, bytea, bytea) TO {_role(auditor)}"] if auditor else []),
     ]
 
 

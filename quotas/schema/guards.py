@@ -44,6 +44,8 @@ GUARDS = [
     _REFUSE_ORPHANS,
     *_trigger("append_only", "entry", "UPDATE OR DELETE", "ROW", "refuse_change"),
     *_trigger("append_only", "holder_edge", "UPDATE OR DELETE", "ROW", "refuse_change"),
+    *_trigger("append_only", "seal", "UPDATE OR DELETE", "ROW", "refuse_change"),
+    *_trigger("append_only", "checkpoint", "UPDATE OR DELETE", "ROW", "refuse_change"),
     *_trigger("ends_once", "hold", "UPDATE", "ROW", "refuse_reopening"),
     *_trigger("stays", "hold", "DELETE", "ROW", "refuse_change"),
     *_trigger("stays", "holder", "DELETE", "ROW", "refuse_change"),
@@ -51,7 +53,7 @@ GUARDS = [
     *_trigger("key_stays", "account", "UPDATE OF id, holder_id, holder_kind, region, resource, place", "ROW", "refuse_change"),
     *(
         statement
-        for table in ("entry", "holder_edge", "hold", "holder", "account")
+        for table in ("entry", "holder_edge", "hold", "holder", "account", "seal", "checkpoint", "sealed")
         for statement in _trigger("not_emptied", table, "TRUNCATE", "STATEMENT", "refuse_change")
     ),
 ]

@@ -1,10 +1,14 @@
 """`quotas.post()`: the one function that writes accounts, entries and holds. This module is pure: it builds text.
 
-In this order: read the moves and find holders, accounts and holds (no lock); lock the holds that end, by id, and look at them again; open the
-accounts that are missing, in the order of their keys; then in one statement lock the accounts by id, decide, change the balances and write the
-entries; then the holds. So every posting takes its locks in one order: holds, new accounts, accounts.
+In this order: read the moves and find holders, accounts and holds (no lock); queue for the holders; lock the holds that end, by id, and look at them
+again; open the accounts that are missing, in the order of their keys; then in one statement lock the accounts by id, decide, change the balances and
+write the entries; then the holds. So every posting takes its locks in one order: holders, holds, new accounts, accounts.
+
+The queue for a holder (an advisory lock) decides nothing: it only makes postings wait once, in the order of their coming and before they work, where
+they would wait at each row and read it again (measured: half of the p99). Conservation rests on the rows' locks.
 """
 
+from quotas.content import COLUMNS, hashed, line
 from quotas.ledger import ENDS_HOLD, MOVES, REVERSIBLE, CauseKind
 from quotas.resources import LARGEST_AMOUNT
 from quotas.schema.tables import HOLD_KINDS, LONGEST_NAME, counted, listed
@@ -72,9 +76,20 @@ _RESOLVE = f"""
         LEFT JOIN quotas.account d ON d.holder_id = m.payer AND d.region = m.region AND d.resource = m.resource AND d.place = r.source
         LEFT JOIN quotas.account c ON c.holder_id = m.beneficiary AND c.region = m.region AND c.resource = m.resource AND c.place = r.target
         LEFT JOIN quotas.hold h ON h.reference = m.reference AND h.holder_id = m.payer AND h.region = m.region AND h.resource = m.resource
-            AND h.state = 'open'
+            AND h.closed_entry IS NULL
     ) u
     INTO steps, faulty, ending, opening, holding, expiring, only_expiring, correcting"""
+
+#: Space of advisory locks that are holders.
+QUEUE = 7305
+
+_QUEUE = f"""
+        PERFORM pg_advisory_xact_lock({QUEUE}, q.holder::int) FROM (
+            SELECT DISTINCT h.id % 2147483647 AS holder FROM (
+                SELECT s.payer AS id FROM unnest(steps) s WHERE s.kind <> 'correct' UNION ALL
+                SELECT s.beneficiary FROM unnest(steps) s WHERE s.kind <> 'correct' UNION ALL
+                SELECT a.holder_id FROM unnest(steps) s JOIN quotas.account a ON a.id = s.debit OR a.id = s.credit WHERE s.kind = 'correct') h
+            ORDER BY 1) q;"""
 
 _LOCK_HOLDS = """
         SELECT array_agg(l.opened_entry) FROM (
@@ -124,6 +139,13 @@ _OPEN_ACCOUNTS = """
         LEFT JOIN quotas.account c ON c.holder_id = s.beneficiary AND c.region = s.region AND c.resource = s.resource AND c.place = s.target
         INTO steps;"""
 
+#: Of each field of an entry's line, where `_TRANSFER` has it.
+_VALUES = {name: f"l.{name}" for name in COLUMNS} | {
+    "posting": "number", "debit_account": "l.debit", "credit_account": "l.credit", "recorded_at": "l.moment", "actor_id": "p_actor ->> 'user_id'",
+    "actor_name": "p_actor ->> 'user_name'", "actor_scope": "p_actor ->> 'scope'", "actor_audit_id": "p_actor ->> 'audit_id'",
+    "cause_kind": "why", "cause_reference": "p_cause ->> 'reference'", "document": "p_cause ->> 'document'",
+}  # fmt: skip
+
 #: What a posting gives an account counts for what it takes from it: balances are judged after the whole.
 _TRANSFER = f"""
     WITH step AS MATERIALIZED (
@@ -146,16 +168,18 @@ _TRANSFER = f"""
     ), moved AS (
         UPDATE quotas.account a SET balance = a.balance + c.given - c.taken FROM change c, verdict v
         WHERE a.id = c.account AND v.short IS NULL AND NOT v.beyond
+    ), line AS MATERIALIZED (
+        SELECT nextval('quotas.entry_number') AS id, o.*, coalesce(p_effective_at, o.moment) AS effective_at
+        FROM (SELECT s.*, v.moment FROM verdict v, step s WHERE v.short IS NULL AND NOT v.beyond ORDER BY s.position) o
     ), written AS (
-        INSERT INTO quotas.entry (posting, kind, debit_account, credit_account, region, resource, amount, reference, reverses,
-            effective_at, recorded_at, actor_id, actor_name, actor_scope, actor_audit_id, cause_kind, cause_reference, document)
-        SELECT number, s.kind, s.debit, s.credit, s.region, s.resource, s.amount, s.reference, s.reverses,
-            coalesce(p_effective_at, v.moment), v.moment, p_actor ->> 'user_id', p_actor ->> 'user_name', p_actor ->> 'scope', p_actor ->> 'audit_id',
-            why, p_cause ->> 'reference', p_cause ->> 'document'
-        FROM verdict v, step s WHERE v.short IS NULL AND NOT v.beyond ORDER BY s.position
-        RETURNING id
+        INSERT INTO quotas.entry (posting, id, kind, debit_account, credit_account, region, resource, amount, reference, reverses,
+            effective_at, recorded_at, actor_id, actor_name, actor_scope, actor_audit_id, cause_kind, cause_reference, document, content_hash)
+        SELECT number, l.id, l.kind, l.debit, l.credit, l.region, l.resource, l.amount, l.reference, l.reverses,
+            l.effective_at, l.moment, p_actor ->> 'user_id', p_actor ->> 'user_name', p_actor ->> 'scope', p_actor ->> 'audit_id',
+            why, p_cause ->> 'reference', p_cause ->> 'document', {hashed(line(_VALUES))}
+        FROM line l
     )
-    SELECT v.short, v.beyond, v.moment, (SELECT array_agg(w.id ORDER BY w.id) FROM written w) FROM verdict v
+    SELECT v.short, v.beyond, v.moment, (SELECT array_agg(l.id ORDER BY l.position) FROM line l) FROM verdict v
     INTO short, beyond, moment, entries"""
 
 POST = f"""
@@ -192,6 +216,8 @@ BEGIN
         RETURN quotas.fault('effective_in_future', p_effective_at::text);
     END IF;
 
+    IF NOT faulty AND NOT many THEN{_QUEUE}
+    END IF;
     IF ending THEN{_LOCK_HOLDS}
     END IF;
     IF faulty THEN{_TELL_FAULTS}

@@ -7,6 +7,7 @@ from sqlalchemy.exc import DBAPIError
 
 from quotas.ledger import MOVES, Kind
 from quotas.schema import CALLABLE
+from quotas.schema.plain import PLAIN_POST
 from quotas.schema.posting import POST
 
 from .conftest import APPLICATION, READER, Ledger
@@ -161,7 +162,10 @@ def test_where_the_decision_fails_the_check_still_holds(shared_ledger: Ledger) -
     ledger = shared_ledger
     wrong = POST.replace("b.balance + c.given < c.taken) AS short", "false) AS short").replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")
     assert wrong.count("FILTER (WHERE b.holder_kind <> 'world' AND false)") == 1
+    plain = PLAIN_POST.replace("l.balance + l.change >= 0 OR", "true OR").replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")
+    assert plain.count("true OR l.holder_kind") == 1
     with psycopg.connect(ledger.owner_dsn) as owner:
         owner.execute(wrong.encode())
+        owner.execute(plain.encode())
     with pytest.raises(DBAPIError, match="account_not_overdrawn"):
         ledger.hold({"cores": 41})

@@ -3,6 +3,7 @@
 import re
 
 from quotas import schema
+from quotas.schema.plain import SIGNATURE
 from quotas.schema.posting import POST
 
 
@@ -13,6 +14,7 @@ def test_the_application_is_granted_reading_and_the_callable_functions_and_no_wr
         'GRANT USAGE ON SCHEMA quotas TO "dcctl_application", "dcctl_exporter", "odd""name"',
         'GRANT SELECT ON ALL TABLES IN SCHEMA quotas TO "dcctl_application", "dcctl_exporter", "odd""name"',
         'GRANT EXECUTE ON FUNCTION quotas.post(jsonb, jsonb, jsonb, timestamptz) TO "dcctl_application"',
+        f'GRANT EXECUTE ON FUNCTION {SIGNATURE} TO "dcctl_application"',
         'GRANT EXECUTE ON FUNCTION quotas.open_holder(text, text, bigint) TO "dcctl_application"',
         'GRANT EXECUTE ON FUNCTION quotas.keep_holds(text, timestamptz) TO "dcctl_application"',
         'GRANT EXECUTE ON FUNCTION quotas.move_holder(bigint, bigint, timestamptz) TO "dcctl_application"',
