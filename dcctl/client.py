@@ -139,7 +139,7 @@ class Client:
                 url, method, headers=headers, data=data, authenticated=True, raise_exc=False, redirect=False, log=False,
                 connect_retries=0, user_agent=f"dcctl/{__version__}", timeout=(CONNECT_SECONDS, seconds),
             )  # fmt: skip
-        except (exceptions.ConnectFailure, exceptions.SSLError, exceptions.UnknownConnectionError, requests.RequestException) as error:
+        except (exceptions.ConnectionError, requests.RequestException) as error:  # a read that takes too long is a ConnectTimeout there
             raise _Unanswered(error) from error
         except exceptions.Unauthorized as error:
             raise DcctlError("DCCTL-102", cloud=self.cloud.name, file=self.cloud.file) from error

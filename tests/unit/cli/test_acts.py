@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import time_machine
 
+from dcctl.client import Client
 from tests.unit.cli.conftest import Dcctl
 from tests.unit.cli.fake_api import DIGEST, FakeApi
 from tests.unit.cli.test_deciding_and_watching import on_a_terminal
@@ -193,3 +194,22 @@ def test_what_is_no_moment_or_lies_ahead_is_refused(dcctl: Dcctl, api: FakeApi, 
     result = dcctl("quota", "show", "--as-of", typed)
     assert (result.status, api.calls) == (2, [])
     assert f"--as-of: {typed} is not allowed" in result.err
+
+
+@pytest.mark.parametrize("word", ["ram=8GiB", "ram=8 GB", "gigabytes=1.5T"])
+def test_a_unit_is_met_with_the_list_of_units(dcctl: Dcctl, api: FakeApi, word: str) -> None:
+    result = dcctl("quota", "grant", "min-sante", word, *PAPER)
+    assert (result.status, api.calls) == (2, [])
+    assert f"{word} is not allowed (instances, cores, ram (MiB), volumes, gigabytes (GiB), networks, routers, floatingips)." in result.err
+
+
+def test_an_answer_that_takes_too_long_is_asked_for_again_under_the_same_key(
+    dcctl: Dcctl, api: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(Client._json.__kwdefaults__, "seconds", 0.2)
+    api.slow["POST", "/v1/grants"] = 0.5
+    result = dcctl("quota", "grant", "min-sante", "cores=8", *PAPER)
+    assert (result.status, result.err.splitlines()[0].partition(":")[0]) == (4, "Error DCCTL-105")
+    assert len({call.headers["idempotency-key"] for call in api.asked("POST", "/v1/grants")}) == 1
+    api.slow.clear()
+    assert dcctl("quota", "grant", "min-sante", "cores=8", *PAPER).err.startswith("An earlier submit of the same was not answered")
