@@ -122,7 +122,8 @@ def test_what_is_done_beside_dcctl_is_named_and_a_restored_backup_touches_nothin
     found = site.answer("operator", "reconcile")["items"]
 
     assert of(ministry, found) == {
-        ("limit_mismatch", "cores", QUOTA["cores"], 40), ("limit_mismatch", "ram", QUOTA["ram"], 20480), ("missing_resource", "server", None, None), ("foreign_resource", "server", None, None),
+        ("limit_mismatch", "cores", QUOTA["cores"], 40), ("limit_mismatch", "ram", QUOTA["ram"], 20480),
+        ("missing_resource", "server", None, None), ("foreign_resource", "server", None, None),
     }  # fmt: skip
     details = {item["name"]: item["item"] for item in found if item["administration"] == ministry.code}
     assert details["foreign_resource"] == f"server {intruder.id}"
