@@ -1,6 +1,6 @@
 """`make bench`: each workload beside its reference in the same run, round by round; the raw rounds go to bench-results/.
 
-`.venv/bin/python -m tests.bench [NAME …]` runs only those named: fulfilment, ledger, cli.
+`.venv/bin/python -m tests.bench [NAME …]` runs only those named: fulfilment, ledger, chain, cli.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from tests.site import RunningSite
 RESULTS = CHECKOUT / "bench-results"
 STATE = CHECKOUT / ".cache" / "bench-site"
 #: Benches that are programs of their own, with what they are.
-PROGRAMS = {"cli": "tests.bench.cli_start", "ledger": "tests.bench.ledger_post"}
+PROGRAMS = {"cli": "tests.bench.cli_start", "ledger": "tests.bench.ledger_post", "chain": "tests.bench.ledger_chain"}
 
 
 def main() -> int:

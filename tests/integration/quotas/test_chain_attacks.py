@@ -1,0 +1,174 @@
+"""Ten thousand ways to change an export of the ledger, each found by the pure verifier; what only a kept checkpoint finds is said so."""
+
+import hashlib
+import random
+from collections.abc import Callable
+
+import pytest
+
+from quotas.chain import FORMAT, GENESIS, Checkpoint, verify
+
+ENTRIES = 20
+SEED = 20260042
+
+Lines = list[bytes]
+
+
+def a_ledger(randomly: random.Random) -> Lines:
+    """Capacity declared, granted to a ministry, held and released: entries with their hashes, in the form of an export."""
+    accounts = {b"1": b"world", b"2": b"pool", b"3": b"administration", b"4": b"administration"}
+    places = {b"1": b"declared", b"2": b"available", b"3": b"available", b"4": b"held"}
+    balances = dict.fromkeys(accounts, 0)
+    moves: list[tuple[str, bytes, bytes, int, str]] = [("declare", b"1", b"2", 10**6, "\\N"), ("grant", b"2", b"3", 10**5, "\\N")]
+    for number in range((ENTRIES - len(moves)) // 2):
+        amount = randomly.randint(1, 500)
+        moves += [("hold", b"3", b"4", amount, f"R-2026-{number:04}"), ("release", b"4", b"3", amount, f"R-2026-{number:04}")]
+    lines, chain = [], GENESIS
+    for position, (kind, debit, credit, amount, reference) in enumerate(moves, start=1):
+        balances[debit] -= amount
+        balances[credit] += amount
+        at = 1_770_000_000_000_000 + position
+        fields = [
+            position, position, kind, debit.decode(), credit.decode(), amount, "\\N", "cores", "cotonou", reference, at, at,
+            "5f1c", "sante-agent", "domain:min-sante", "\\N", "request", reference, "\\N",
+        ]  # fmt: skip
+        text = "\t".join(map(str, fields)).encode()
+        content = hashlib.sha256(text).digest()
+        chain = hashlib.sha256(chain + content).digest()
+        lines.append(b"\t".join([b"E", str(position).encode(), text, content.hex().encode(), chain.hex().encode()]))
+    known = [
+        b"\t".join([b"A", account, b"min-sante", kind, b"cotonou", b"cores", places[account], str(balances[account]).encode()])
+        for account, kind in accounts.items()
+    ]
+    return [FORMAT + b"1", *known, *lines, f"Z\t{len(known)}\t{len(lines)}".encode()]
+
+
+@pytest.fixture(scope="module")
+def exported() -> Lines:
+    lines = a_ledger(random.Random(SEED))
+    assert verify(lines).finding is None
+    return lines
+
+
+def entries(lines: Lines) -> list[int]:
+    return [number for number, line in enumerate(lines) if line.startswith(b"E\t")]
+
+
+def edited(lines: Lines, randomly: random.Random) -> Lines:
+    """One field of one line becomes something else: an entry's, a hash, a position, or an account's stored balance."""
+    number = randomly.randrange(1, len(lines) - 1)
+    fields = lines[number].split(b"\t")
+    place = randomly.choice([7]) if fields[0] == b"A" else randomly.randrange(1, len(fields))
+    other = str(int(fields[place]) + randomly.choice([-1, 1, 10**6])).encode() if fields[place].lstrip(b"-").isdigit() else fields[place] + b"0a"
+    return [*lines[:number], b"\t".join([*fields[:place], other, *fields[place + 1 :]]), *lines[number + 1 :]]
+
+
+def deleted(lines: Lines, randomly: random.Random) -> Lines:
+    """Some entries in the middle go; the count at the end is made to fit."""
+    first = randomly.choice(entries(lines)[:-3])
+    length = randomly.randint(1, 2)
+    return counted([*lines[:first], *lines[first + length :]])
+
+
+def reordered(lines: Lines, randomly: random.Random) -> Lines:
+    one, other = randomly.sample(entries(lines), 2)
+    changed = list(lines)
+    changed[one], changed[other] = changed[other], changed[one]
+    return changed
+
+
+def renumbered(lines: Lines, randomly: random.Random) -> Lines:
+    """Entries change places or go, and the positions are made to fit."""
+    changed = randomly.choice([deleted, reordered])(lines, randomly)
+    for position, number in enumerate(entries(changed), start=1):
+        fields = changed[number].split(b"\t")
+        changed[number] = b"\t".join([fields[0], str(position).encode(), *fields[2:]])
+    return changed
+
+
+def edited_with_its_hash(lines: Lines, randomly: random.Random) -> Lines:
+    """An entry is changed, its content hash made to fit, the chain left."""
+    number = randomly.choice(entries(lines))
+    fields = lines[number].split(b"\t")
+    fields[14] = b"personne-%d" % randomly.randrange(10**6)
+    fields[-2] = hashlib.sha256(b"\t".join(fields[2:-2])).hexdigest().encode()
+    return [*lines[:number], b"\t".join(fields), *lines[number + 1 :]]
+
+
+def counted(lines: Lines) -> Lines:
+    accounts = sum(line.startswith(b"A\t") for line in lines)
+    return [*lines[:-1], f"Z\t{accounts}\t{len(entries(lines))}".encode()]
+
+
+def rehashed(lines: Lines) -> Lines:
+    """Every hash, position and balance made to fit: a ledger that somebody wrote anew."""
+    changed, chain, balances = list(lines), GENESIS, dict.fromkeys((b"1", b"2", b"3", b"4"), 0)
+    for position, number in enumerate(entries(lines), start=1):
+        fields = changed[number].split(b"\t")
+        text = b"\t".join(fields[2:-2])
+        content = hashlib.sha256(text).digest()
+        chain = hashlib.sha256(chain + content).digest()
+        changed[number] = b"\t".join([b"E", str(position).encode(), text, content.hex().encode(), chain.hex().encode()])
+        balances[fields[5]] -= int(fields[7])
+        balances[fields[6]] += int(fields[7])
+    for number, line in enumerate(changed):
+        if line.startswith(b"A\t"):
+            fields = line.split(b"\t")
+            changed[number] = b"\t".join([*fields[:-1], str(balances[fields[1]]).encode()])
+    return counted(changed)
+
+
+ATTACKS: tuple[Callable[[Lines, random.Random], Lines], ...] = (edited, deleted, reordered, renumbered, edited_with_its_hash)
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_two_thousand_of_each_kind_of_change_are_found_by_the_chain_alone(exported: Lines, attack: Callable[[Lines, random.Random], Lines]) -> None:
+    randomly = random.Random(f"{SEED} {attack.__name__}")
+    for number in range(2000):
+        changed = attack(exported, randomly)
+        assert verify(changed).finding is not None, (number, [pair for pair in zip(exported, changed, strict=False) if pair[0] != pair[1]][:1])
+
+
+def kept(lines: Lines, position: int) -> Checkpoint:
+    fields = lines[entries(lines)[position - 1]].split(b"\t")
+    return Checkpoint(position=position, chain_hash=bytes.fromhex(fields[-1].decode()), signed_at=1)
+
+
+def test_a_ledger_written_anew_with_its_hashes_is_found_by_the_checkpoint_only(exported: Lines) -> None:
+    number = entries(exported)[0]
+    changed = list(exported)
+    changed[number] = changed[number].replace(b"sante-agent", b"personne")
+    changed = rehashed(changed)
+
+    assert verify(changed).finding is None, "the chain alone proves nothing against who can write all of it"
+    found = verify(changed, [kept(exported, 15)]).finding
+    assert found is not None
+    assert (found.code, found.position) == ("checkpoint", 15)
+
+
+def test_a_tail_that_was_cut_off_is_found_by_the_checkpoint_only(exported: Lines) -> None:
+    whole = entries(exported)
+    changed = rehashed([*exported[: whole[-10]], exported[-1]])
+
+    assert verify(changed).finding is None, "what remains is a sound ledger"
+    found = verify(changed, [kept(exported, ENTRIES)]).finding
+    assert found is not None
+    assert (found.code, found.position) == ("cut", ENTRIES)
+
+
+def test_a_checkpoint_of_the_chain_as_it_was_still_fits_when_it_has_grown(exported: Lines) -> None:
+    assert verify(exported, [kept(exported, 5), kept(exported, ENTRIES)]).finding is None
+
+
+def test_an_export_that_broke_off_is_no_export(exported: Lines) -> None:
+    found = verify(exported[:-1]).finding
+    assert found is not None
+    assert found.code == "format"
+
+
+def test_units_that_were_never_there_are_named_though_every_hash_fits(exported: Lines) -> None:
+    number = entries(exported)[0]
+    changed = rehashed([*exported[:number], *exported[number + 1 :]])
+    found = verify(changed).finding
+    assert found is not None
+    assert (found.code, found.entry) == ("overdrawn", 2)
