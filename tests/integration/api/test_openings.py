@@ -1,8 +1,11 @@
 """A file of envelopes over the API: whole or not at all, every fault at its line, recognised when it comes again."""
 
+import time
 from typing import Any
 
+from dcctl.store import Administration
 from quotas import store as accounts
+from quotas.ledger import POOL, HolderKind
 from tests.integration.api.stack import PAPER, Answer, Api
 from tests.integration.api.test_acts import available, decide, last_entry
 
@@ -109,3 +112,24 @@ def test_a_large_file_waits_and_a_refused_one_may_come_again(api: Api) -> None:
     assert shown["details"]["envelopes"] == large
     assert decide(api, second.body["act"]).body["state"] == "posted"
     assert (available(api), available(api, "min-justice")) == (380, 380)
+
+
+def test_ten_thousand_entries_are_posted_in_ten_seconds(api: Api) -> None:
+    codes = [f"commune-{number}" for number in range(1250)]
+    with api.app.transaction() as session:
+        session.add_all([Administration(code=code, name=code, domain_id=f"id-{code}") for code in codes])
+        session.flush()
+        for code in codes:
+            accounts.open_holder(session, HolderKind.ADMINISTRATION, code, POOL)
+    demand = {"instances": 2, "cores": 4, "ram": 8192, "volumes": 2, "gigabytes": 10, "networks": 1, "routers": 1, "floatingips": 1}
+    for resource in demand:
+        api.app.settings.acts.capacity[resource] = api.app.settings.acts.envelopes[resource] = 10**9
+    assert api("PUT", "/v1/capacity", "operator", {"resources": dict.fromkeys(demand, 50_000_000), **PAPER}).status == 200
+
+    began = time.monotonic()
+    done = sent(api, [{"administration": code, "resources": demand} for code in codes])
+    took = time.monotonic() - began
+
+    assert (done.status, done.body["count"]) == (200, 10_000)
+    assert took <= 10.0
+    assert accounts.differences(api.app.engine.connect()) == []
