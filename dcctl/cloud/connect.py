@@ -263,8 +263,11 @@ class _Connected:
 
 
 def _next(document: dict[str, Any], key: str) -> str:
-    """The address of the next page: Nova, Cinder and Neutron link it beside the list, Glance names it, Keystone has it in `links`."""
-    for link in document.get(f"{key}_links") or ():
+    """The address of the next page: Nova, Cinder and Neutron link it beside the list, Glance names it, Keystone has it in `links`.
+
+    The links are named like the list, but for some of Cinder's (`volume_type_links`): cinder/api/v3/views/types.py.
+    """
+    for link in document.get(f"{key}_links") or document.get(f"{key.removesuffix('s')}_links") or ():
         if isinstance(link, dict) and link.get("rel") == "next":
             return str(link.get("href") or "")
     links = document.get("links")
