@@ -286,7 +286,7 @@ _SUBTREE = """WITH RECURSIVE below (id) AS (
 
 #: The tree as it was: of each holder the edge in force at that moment, as it was known; before its first edge, that one.
 _SUBTREE_THEN = """WITH RECURSIVE below (id) AS (
-    SELECT CAST(:holder AS bigint) UNION ALL SELECT e.holder_id FROM quotas.holder_edge e JOIN below ON e.parent_id = below.id
+    SELECT CAST(:holder AS bigint) UNION ALL SELECT e.holder_id FROM below JOIN LATERAL (SELECT * FROM quotas.holder_edge i WHERE i.parent_id = below.id OFFSET 0) e ON true
     WHERE (CAST(:known_at AS timestamptz) IS NULL OR e.recorded_at <= :known_at)
         AND NOT EXISTS (SELECT FROM quotas.holder_edge l WHERE l.holder_id = e.holder_id AND l.effective_from > e.effective_from
             AND l.effective_from <= :as_of AND (CAST(:known_at AS timestamptz) IS NULL OR l.recorded_at <= :known_at))
@@ -299,18 +299,22 @@ _SUMS = """coalesce(sum(b.balance) FILTER (WHERE h.id = :holder AND b.place = 'a
     coalesce(sum(b.balance) FILTER (WHERE b.place = 'allocated' AND (h.id = :holder OR h.parent_id = :holder)), 0)::bigint AS allocated,
     coalesce(sum(b.balance) FILTER (WHERE b.place <> 'declared'), 0)::bigint AS granted"""
 
+#: Nobody can tell the planner how few holders are below another one, and it would read all holders and accounts: OFFSET 0 keeps it to the indexes.
+_BELOW = """below JOIN LATERAL (SELECT o.id, o.parent_id FROM quotas.holder o WHERE o.id = below.id OFFSET 0) h ON true"""
+
 _BALANCES_NOW = f"""{_SUBTREE}
-    SELECT b.resource, {_SUMS} FROM below JOIN quotas.holder h USING (id) JOIN quotas.account b ON b.holder_id = h.id
-    WHERE :region = '' OR b.region = :region GROUP BY b.resource"""
+    SELECT b.resource, {_SUMS} FROM {_BELOW} JOIN LATERAL (
+        SELECT a.resource, a.place, a.balance FROM quotas.account a WHERE a.holder_id = h.id AND (:region = '' OR a.region = :region) OFFSET 0
+    ) b ON true GROUP BY b.resource"""
 
 _BALANCES_THEN = f"""{_SUBTREE_THEN}
-    SELECT b.resource, {_SUMS} FROM below JOIN quotas.holder h USING (id) JOIN LATERAL (
+    SELECT b.resource, {_SUMS} FROM {_BELOW} JOIN LATERAL (
         SELECT a.resource, a.place,
             coalesce((SELECT sum(e.amount) FROM quotas.entry e WHERE e.credit_account = a.id AND e.effective_at <= :as_of
                 AND (CAST(:known_at AS timestamptz) IS NULL OR e.recorded_at <= :known_at)), 0)
             - coalesce((SELECT sum(e.amount) FROM quotas.entry e WHERE e.debit_account = a.id AND e.effective_at <= :as_of
                 AND (CAST(:known_at AS timestamptz) IS NULL OR e.recorded_at <= :known_at)), 0) AS balance
-        FROM quotas.account a WHERE a.holder_id = h.id AND (:region = '' OR a.region = :region)
+        FROM quotas.account a WHERE a.holder_id = h.id AND (:region = '' OR a.region = :region) OFFSET 0
     ) b ON true GROUP BY b.resource"""
 
 
