@@ -62,19 +62,7 @@ def provided(site: RunningSite, name: str) -> str:
     """Ask, approve and follow; empty, or what went wrong."""
     code = document(name)["administration"]
     try:
-        request = site.provide(Path(EXAMPLES, f"{name}.yaml"), agent=f"{code}-agent", lead=f"{code}-lead")
+        site.provide(Path(EXAMPLES, f"{name}.yaml"), agent=f"{code}-agent", lead=f"{code}-lead")
     except SiteError as error:
-        if "Quota exceeded" not in str(error):
-            return str(error)
-        request = continued(site, code, str(document(name)["name"]))
-    return "" if request["state"] == "fulfilled" else str(request)
-
-
-def continued(site: RunningSite, code: str, name: str) -> dict[str, Any]:
-    """Neutron counts a reservation that it gave up for a while, and then refuses what fits; a person would continue, and so does this."""
-    number = next(item["number"] for item in site.answer(f"{code}-lead", "request", "list")["items"] if item["environment"] == name)
-    failed = site.answer(f"{code}-lead", "request", "show", number)
-    site.answer(f"{code}-lead", "operation", "retry", failed["operation"])
-    site.dcctl(f"{code}-lead", "request", "watch", number)
-    found: dict[str, Any] = site.answer(f"{code}-lead", "request", "show", number)
-    return found
+        return str(error)
+    return ""
