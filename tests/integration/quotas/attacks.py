@@ -42,6 +42,13 @@ def post(*moves: str, cause: str = ACT) -> str:
     return f"SELECT quotas.post('[{', '.join(moves)}]', {ACTOR}, {cause})"
 
 
+def demand(kind: str, payer: str, beneficiary: str, resources: str, amounts: str, reference: str = "NULL", cause: str = "act") -> str:
+    """The form of a posting whose moves differ in resource and amount only."""
+    who = "'x', 'x', 'x', NULL"
+    ends = f"{payer}, {beneficiary}, 'cotonou', {resources}::text[], {amounts}::bigint[], {reference}, NULL"
+    return f"SELECT quotas.post('{kind}', {ends}, {who}, '{cause}', 'A-1', NULL, NULL)"
+
+
 def grant(amount: str) -> str:
     """More than the pool has, or no amount at all: by itself it changes nothing either."""
     return post(move("grant", "2", "@sante@", amount))
@@ -127,7 +134,11 @@ UNGUARDING = (
     attack("attach a partition's worth", "CREATE TEMP TABLE mine (LIKE quotas.entry)", "ALTER TABLE quotas.entry INHERIT mine"),
     attack("change a domain", "ALTER DOMAIN quotas.amount DROP CONSTRAINT amount_check", "ALTER DOMAIN quotas.place DROP NOT NULL"),
     attack("change a type", "ALTER TYPE quotas.step ADD ATTRIBUTE x int", "DROP TYPE quotas.step CASCADE"),
-    attack("make post() one's own", "ALTER FUNCTION quotas.post SECURITY INVOKER", "ALTER FUNCTION quotas.post RESET ALL"),
+    attack(
+        "make post() one's own",
+        "ALTER FUNCTION quotas.keep_holds SECURITY INVOKER",
+        "ALTER FUNCTION quotas.post(jsonb, jsonb, jsonb, timestamptz) RESET ALL",
+    ),
     attack("replace a function", "CREATE OR REPLACE FUNCTION quotas.fault(text, text) RETURNS jsonb LANGUAGE sql AS 'SELECT NULL::jsonb'"),
     attack("drop an index", "DROP INDEX quotas.hold_open", "DROP INDEX quotas.entry_reverses"),
     attack("drop it all", "DROP SCHEMA quotas CASCADE", "DROP OWNED BY @owner@ CASCADE"),
@@ -203,6 +214,18 @@ CALLING = (
     attack("an exponent", grant("1e400"), refused=BAD_VALUE),
     attack("the largest numbers", grant("9223372036854775807"), grant("9007199254740992"), grant("9007199254740993"), refused=None),
     attack("an overflow of a sum", post(*[move("declare", "1", "2", "9007199254740992")] * 3), refused=None),
+    attack("a negative demand", demand("grant", "2", "@sante@", "'{cores}'", "'{-5}'"), refused=None),
+    attack("a demand with holes", demand("grant", "2", "@sante@", "'{cores,NULL}'", "'{1}'"), refused=None),
+    attack("amounts without names", demand("grant", "2", "@sante@", "'{cores}'", "'{1,2}'"), refused=None),
+    attack("a resource named twice", demand("grant", "2", "@sante@", "'{cores,cores}'", "'{30,30}'"), refused=None),
+    attack("a square of resources", demand("grant", "2", "@sante@", "'{{cores,ram},{ram,cores}}'", "'{{30,-1},{-1,1}}'"), refused=None),
+    attack("a demand on a sister", demand("grant", "@justice@", "@sante@", "'{cores}'", "'{1}'"), refused=None),
+    attack("a hold without a reference", demand("hold", "@sante@", "@sante@", "'{cores}'", "'{1}'"), refused=None),
+    attack("the same hold again", demand("hold", "@sante@", "@sante@", "'{cores}'", "'{1}'", "'R-2026-0042'", "request"), refused=None),
+    attack("release more than is held", demand("release", "@sante@", "@sante@", "'{cores}'", "'{3}'", "'R-2026-0042'", "request"), refused=None),
+    attack("expire by a demand", demand("expire", "@sante@", "@sante@", "'{cores}'", "'{2}'", "'R-2026-0042'", "expiry"), refused=None),
+    attack("move an environment to a sister", "SELECT quotas.move_holder(@dossier@, @justice@, now())", refused=None),
+    attack("move an administration below its own", "SELECT quotas.move_holder(@sante@, @sante@, now())", refused=None),
     attack("a grant to oneself", post(move("grant", "2", "2", "5")), refused=None),
     attack("a grant from a sister", post(move("grant", "@justice@", "@sante@", "1")), refused=None),
     attack("free what others have", post(move("free", "@dossier@", "@justice@", "1")), refused=None),
@@ -223,14 +246,13 @@ CALLING = (
     attack("a code that is code", "SELECT quotas.open_holder('administration', '''; DROP TABLE quotas.entry', 2)", refused=None),
     attack("a hold kept beyond its end", "SELECT quotas.keep_holds('R-2026-0042', '2001-01-01')", refused=None),
     attack("what only the owner calls", "SELECT quotas.fault('x', 'y')", "SELECT quotas.refuse_change()"),
-    attack("seal", "SELECT quotas.seal()", refused="42"),
-    attack("sign a checkpoint of one's own", "SELECT quotas.record_checkpoint(1, '', now(), '', '')", refused="42"),
+    attack("seal", "SELECT quotas.seal()"),
+    attack("sign a checkpoint of one's own", "SELECT quotas.record_checkpoint(1, '', now(), '', '')"),
     attack(
         "write the chain",
         "UPDATE quotas.seal SET chain_hash = NULL",
         "DELETE FROM quotas.checkpoint",
         "UPDATE quotas.sealed SET below = 0",
-        refused="42",
     ),
     attack("use up the numbers", "SELECT setval('quotas.posting_number', 9223372036854775807)"),
     attack("take numbers", "SELECT nextval('quotas.posting_number')"),

@@ -102,7 +102,7 @@ def test_the_ledger_works_on_after_attacks(target: Target) -> None:
         "UPDATE quotas.account SET balance = balance + 1 WHERE holder_kind = 'pool'",
         "ALTER TABLE quotas.entry DISABLE TRIGGER append_only",
         "GRANT UPDATE ON quotas.account TO PUBLIC",
-        "ALTER FUNCTION quotas.post SECURITY INVOKER",
+        "ALTER FUNCTION quotas.keep_holds SECURITY INVOKER",
         "ALTER TABLE quotas.account DROP CONSTRAINT account_not_overdrawn",
     ],
 )
