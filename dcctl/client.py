@@ -76,6 +76,17 @@ class Client:
         """Take something away."""
         return self._json("DELETE", path, query, look=look)
 
+    def stream(self, *path: str) -> Iterator[bytes]:
+        """Read lines as they come, each with its line feed. Never repeated: what broke off is begun anew by who asked."""
+        answer = self._streamed(self._url(path, {}))
+        rest = b""
+        for piece in self._pieces(answer):
+            *lines, rest = (rest + piece).split(b"\n")
+            for line in lines:
+                yield line + b"\n"
+        if rest:
+            yield rest
+
     # -- one exchange
 
     def _json(
@@ -144,6 +155,32 @@ class Client:
         except exceptions.Unauthorized as error:
             raise DcctlError("DCCTL-102", cloud=self.cloud.name, file=self.cloud.file) from error
         return _Answer(answer.status_code, answer.content, url)
+
+    def _streamed(self, url: str) -> Any:
+        import requests
+        from keystoneauth1 import exceptions
+
+        headers = {"Accept-Language": words.current()}
+        try:
+            answer = self._connected().session.request(
+                url, "GET", headers=headers, authenticated=True, raise_exc=False, redirect=False, log=False, connect_retries=0,
+                user_agent=f"dcctl/{__version__}", timeout=(CONNECT_SECONDS, ANSWER_SECONDS), stream=True,
+            )  # fmt: skip
+        except exceptions.Unauthorized as error:
+            raise DcctlError("DCCTL-102", cloud=self.cloud.name, file=self.cloud.file) from error
+        except (exceptions.ClientException, requests.RequestException) as error:
+            raise DcctlError("DCCTL-105", url=self._connected().endpoint) from error
+        if answer.status_code != 200:
+            self._understood(_Answer(answer.status_code, answer.content, url))
+        return answer
+
+    def _pieces(self, answer: Any) -> Iterator[bytes]:
+        import requests
+
+        try:
+            yield from answer.iter_content(1 << 16)
+        except requests.RequestException as error:
+            raise DcctlError("DCCTL-105", url=self._connected().endpoint) from error
 
     def _unanswered(self, error: "_Unanswered", again: bool, look: str) -> DcctlError:
         if again or error.never_sent:

@@ -104,6 +104,9 @@ CATALOGUE: dict[str, Entry] = {
     "DCCTL-305": Entry(exit=1, http=409, text=N_("{name} is {state}: {action} is not possible."), next=N_("Possible now: {possible}.")),
     "DCCTL-306": Entry(exit=1, http=409, text=N_("{administration} exists already.")),
     "DCCTL-307": Entry(exit=4, http=409, text=N_("{number} failed: {reason}"), next=N_("dcctl operation retry {operation} continues; dcctl operation abandon {operation} gives back.")),
+    "DCCTL-308": Entry(exit=2, http=422, text=N_("The examination of {number} found {faults} fault(s) in its spec; what it held is given back."),
+                       next=N_("Take it back (dcctl request withdraw {number}), correct the spec, submit again."),
+                       explain=N_("When a request is examined, every name of its spec is looked up in OpenStack. What has vanished since, or could not be asked before, is found then.")),
     # -- OpenStack and engine
     "DCCTL-401": Entry(exit=4, http=502, text=N_("{service} refused {action} ({status}): {words}"), explain=N_("The service's own words are shown as it gave them.")),
     "DCCTL-402": Entry(exit=4, http=503, text=N_("{service} does not answer: {words}"), next=N_("It may be retried.")),
@@ -113,6 +116,9 @@ CATALOGUE: dict[str, Entry] = {
     "DCCTL-406": Entry(exit=4, http=409, text=N_("{environment} cannot be emptied: {things}"), next=N_("Remove what is named, or ask its owner to; then dcctl operation retry {operation}.")),
     "DCCTL-407": Entry(exit=4, http=409, text=N_("The stack {stack} is locked by a run that has not ended."), next=N_("dcctl operation show tells which; then dcctl operation retry.")),
     "DCCTL-408": Entry(exit=4, http=503, text=N_("The copy of OpenStack's catalogue is not there yet."), next=N_("Repeat in a moment; dcctl status shows the age of each source.")),
+    "DCCTL-409": Entry(exit=4, http=502, text=N_("The worker's machine lacks this: {why} ({path})."),
+                       next=N_("Tell the datacenter's operators; once it is installed, dcctl operation retry continues."),
+                       explain=N_("The engine, its provider or the file with its passphrase are not where the worker's settings say.")),
     # -- ledger, limits and use
     "DCCTL-560": Entry(exit=5, http=409, text=N_("{region} is in observe: nothing is written to OpenStack ({reason})."),
                        next=N_("Look at each difference (dcctl discrepancy list); then dcctl region mode enforce --reason \"…\""),
@@ -126,6 +132,17 @@ CATALOGUE: dict[str, Entry] = {
     # -- dcctl itself
     "DCCTL-500": Entry(exit=1, http=500, text=N_("Something unforeseen happened in dcctl (reference {reference})."), next=N_("Give the reference to the datacenter's operators; their log has the details.")),
     "DCCTL-501": Entry(exit=4, http=503, text=N_("dcctl's database does not answer."), next=N_("Repeat in a moment; nothing was changed.")),
+    "DCCTL-540": Entry(exit=1, http=500, text=N_("Entry {entry} (position {position}) of the ledger is wrong: {finding} ({detail})."),
+                       next=N_("Keep the export (dcctl quota export FILE), and tell the datacenter's auditor."),
+                       explain=N_("content: the entry is not what was hashed. chain, position, missing: entries were changed, moved or taken away. account: it names accounts that are not its own. overdrawn: it takes what is not there. hold: it ends a hold that is not open. Behind the word: what is stored, what it should be.")),
+    "DCCTL-541": Entry(exit=1, http=500, text=N_("The chain does not lead to the checkpoint at position {position}: {finding} ({detail})."),
+                       next=N_("Keep the export (dcctl quota export FILE), and tell the datacenter's auditor."),
+                       explain=N_("checkpoint: the ledger was written anew before that position. cut: it ends before. signature: a recorded checkpoint was not signed by the key. A ledger that was restored from a backup ends before it, too.")),
+    "DCCTL-542": Entry(exit=1, http=500, text=N_("This is no whole export of a ledger (after position {position}: {detail})."), next=N_("Export it again: dcctl quota export FILE")),
+    "DCCTL-543": Entry(exit=2, http=400, text=N_("{path} cannot be used: {reason}."), next=N_("Checkpoints and keys are made by dcctl-manage checkpoint.")),
+    "DCCTL-544": Entry(exit=1, http=409, text=N_("Nothing of the ledger is sealed yet, so there is nothing to sign."), next=N_("The worker seals within a second once database.sealer is set.")),
+    "DCCTL-545": Entry(exit=1, http=500, text=N_("A stored balance is not what the entries add up to ({detail})."), next=N_("Keep the export (dcctl quota export FILE), and tell the datacenter's auditor."),
+                       explain=N_("Every balance is rebuilt from the entries. Named are holder, region, resource and place, then what is stored and what the entries say.")),
     "DCCTL-550": Entry(exit=10, http=409, text=N_("{number} waits for a second operator ({over})."),
                        next=N_("Another operator decides: dcctl act show {number}, dcctl act approve {number} --reason \"…\""),
                        explain=N_("Beyond what one operator may move alone (the site's setting) an act is written down and holds nothing. A second operator approves it; everything is checked again then.")),
@@ -209,11 +226,17 @@ class QuotaShort(DcctlError):
 
 
 class SpecRefused(DcctlError):
-    """A spec with faults; each is `{"path": [...], "code": "spec.…", "params": {...}}`, the line is the client's to add."""
+    """A spec with faults; each is `{"path": [...], "code": "spec.…", "params": {...}}`, the line is the client's to add.
 
-    def __init__(self, faults: Iterable[Mapping[str, Any]], *, source: str = "spec") -> None:
+    With `number` they are those of a request that was submitted already (308).
+    """
+
+    def __init__(self, faults: Iterable[Mapping[str, Any]], *, source: str = "spec", number: str | None = None) -> None:
         found = [dict(f) for f in faults]
-        super().__init__("DCCTL-001", faults=found, source=source)
+        if number is None:
+            super().__init__("DCCTL-001", faults=found, source=source)
+        else:
+            super().__init__("DCCTL-308", faults=found, source=source, number=number)
 
 
 class CloudError(DcctlError):
@@ -221,12 +244,12 @@ class CloudError(DcctlError):
 
 
 class EngineError(DcctlError):
-    """The Pulumi engine failed (404), wanted more than the plan (405) or found its stack locked (407)."""
+    """The Pulumi engine failed (404), wanted more than the plan (405), found its stack locked (407) or is not there (409)."""
 
 
 _CLASSES: dict[str, type[DcctlError]] = {
-    "DCCTL-001": SpecRefused, "DCCTL-107": NotVisible, "DCCTL-201": QuotaShort, "DCCTL-202": QuotaShort, "DCCTL-206": QuotaShort, "DCCTL-552": QuotaShort,
+    "DCCTL-001": SpecRefused, "DCCTL-308": SpecRefused, "DCCTL-107": NotVisible, "DCCTL-201": QuotaShort, "DCCTL-202": QuotaShort, "DCCTL-206": QuotaShort, "DCCTL-552": QuotaShort,
     "DCCTL-553": QuotaShort, "DCCTL-557": QuotaShort,
     "DCCTL-401": CloudError, "DCCTL-402": CloudError, "DCCTL-403": CloudError, "DCCTL-406": CloudError,
-    "DCCTL-404": EngineError, "DCCTL-405": EngineError, "DCCTL-407": EngineError,
+    "DCCTL-404": EngineError, "DCCTL-405": EngineError, "DCCTL-407": EngineError, "DCCTL-409": EngineError,
 }  # fmt: skip

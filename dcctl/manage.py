@@ -134,6 +134,55 @@ def load(directory: Path | None) -> None:
     _say(_("Published: {offers}."), offers=published)
 
 
+@manage.group(help=N_("Signed statements of how far the ledger's chain goes, for an auditor to keep elsewhere."))
+def checkpoint() -> None:
+    pass
+
+
+@checkpoint.command("key", help=N_("Make a key pair. The private half belongs on the host that signs, and on none of dcctl's servers."))
+@click.argument("private", type=click.Path(path_type=Path))
+@click.argument("public", type=click.Path(path_type=Path))
+def checkpoint_key(private: Path, public: Path) -> None:
+    from dcctl import signature
+
+    signature.new_key(private, public)
+    _say(_("Give {public} to whoever verifies; keep {private}."), public=str(public), private=str(private))
+
+
+@checkpoint.command("sign", help=N_("Sign how far the chain goes now: recorded beside it, and printed as the file that the auditor keeps."))
+@click.option("--key", required=True, metavar=N_("FILE"), help=N_("The private key, in PEM."))
+@click.option("--output", type=click.Path(path_type=Path), help=N_("Write the file here rather than to standard output."))
+def checkpoint_sign(key: str, output: Path | None) -> None:
+    import json
+    from datetime import UTC, datetime
+
+    from sqlalchemy import create_engine
+
+    from dcctl import signature
+    from quotas import proof
+
+    private, settings = signature.private_key(key), _settings()
+    if not settings.database.auditor:
+        raise DcctlError("DCCTL-002", field="database.auditor", value="''", allowed=_("the auditor's address, in dcctl.toml"))
+    engine = create_engine(settings.database.auditor, connect_args={"connect_timeout": 5})
+    with _database_errors(), engine.begin() as connection:
+        made = proof.head(connection, datetime.now(UTC))
+        if made is None:
+            raise DcctlError("DCCTL-544")
+        signed = signature.sign(private, made)
+        proof.record(connection, made, signed.public_key, signed.signature)
+    engine.dispose()
+    text = json.dumps(signed.document(), indent=1) + "\n"
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise DcctlError("DCCTL-003", path=str(output), reason=error.strerror or str(error)) from error
+    _say(_("Position {position} is signed: {path}."), position=made.position, path=str(output))
+
+
 def _operators(users: tuple[str, ...], role: str, project: str, *, given: bool) -> None:
     from dcctl.cloud import identity
 

@@ -4,10 +4,10 @@ An export is lines of UTF-8 text, fields separated by one tab, escaped as `quota
 
     dcctl-ledger  1  exported_at                                                                  first line
     A  id  holder  holder_kind  region  resource  place  balance                                  each account, as it is stored
+    C  position  chain_hash  signed_at  public_key  signature                                     each recorded checkpoint
     E  position  the entry's line (`content.COLUMNS`)  content_hash  chain_hash                   each sealed entry, by position
     M  position  entry_id                                                                         a position whose entry is not there
     U  the entry's line  content_hash                                                             each entry that is not sealed yet, by id
-    C  position  chain_hash  signed_at  public_key  signature                                     each recorded checkpoint
     Z  accounts  entries                                                                          last line: how many of each
 
 Times are microseconds since 1970 in UTC, hashes, keys and signatures hexadecimal. A chain alone proves nothing against who can rewrite all of it:
@@ -71,7 +71,7 @@ class Report:
     chain_hash: bytes = GENESIS
     oldest_unsealed: int | None = None
     checkpoints: list[tuple[Checkpoint, bytes, bytes]] = field(default_factory=list)
-    """Those recorded beside the chain, with public key and signature; their hashes agree."""
+    """Those recorded beside the chain, with public key and signature: their hashes agree, their signatures are the caller's to check."""
 
 
 class _Wrong(Exception):
@@ -208,6 +208,8 @@ class _Proof:
     def _checkpoint(self, values: list[bytes]) -> None:
         position, chain, signed_at, public_key, signature = values
         made = Checkpoint(position=int(position), chain_hash=unhexlify(chain), signed_at=int(signed_at))
+        if self.kept.setdefault(made.position, made).chain_hash != made.chain_hash:
+            raise _Wrong("checkpoint", made.position, None, f"{self.kept[made.position].chain_hash.hex()}, {chain.decode()}")
         self.report.checkpoints.append((made, unhexlify(public_key), unhexlify(signature)))
 
     def _finish(self, whole: bool) -> None:

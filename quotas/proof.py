@@ -82,11 +82,11 @@ def export(database: Database, at: datetime) -> Iterator[bytes]:
     yield FORMAT + str(_micros(at)).encode() + b"\n"
     for accounts, told in enumerate(_streamed(database, _ACCOUNTS), start=1):  # noqa: B007 - the count is what is left
         yield told
+    yield from _streamed(database, _CHECKPOINTS)
     for statement in (_SEALED, _UNSEALED):
         for told in _streamed(database, statement):
             entries += told[:1] != b"M"
             yield told
-    yield from _streamed(database, _CHECKPOINTS)
     yield f"Z\t{accounts}\t{entries}\n".encode()
 
 

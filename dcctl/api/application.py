@@ -19,6 +19,7 @@ from dcctl.api.routes import (
     catalogue,
     environments,
     health,
+    ledger,
     offers,
     operations,
     quota,
@@ -28,7 +29,7 @@ from dcctl.api.routes import (
 )
 from dcctl.errors import CATALOGUE, DcctlError
 
-ROUTES = (acts, administrations, capacity, catalogue, environments, offers, operations, quota, reconciliations, requests, status)
+ROUTES = (acts, administrations, capacity, catalogue, environments, ledger, offers, operations, quota, reconciliations, requests, status)
 
 log = structlog.get_logger("dcctl.api")
 

@@ -69,6 +69,7 @@ RULES: tuple[Rule, ...] = (
     _rule("offer:show", "See an offer.", "GET /v1/offers/{name}", anywhere=READERS),
     _rule("quota:show", "See envelopes and quotas.", "GET /v1/quota", anywhere=READERS),
     _rule("quota:history", "See the transfers of an envelope.", "GET /v1/history", anywhere=READERS),
+    _rule("quota:verify", "Read the whole ledger, to prove it.", "GET /v1/ledger", anywhere=(OPERATOR, AUDITOR)),
     _rule("quota:grant", "Enlarge an envelope.", "POST /v1/grants", anywhere=(OPERATOR,)),
     _rule("quota:revoke", "Lower an envelope.", "POST /v1/revocations", anywhere=(OPERATOR,)),
     _rule("quota:import", "Grant a file of envelopes.", "POST /v1/imports", anywhere=(OPERATOR,)),

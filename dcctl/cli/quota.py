@@ -9,6 +9,7 @@ from dcctl.cli.correcting import correct
 from dcctl.cli.desk import Desk, shown
 from dcctl.cli.named import amounts, holder
 from dcctl.cli.openings import import_
+from dcctl.cli.proving import export, verify
 from dcctl.cli.talk import confirm_name
 from dcctl.cli.times import instant, moment
 from dcctl.words import N_, sentence
@@ -81,4 +82,6 @@ def revoke(desk: Desk, administration: str, resources: tuple[str, ...], reason: 
 
 
 command.add_command(correct)
+command.add_command(export)
 command.add_command(import_)
+command.add_command(verify)

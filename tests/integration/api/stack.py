@@ -114,8 +114,11 @@ class Api:
 
         content = b"".join(self.front(environ, start_response))
         ((status, sent),) = told
-        assert int(sent["Content-Length"] if "Content-Length" in sent else sent["content-length"]) == len(content)
-        return Answer(status=status, headers={name.lower(): value for name, value in sent.items()}, body=json.loads(content))
+        headers_sent = {name.lower(): value for name, value in sent.items()}
+        if "json" not in headers_sent["content-type"]:  # streamed: its length is not known beforehand
+            return Answer(status=status, headers=headers_sent, body=content)
+        assert int(headers_sent["content-length"]) == len(content)
+        return Answer(status=status, headers=headers_sent, body=json.loads(content))
 
 
 class Keystone:

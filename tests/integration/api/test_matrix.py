@@ -42,6 +42,7 @@ quota:show            GET    /v1/quota?administration=anpc                ok  ok
 quota:show            GET    /v1/quota?administration=min-sante&environment=portail ok ok ok ok 404 404 404 403 403
 quota:history         GET    /v1/history                                  ok  ok  ok  ok  ok  ok  ok  403 403
 quota:history         GET    /v1/history?administration=min-sante         ok  ok  ok  ok  404 404 404 403 403
+quota:verify          GET    /v1/ledger                                   ok  ok  403 403 403 403 403 403 403
 quota:grant           POST   /v1/grants#min-sante                         ok  404 404 404 404 404 404 404 404
 quota:grant           POST   /v1/grants#anpc                              ok  404 404 404 404 404 404 404 404
 quota:revoke          POST   /v1/revocations#min-sante                    ok  404 404 404 404 404 404 404 404

@@ -1,0 +1,16 @@
+"""The whole ledger as lines, to be proved by who asks."""
+
+from fastapi import APIRouter
+from fastapi.responses import StreamingResponse
+
+from dcctl.api.asking import Caller
+from dcctl.workflow import proving
+
+router = APIRouter()
+
+
+@router.get("/ledger", response_class=StreamingResponse)
+def ledger(caller: Caller) -> StreamingResponse:
+    """Accounts, checkpoints and every entry with its hashes; the last line counts them, so that a broken answer shows."""
+    caller.may("quota:verify")
+    return StreamingResponse(proving.export(caller.app), media_type="text/tab-separated-values; charset=utf-8")

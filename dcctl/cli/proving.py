@@ -1,0 +1,110 @@
+"""dcctl quota export and verify: the ledger proved on this machine, from what the server sends or from a file.
+
+The server's word counts for nothing: it sends entries, and every hash and balance is computed here.
+"""
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from dcctl.cli.command import Command
+from dcctl.cli.desk import Desk, shown
+from dcctl.cli.talk import say
+from dcctl.errors import DcctlError
+from dcctl.words import N_
+from quotas.chain import Report
+
+PROVED = {
+    "sealed": N_("Sealed entries"), "chain_hash": N_("Chain hash"), "unsealed": N_("Not sealed yet"), "accounts": N_("Accounts"),
+    "checkpoints": N_("Checkpoints"),
+}  # fmt: skip
+_CODES = {"checkpoint": "DCCTL-541", "cut": "DCCTL-541", "format": "DCCTL-542", "balance": "DCCTL-545"}
+
+
+@click.command(
+    "export", cls=Command,
+    help=N_("Write the whole ledger to FILE (- for standard output), to be proved elsewhere: dcctl quota verify --export FILE."),
+    examples=["dcctl quota export ledger-2026-06.tsv"],
+)  # fmt: skip
+@click.argument("file", metavar=N_("FILE"))
+@click.pass_obj
+def export(desk: Desk, file: str) -> None:
+    lines = desk.api.stream("ledger")
+    if file == "-":
+        _written(sys.stdout.buffer, lines)
+        return
+    path = Path(file)
+    unfinished = path.with_name(path.name + ".part")
+    try:
+        with unfinished.open("wb") as target:
+            count = _written(target, lines)
+        unfinished.replace(path)
+    except OSError as error:
+        raise DcctlError("DCCTL-003", path=file, reason=error.strerror or str(error)) from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+    say(N_("{count} lines in {path}. Prove them: dcctl quota verify --export {path}"), count=count, path=file)
+
+
+@click.command(
+    "verify", cls=Command,
+    help=N_("Prove the ledger: every hash, the chain and every balance from zero. The first wrong entry is named."),
+    examples=["dcctl quota verify --checkpoint 2026-06.json --public-key asin.pem", "dcctl quota verify --export ledger-2026-06.tsv"],
+)  # fmt: skip
+@click.option("--checkpoint", "files", multiple=True, metavar=N_("FILE"), help=N_("A signed checkpoint that you keep; may be repeated."))
+@click.option("--public-key", "key_file", metavar=N_("FILE"), help=N_("The key (PEM) that signs checkpoints, as you know it; no other one counts."))
+@click.option("--export", "exported", metavar=N_("FILE"), help=N_("Prove this export, without asking any server."))
+@shown
+@click.pass_obj
+def verify(desk: Desk, files: tuple[str, ...], key_file: str | None, exported: str | None) -> None:
+    from dcctl import signature
+    from quotas import chain
+
+    key = None if key_file is None else signature.public_key(key_file)
+    kept = [signature.read(file, key).checkpoint for file in files]
+    with _lines(desk, exported) as lines:
+        report = chain.verify(lines, kept)
+    _refuse(report)
+    for made, public, signed in report.checkpoints:
+        found = signature.Signed(checkpoint=made, public_key=public, signature=signed)
+        if not found.holds() or key not in (None, public):
+            raise DcctlError("DCCTL-541", position=made.position, finding="signature", detail=public.hex())
+    checkpoints = len({made.position for made in kept} | {made.position for made, _, _ in report.checkpoints})
+    document = {"sealed": report.sealed, "chain_hash": report.chain_hash.hex(), "unsealed": report.unsealed, "accounts": report.accounts,
+                "checkpoints": checkpoints}  # fmt: skip
+    desk.thing(document, PROVED)
+    say(N_("Everything agrees."))
+    if not kept:
+        say(N_("No checkpoint of yours was compared: who can write the whole ledger anew is found only by --checkpoint FILE."))
+
+
+def _refuse(report: Report) -> None:
+    found = report.finding
+    if found is not None:
+        place = {"position": found.position or report.sealed, "entry": found.entry if found.entry is not None else "–"}
+        raise DcctlError(_CODES.get(found.code, "DCCTL-540"), finding=found.code, detail=found.detail, **place)
+
+
+@contextmanager
+def _lines(desk: Desk, exported: str | None) -> Iterator[Iterable[bytes]]:
+    if exported is None:
+        yield desk.api.stream("ledger")
+        return
+    try:
+        file = Path(exported).open("rb")  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise DcctlError("DCCTL-003", path=exported, reason=error.strerror or str(error)) from error
+    with file:
+        yield file
+
+
+def _written(target: BinaryIO, lines: Iterable[bytes]) -> int:
+    count = 0
+    for line in lines:
+        target.write(line)
+        count += 1
+    return count
