@@ -117,7 +117,8 @@ def installed() -> tuple[Path, Path] | None:
     engine = shutil.which("pulumi")
     if engine is None:
         return None
-    version = said(engine, "version", env={**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"}).removeprefix("v")
+    with tempfile.TemporaryDirectory() as home:  # it writes a log wherever its home is
+        version = said(engine, "version", env={**os.environ, "PULUMI_HOME": home, "PULUMI_SKIP_UPDATE_CHECK": "true"}).removeprefix("v")
     if version.split(".")[:2] != ENGINE_VERSION.split(".")[:2]:
         say(f"pulumi: {engine} is version {version or 'unknown'}; dcctl needs {'.'.join(ENGINE_VERSION.split('.')[:2])}.x and builds its own")
         return None
@@ -202,7 +203,8 @@ def build(go: str, module: str, package: str, result: Path, usual: str) -> None:
     if module == "engine":
         linker += f" -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{ENGINE_VERSION}"
     command = [go, "build", *FLAGS, "-ldflags", linker, "-o", str(result), package]
-    followed(command, f"building the {module} with Go, {usual}", env=env, cwd=HERE / module)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as config:  # where Go keeps its counters of use
+        followed(command, f"building the {module} with Go, {usual}", env=env | {"XDG_CONFIG_HOME": config}, cwd=HERE / module)
 
 
 def followed(command: list[str], what: str, *, env: Mapping[str, str], cwd: Path | None = None) -> None:

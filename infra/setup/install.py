@@ -65,7 +65,7 @@ def uv(steps: Steps) -> Path:
     own = home / "bin" / "uv"
     if _version(own) < UV_WANTED:
         steps.run("uv", "making an environment for uv", "3 seconds", [sys.executable, "-m", "venv", "--clear", home], environment())
-        command = [home / "bin" / "python", "-m", "pip", "install", "--quiet", "--require-hashes", "-r", UV_LOCK]
+        command = [home / "bin" / "python", "-m", "pip", "install", "--quiet", "--no-cache-dir", "--require-hashes", "-r", UV_LOCK]
         steps.run("uv", "installing uv into dcctl's cache", "5 seconds", command, environment())
     return own
 

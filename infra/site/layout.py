@@ -2,10 +2,10 @@
 
 import hashlib
 import os
-import stat
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+
+from infra.devcloud.devcloud import sockets
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 #: The trial cloud's own environment; its pins clash with dcctl's.
@@ -74,7 +74,11 @@ class Site:
     @property
     def sockets(self) -> Path:
         """Where PostgreSQL's socket is; its name is short, whatever the state directory's is."""
-        return runtime_directory() / hashlib.sha256(os.fsencode(self.state)).hexdigest()[:16]
+        try:
+            home = sockets.directory("dcctl")
+        except PermissionError as refused:
+            raise SiteError(str(refused)) from refused
+        return home / hashlib.sha256(os.fsencode(self.state)).hexdigest()[:16]
 
     def dsn(self, database: str, user: str) -> str:
         """Address of a database for libpq, without a password: the socket's directory is closed to others."""
@@ -88,24 +92,6 @@ class Site:
         self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         for path in (self.etc, self.log, self.run):
             path.mkdir(mode=0o700, exist_ok=True)
-
-
-def runtime_directory() -> Path:
-    """A directory of the user's with a short path: a socket's must stay under 100 bytes.
-
-    Root does not use XDG_RUNTIME_DIR: it is closed to the user that PostgreSQL becomes, and differs between cron, sudo and a login.
-    """
-    given = os.environ.get("XDG_RUNTIME_DIR")
-    if given and os.geteuid() and len(os.fsencode(given)) < 50 and os.access(given, os.W_OK):
-        return Path(given)
-    path = Path(tempfile.gettempdir()) / f"dcctl-{os.geteuid()}"
-    if len(os.fsencode(path)) >= 50:
-        path = Path(f"/tmp/dcctl-{os.geteuid()}")
-    path.mkdir(mode=0o700, exist_ok=True)
-    found = path.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
-        raise SiteError(f"{path} must be a directory of yours with mode 0700; remove it, then repeat the command")
-    return path
 
 
 def write_private(path: Path, text: str) -> None:

@@ -128,6 +128,7 @@ def stack(settings: Settings, layer: naming.Layer, spec: EnvironmentSpec, resolv
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK": "true",
         }
+        os.environ["PULUMI_HOME"] = str(directory / "home")  # asked for its version, the engine writes a log there
         options = automation.LocalWorkspaceOptions(
             env_vars=environment, pulumi_home=str(directory / "home"), pulumi_command=automation.PulumiCommand(str(home), skip_version_check=True)
         )

@@ -110,7 +110,10 @@ def down(cloud: Cloud, cache: Path) -> list[str]:
     """End every process of this cloud, and of a template's building that was killed; its data stay. Returns what was running."""
     template.end_abandoned(cache)
     if not cloud.state.is_dir():
-        return []
+        # Somebody deleted the data of a cloud that runs; its processes are known by their mark.
+        lost = processes.strays(cloud.state)
+        processes.stop(lost)
+        return ["processes without data"] if lost else []
     cloud.make_directories()
     with template.locked(cloud.state / "lock"):
         return startup.stop(cloud)
@@ -119,6 +122,7 @@ def down(cloud: Cloud, cache: Path) -> list[str]:
 def reset(cloud: Cloud, cache: Path) -> None:
     """Stop the cloud and forget its data; the next `up` starts from the template, with new passwords."""
     if not cloud.state.exists():
+        down(cloud, cache)
         return
     if not (cloud.state / "run").is_dir() or not (cloud.state / "etc").is_dir():
         raise DevcloudError(f"{cloud.state} is not a devcloud's state directory; nothing was removed")

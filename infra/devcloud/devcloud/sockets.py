@@ -1,0 +1,31 @@
+"""Where sockets go: a private directory with a short path, since a socket's path must stay under 100 bytes."""
+
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+#: What follows in the path is a directory's name of 16 letters and PostgreSQL's socket.
+LONGEST = 50
+
+
+def directory(owner: str) -> Path:
+    """The user's runtime directory, or one named after `owner` in the system's temporary directory.
+
+    Root does not use XDG_RUNTIME_DIR: it is closed to the user that PostgreSQL becomes, and differs between cron, sudo and a login.
+
+    Raises:
+        PermissionError: the directory is somebody else's, or open to others; the text says what to do.
+    """
+    given = os.environ.get("XDG_RUNTIME_DIR")
+    if given and os.geteuid() and len(os.fsencode(given)) < LONGEST and os.access(given, os.W_OK):
+        return Path(given)
+    name = f"{owner}-{os.geteuid()}"
+    path = Path(tempfile.gettempdir()) / name
+    if len(os.fsencode(path)) >= LONGEST:
+        path = Path("/tmp") / name  # TMPDIR is too long; whose the directory is, is looked at below
+    path.mkdir(mode=0o700, exist_ok=True)
+    found = path.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+        raise PermissionError(f"{path} must be a directory of yours with mode 0700; remove it, then try again")
+    return path

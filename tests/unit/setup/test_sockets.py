@@ -1,0 +1,34 @@
+"""Where sockets go, whatever directories the machine names."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from infra.devcloud.devcloud import sockets
+from infra.site.layout import Site
+
+#: PostgreSQL's name for its socket on the usual port.
+SOCKET = ".s.PGSQL.5432"
+
+
+@pytest.mark.parametrize("variable", ["TMPDIR", "XDG_RUNTIME_DIR"])
+def test_paths_of_sockets_stay_under_100_bytes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str) -> None:
+    long = tmp_path / ("un-repertoire-au-nom-bien-trop-long-" * 3)
+    long.mkdir()
+    monkeypatch.setenv(variable, str(long))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+
+    for directory in (sockets.directory("devcloud") / ("0" * 16), Site(state=tmp_path, ports=25000).sockets):
+        assert len(os.fsencode(directory / SOCKET)) < 100
+
+
+def test_a_directory_that_others_may_enter_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as short:
+        monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+        monkeypatch.setattr(tempfile, "tempdir", short)
+        sockets.directory("dcctl").chmod(0o755)
+
+        with pytest.raises(PermissionError, match="must be a directory of yours with mode 0700"):
+            sockets.directory("dcctl")
