@@ -7,6 +7,7 @@ from typing import Any
 import rfc8785
 from sqlalchemy import Select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import load_only
 from sqlmodel import Session, col, select
 
 from dcctl import sizing, speccheck
@@ -26,6 +27,10 @@ from stacks.specs import parse
 #: States in which the request's latest operation is of interest to whoever watches.
 FINAL = frozenset({*ENDED, RequestState.FAILED})
 PAGE, LARGEST_PAGE = 100, 1000
+#: What a line of a list shows; plans and evidence of a hundred requests are several hundred kilobytes of JSON.
+LISTED = (
+    Request.number, Request.state, Request.kind, Request.administration, Request.environment, Request.requester, Request.created_at, Request.digest,
+)  # fmt: skip
 
 
 def submit(app: App, actor: Actor, body: RequestIn, key: str) -> tuple[dict[str, Any], bool]:
@@ -188,6 +193,7 @@ def listing(
         if administration is not None:
             sight.require_visible(session, actor, administration)
         query: Select[tuple[Request]] = select(Request).where(sight.visible(actor, col(Request.administration)))  # type: ignore[assignment]
+        query = query.options(load_only(*map(col, LISTED)))  # type: ignore[arg-type]
         for column, value in ((Request.administration, administration), (Request.state, state), (Request.kind, kind)):
             if value is not None:
                 query = query.where(col(column) == value)
