@@ -4,9 +4,11 @@ Lists of everything, as plain JSON: the SDK's objects cost milliseconds each, an
 project. Nova's and Cinder's limits cannot be listed for all projects, so they are not read here; `project_limit` has what was written and
 read back. Pages are as long as the service likes: Nova tells of a cell that does not answer only where no page length is asked for.
 
-A reading is whole or it is an error: every function here raises rather than return a part.
+A reading is whole or it is an error: every function here raises rather than return a part. Whether an empty list is whole cannot be seen in it, so
+`confirm` asks the service's own count, which does not come from the list.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -14,18 +16,21 @@ from urllib.parse import parse_qsl, urlsplit
 
 from dcctl.cloud.connect import Cloud
 from dcctl.cloud.failures import status_of
+from dcctl.cloud.quota_apis import QUOTA_APIS
 from dcctl.cloud.wording import clean
 from dcctl.errors import CloudError
 from metrics.counting import (
     NETWORK_KEYS,
     Incomplete,
     Unsettled,
+    Usage,
     count_owned,
     count_servers,
     count_snapshots,
     count_volumes,
     network_limits,
     resources_of,
+    unnamed,
 )
 from metrics.readings import Project, Projects, Reading
 from quotas.resources import BLOCK_STORAGE, COMPUTE, NETWORK, TYPED_GIGABYTES, find
@@ -35,6 +40,8 @@ NOVA_MICROVERSION = "2.69"
 #: `consumes_quota` came with 3.65.
 CINDER_MICROVERSION = "3.65"
 ATTEMPTS = 3
+#: How many projects a service is asked about, those that had most first, before a list is believed to be empty.
+WITNESSES = 10
 
 KEYSTONE = "keystone"
 
@@ -54,6 +61,8 @@ def projects(cloud: Cloud, page_size: int | None = None) -> Projects:
             if domain not in domains:
                 raise Unsettled(f"project {item['id']} is of domain {domain}, which was not in the list of domains")
             found.append(Project(id=str(item["id"]), name=str(item["name"]), domain_id=domain, domain_name=domains[domain]))
+        if cloud.own_project_id not in {project.id for project in found}:
+            raise Incomplete(f"the list of {len(found)} projects lacks our own")
         return Projects(at=at, projects=tuple(found))
 
     return _settled("Keystone", "GET /projects", read)
@@ -65,7 +74,10 @@ def compute(cloud: Cloud, page_size: int | None = None) -> Reading:
 
     def read() -> Reading:
         servers = _items(cloud, "compute", "/servers/detail", "servers", page_size, {"all_tenants": "1"}, NOVA_MICROVERSION)
-        return Reading(service_type=COMPUTE, at=at, resources=resources_of(COMPUTE), usage=count_servers(servers))
+        usage = count_servers(servers)
+        return Reading(
+            service_type=COMPUTE, at=at, resources=resources_of(COMPUTE), usage=usage, empty=unnamed(usage, {"instances": "instances"})
+        )
 
     return _settled("Nova", "GET /servers/detail", read)
 
@@ -81,10 +93,12 @@ def block_storage(cloud: Cloud, page_size: int | None = None) -> Reading:
         kinds = [TYPED_GIGABYTES + str(kind["name"]) for kind in listed("/types", "volume_types", is_public="None")]
         type_of: dict[str, str | None] = {}
         usage = count_volumes(listed("/volumes/detail", "volumes", all_tenants="1"), type_of)
-        usage.update(count_snapshots(listed("/snapshots/detail", "snapshots", all_tenants="1"), type_of))
+        snapshots = count_snapshots(listed("/snapshots/detail", "snapshots", all_tenants="1"), type_of)
+        empty = unnamed(usage, {"volumes": "volumes"}) | unnamed(snapshots, {"gigabytes": "snapshots"})
+        usage.update(snapshots)
         typed = {resource for _, resource in usage if resource.startswith(TYPED_GIGABYTES)} | set(kinds)
         resources = (*resources_of(BLOCK_STORAGE), *sorted(name for name in typed if find(name) is not None))
-        return Reading(service_type=BLOCK_STORAGE, at=at, resources=resources, usage=usage)
+        return Reading(service_type=BLOCK_STORAGE, at=at, resources=resources, usage=usage, empty=empty)
 
     return _settled("Cinder", "GET /volumes/detail", read)
 
@@ -94,7 +108,7 @@ def network(cloud: Cloud, page_size: int | None = None) -> Reading:
     at = datetime.now(UTC)
 
     def read() -> Reading:
-        usage: dict[tuple[str, str], int] = {}
+        usage: Usage = Counter()
         for resource in NETWORK_KEYS.values():
             query = [("fields", "id"), ("fields", "project_id"), ("sort_key", "id"), ("sort_dir", "asc")]
             usage |= count_owned(_items(cloud, "network", f"/{resource}", resource, page_size, query), resource)
@@ -105,8 +119,9 @@ def network(cloud: Cloud, page_size: int | None = None) -> Reading:
         }
         default = cloud.session_json("network", f"/quotas/{cloud.own_project_id}/default")["quota"]
         return Reading(
-            service_type=NETWORK, at=at, resources=resources_of(NETWORK), usage=usage, limits=limits, default_limits=network_limits(default)
-        )
+            service_type=NETWORK, at=at, resources=resources_of(NETWORK), usage=usage, limits=limits, default_limits=network_limits(default),
+            empty=unnamed(usage, {resource: key for key, resource in NETWORK_KEYS.items()}),
+        )  # fmt: skip
 
     return _settled("Neutron", "GET /networks", read)
 
@@ -116,6 +131,31 @@ Read = Callable[[Cloud, int | None], Reading]
 
 #: Each service's source by its name. Keystone's, which says what projects there are, comes before them.
 SERVICES: Mapping[str, Read] = {COMPUTE: compute, BLOCK_STORAGE: block_storage, NETWORK: network}
+
+
+#: How a person knows each service, and the call that its failure names.
+_NAMES = {COMPUTE: ("Nova", "GET /servers/detail"), BLOCK_STORAGE: ("Cinder", "GET /volumes/detail"), NETWORK: ("Neutron", "GET /networks")}
+
+
+def confirm(cloud: Cloud, reading: Reading, fallen: Sequence[tuple[str, str]]) -> None:
+    """Believe the empty lists of a reading only when the service counts nothing either in projects that had something.
+
+    Args:
+        fallen: (project id, resource) of which less was found than before, for resources in `reading.empty`; those that had most first.
+
+    Raises:
+        CloudError: the service counts what its list does not name, or does not say.
+    """
+    quotas = next(api for api in QUOTA_APIS if api.service_type == reading.service_type)
+    service, action = _NAMES[reading.service_type]
+    for project in list(dict.fromkeys(project for project, _ in fallen))[:WITNESSES]:
+        _, used = quotas.read_use(cloud, project)
+        for resource in (resource for owner, resource in fallen if owner == project):
+            key = reading.empty[resource]
+            if key not in used:
+                raise _unusable(service, action, f"a list is empty, and nothing is said of {key} in use in project {project}")
+            if used[key].in_use > 0:
+                raise _unusable(service, action, f"a list is empty, but project {project} has {used[key].in_use} {key} in use")
 
 
 def _settled(service: str, action: str, read: Callable[[], T]) -> T:

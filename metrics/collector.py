@@ -68,6 +68,10 @@ class Collector:
 
     def _reading(self, name: str, read: collect.Read) -> int:
         reading = read(self._cloud, self._page_size)
+        if reading.empty:
+            with self._engine.connect() as database:
+                fallen = store.fallen(database, self._cloud.region, reading)
+            collect.confirm(self._cloud, reading, fallen)
         with self._engine.begin() as database:
             store.write_reading(database, name, self._cloud.region, reading)
         return len(reading.usage)

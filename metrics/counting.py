@@ -96,6 +96,12 @@ def count_owned(items: Iterable[Item], resource: str) -> Usage:
     return usage
 
 
+def unnamed(usage: Usage, keys: Mapping[str, str]) -> dict[str, str]:
+    """Those of `keys` (resource -> key of the service's quotas) of which nobody has any."""
+    named = {resource for _, resource in usage}
+    return {resource: key for resource, key in keys.items() if resource not in named}
+
+
 def network_limits(quota: Item) -> dict[str, int]:
     """What Neutron enforces, under the ledger's keys; -1 means that nothing is enforced."""
     return {resource: int(quota[key]) for key, resource in NETWORK_KEYS.items() if key in quota}

@@ -78,6 +78,8 @@ class Facts:
         sources: name -> when it last answered in full; one that never did is left out.
         calls: (process, service, method, outcome) -> calls made to OpenStack ever.
         discrepancies: (name, state) -> how many are not resolved.
+        sealed_position: how far the ledger's chain goes; 0 where nothing is sealed.
+        unsealed_since: when the oldest entry was recorded that is not in the chain; None: all are.
     """
 
     taken_at: datetime
@@ -93,3 +95,5 @@ class Facts:
     sources: Mapping[str, datetime]
     calls: Mapping[tuple[str, str, str, str], int] = field(default_factory=dict)
     discrepancies: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    sealed_position: int = 0
+    unsealed_since: datetime | None = None

@@ -232,6 +232,32 @@ def discrepancies(snapshot: Snapshot) -> Family:
     )
 
 
+def ledger_sealed_position(snapshot: Snapshot) -> Family:
+    """# HELP dcctl_ledger_sealed_position How many entries of the ledger are in its chain.
+    # TYPE dcctl_ledger_sealed_position gauge
+    dcctl_ledger_sealed_position 1042
+    """
+    return Family(
+        name="dcctl_ledger_sealed_position",
+        help="How many entries of the ledger are in its chain.",
+        labels=(),
+        samples=[((), snapshot.sealed_position)],
+    )
+
+
+def ledger_unsealed_oldest(snapshot: Snapshot) -> Family:
+    """# HELP dcctl_ledger_unsealed_oldest_timestamp_seconds When the oldest entry outside the chain was recorded; the time of reading when none is.
+    # TYPE dcctl_ledger_unsealed_oldest_timestamp_seconds gauge
+    dcctl_ledger_unsealed_oldest_timestamp_seconds 1780000014.5
+    """
+    return Family(
+        name="dcctl_ledger_unsealed_oldest_timestamp_seconds",
+        help="When the oldest entry outside the chain was recorded; the time of reading when none is.",
+        labels=(),
+        samples=[((), (snapshot.unsealed_since or snapshot.taken_at).timestamp())],
+    )
+
+
 def render_timestamp(snapshot: Snapshot) -> Family:
     """# HELP dcctl_render_timestamp_seconds When the figures of this text were read from the database.
     # TYPE dcctl_render_timestamp_seconds gauge
@@ -270,6 +296,8 @@ FAMILIES: tuple[Callable[[Snapshot], Family], ...] = (
     source_last_success,
     openstack_requests,
     discrepancies,
+    ledger_sealed_position,
+    ledger_unsealed_oldest,
     render_timestamp,
 )
 

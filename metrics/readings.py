@@ -20,10 +20,14 @@ class Project:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Projects:
-    """Every project of the cloud; `at` is when the reading began."""
+    """Every project of the cloud, of which there is always one: whoever reads is of a project. `at` is when the reading began."""
 
     at: datetime
     projects: tuple[Project, ...]
+
+    def __post_init__(self) -> None:
+        if not self.projects:
+            raise ValueError("a cloud without a project")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +40,7 @@ class Reading:
         usage: (project id, resource) -> units.
         limits: (project id, resource) -> what is enforced, -1 for nothing; empty where the service cannot list it.
         default_limits: resource -> what is enforced on projects that are not in `limits`.
+        empty: of each list that named nothing a resource that falls with it -> the key under which the service's quotas count the list's items.
     """
 
     service_type: str
@@ -44,3 +49,4 @@ class Reading:
     usage: Mapping[tuple[str, str], int]
     limits: Mapping[tuple[str, str], int] = field(default_factory=dict)
     default_limits: Mapping[str, int] = field(default_factory=dict)
+    empty: Mapping[str, str] = field(default_factory=dict)

@@ -78,6 +78,8 @@ class Snapshot:
     sources: Mapping[str, datetime]
     calls: Mapping[tuple[str, str, str, str], int] = field(default_factory=dict)
     discrepancies: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    sealed_position: int = 0
+    unsealed_since: datetime | None = None
 
 
 def assemble(facts: Facts) -> Snapshot:
@@ -95,6 +97,8 @@ def assemble(facts: Facts) -> Snapshot:
         sources=dict(sorted(facts.sources.items())),
         calls=facts.calls,
         discrepancies=facts.discrepancies,
+        sealed_position=facts.sealed_position,
+        unsealed_since=facts.unsealed_since,
     )
 
 

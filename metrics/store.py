@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from metrics.facts import CapacityFact, EnvironmentFact, Facts, LedgerFact, LimitFact, ObservationFact
 from metrics.readings import Projects, Reading
 from quotas.ledger import HolderKind
+from quotas.proof import unsealed
 from quotas.store import HolderBalance, all_balances, capacity
 
 DatabaseError = SQLAlchemyError
@@ -97,6 +98,23 @@ def write_reading(database: Connection, source: str, region: str, reading: Readi
     return True
 
 
+def fallen(database: Connection, region: str, reading: Reading) -> list[tuple[str, str]]:
+    """(project id, resource) with more stored than was read, of the resources that an empty list lowers; those that had most first.
+
+    Projects that Keystone no longer lists are left out: what they had went with them.
+    """
+    stored = _rows(
+        database,
+        """SELECT project_id, resource, usage FROM project_observation JOIN observed_project USING (project_id)
+        WHERE region = :region AND service_type = :service AND resource = ANY (:resources) AND usage > 0
+        ORDER BY usage DESC, project_id, resource""",
+        region=region,
+        service=reading.service_type,
+        resources=list(reading.empty),
+    )
+    return [(project, resource) for project, resource, usage in stored if usage > reading.usage.get((project, resource), 0)]
+
+
 def write_failure(database: Connection, source: str, at: datetime, words: str) -> None:
     """Remember that a source failed, and with which words; its values and the time of its last success stay."""
     database.execute(
@@ -143,6 +161,7 @@ def read_facts(database: Connection, region: str) -> Facts:
     discrepancies = _rows(
         database, "SELECT name, state, count(*) FROM discrepancy WHERE state <> 'resolved' AND region = :region GROUP BY name, state", region=region
     )
+    seals = unsealed(database)
     return Facts(
         taken_at=taken_at,
         region=region,
@@ -164,6 +183,8 @@ def read_facts(database: Connection, region: str) -> Facts:
         sources=dict(sources),
         calls={(process, service, method, outcome): total for process, service, method, outcome, total in calls},
         discrepancies={(name, state): count for name, state, count in discrepancies},
+        sealed_position=seals.position,
+        unsealed_since=seals.oldest_recorded_at,
     )
 
 

@@ -75,7 +75,10 @@ class Report:
 
 
 class _Wrong(Exception):
-    def __init__(self, code: str, position: int | None = None, entry: bytes | None = None, detail: str = "") -> None:
+    """Ends the proof. A stored hash that is no hash is no change of the ledger but a transfer that broke off."""
+
+    def __init__(self, code: str, position: int | None = None, entry: bytes | None = None, detail: str = "", stored: bytes = b"0" * 64) -> None:
+        code = code if len(stored) == 64 else "format"
         self.finding = Finding(code=code, position=position, entry=int(entry) if entry and entry.isdigit() else None, detail=detail)
 
 
@@ -139,10 +142,10 @@ class _Proof:
                     raise _Wrong("position", position, text.split(b"\t", 1)[0], f"{int(number)}, {position}")
                 digest = sha256(text).digest()
                 if digest != unhexlify(content):
-                    raise _Wrong("content", position, text.split(b"\t", 1)[0], f"{content.decode()}, {digest.hex()}")
+                    raise _Wrong("content", position, text.split(b"\t", 1)[0], f"{content.decode()}, {digest.hex()}", content)
                 chain = sha256(chain + digest).digest()
                 if chain != unhexlify(sealed):
-                    raise _Wrong("chain", position, text.split(b"\t", 1)[0], f"{sealed.decode()}, {chain.hex()}")
+                    raise _Wrong("chain", position, text.split(b"\t", 1)[0], f"{sealed.decode()}, {chain.hex()}", sealed)
                 if position in kept and kept[position].chain_hash != chain:
                     detail = f"{kept[position].chain_hash.hex()}, {chain.hex()}"
                     raise _Wrong("checkpoint", position, text.split(b"\t", 1)[0], detail)
@@ -154,7 +157,7 @@ class _Proof:
                 fields = text.split(b"\t")
                 digest = sha256(text).digest()
                 if digest != unhexlify(content):
-                    raise _Wrong("content", None, fields[0], f"{content.decode()}, {digest.hex()}")
+                    raise _Wrong("content", None, fields[0], f"{content.decode()}, {digest.hex()}", content)
                 self._transfer(fields, None)
                 report.unsealed += 1
                 recorded = int(fields[11])

@@ -89,6 +89,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER {SETTINGS} AS $$
 DECLARE
     source text; target text;
     number bigint;
+    waited boolean;
     moment timestamptz;
     effective timestamptz;
     shared text;
@@ -111,9 +112,10 @@ BEGIN
         RETURN {_GENERAL};
     END IF;
 
-    PERFORM pg_advisory_xact_lock({QUEUE}, (least(p_payer, p_beneficiary) % 2147483647)::int);
+    -- Assignments, since a PERFORM is a query of its own; what they say is nothing.
+    waited := pg_advisory_xact_lock({QUEUE}, (least(p_payer, p_beneficiary) % 2147483647)::int) IS NULL;
     IF p_payer <> p_beneficiary THEN
-        PERFORM pg_advisory_xact_lock({QUEUE}, (greatest(p_payer, p_beneficiary) % 2147483647)::int);
+        waited := pg_advisory_xact_lock({QUEUE}, (greatest(p_payer, p_beneficiary) % 2147483647)::int) IS NULL;
     END IF;
     moment := clock_timestamp();
     effective := coalesce(p_effective_at, moment);

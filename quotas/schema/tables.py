@@ -119,13 +119,14 @@ CREATE TABLE quotas.account (
 ]
 
 #: One row says everything about a transfer, so that one row can be hashed: `content_hash` is the SHA-256 of what `quotas.content` makes of it.
-#: A long CHECK is read anew from the catalogue by each statement that inserts (measured: 100 microseconds of a posting); a function is not.
+#: A long CHECK is read anew from the catalogue by each statement that inserts (measured: 100 microseconds of a posting); a function is not; nor has it
+#: settings of its own, since whoever may insert has them.
 ENTRIES = [
     "CREATE SEQUENCE quotas.posting_number",
     "CREATE SEQUENCE quotas.entry_number",
     f"""
 CREATE FUNCTION quotas.sound(p_kind text, p_cause text, p_debit bigint, p_credit bigint, p_reference text, p_reverses bigint,
-    p_effective_at timestamptz, p_recorded_at timestamptz) RETURNS boolean LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    p_effective_at timestamptz, p_recorded_at timestamptz) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
     RETURN p_debit <> p_credit AND p_effective_at <= p_recorded_at
         AND (p_reference IS NOT NULL) = (p_kind IN ({HOLD_KINDS})) AND (p_reverses IS NOT NULL) = (p_kind = 'correct')

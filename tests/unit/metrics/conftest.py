@@ -1,5 +1,7 @@
 """What the database of a small datacenter holds: two ministries, an agency beside them, three projects."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from metrics.facts import CapacityFact, EnvironmentFact, Facts
@@ -33,4 +35,6 @@ def facts() -> Facts:
         sources={"compute": READ_AT},
         calls={("worker", "compute", "GET", "ok"): 1200, ("worker", "compute", "PUT", "refused"): 3},
         discrepancies={("limit_mismatch", "open"): 1},
+        sealed_position=1042,
+        unsealed_since=datetime.fromtimestamp(1780000014.5, UTC),
     )

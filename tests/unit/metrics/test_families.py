@@ -30,6 +30,8 @@ def test_the_families_are_exactly_these(facts):
         "dcctl_source_last_success_timestamp_seconds",
         "dcctl_openstack_requests_total",
         "dcctl_discrepancies",
+        "dcctl_ledger_sealed_position",
+        "dcctl_ledger_unsealed_oldest_timestamp_seconds",
         "dcctl_render_timestamp_seconds",
         "dcctl_build_info",
     ]
@@ -56,6 +58,7 @@ def test_names_say_their_unit_and_are_in_snake_case(facts):
         assert family.help.endswith(".")
     assert [f.name for f in families(assemble(facts), "0.1.0") if f.name.endswith("_seconds")] == [
         "dcctl_source_last_success_timestamp_seconds",
+        "dcctl_ledger_unsealed_oldest_timestamp_seconds",
         "dcctl_render_timestamp_seconds",
     ]
 
