@@ -1,34 +1,41 @@
 """`make bench`: each workload beside its reference in the same run, round by round; the raw rounds go to bench-results/.
 
-`.venv/bin/python -m tests.bench [NAME …]` runs only those named: fulfilment, ledger, chain, cli.
+`.venv/bin/python -m tests.bench [NAME …]` runs only those named: fulfilment, submit, ledger, scale, chain, cli.
 """
 
 import argparse
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from infra.site import operations
 from infra.site.layout import CHECKOUT, Site
-from tests.bench import fulfilment
+from tests.bench import fulfilment, submit
 from tests.site import RunningSite
 
 RESULTS = CHECKOUT / "bench-results"
 STATE = CHECKOUT / ".cache" / "bench-site"
 #: Benches that are programs of their own, with what they are.
-PROGRAMS = {"cli": "tests.bench.cli_start", "ledger": "tests.bench.ledger_post", "chain": "tests.bench.ledger_chain"}
+PROGRAMS = {"cli": "tests.bench.cli_start", "ledger": "tests.bench.ledger_post", "scale": "tests.bench.ledger_scale", "chain": "tests.bench.ledger_chain"}
+
+#: Benches on a whole site: how each is run, and whether its result misses the target.
+ON_A_SITE: dict[str, tuple[Callable[[RunningSite, int], dict[str, Any]], Callable[[dict[str, Any]], bool]]] = {
+    "submit": (submit.run, lambda result: bool(result["median_p99_ms"] > submit.TARGET_MS)),
+    "fulfilment": (fulfilment.run, lambda result: bool(result["median_over_target_seconds"] > 0)),
+}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="tests.bench", description="Measure dcctl beside references.")
-    parser.add_argument("names", nargs="*", choices=[*PROGRAMS, "fulfilment", []], metavar="NAME")
+    parser.add_argument("names", nargs="*", choices=[*PROGRAMS, *ON_A_SITE, []], metavar="NAME")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--ports", type=int, default=27000)
     arguments = parser.parse_args()
-    names = arguments.names or [*PROGRAMS, "fulfilment"]
+    names = arguments.names or [*PROGRAMS, *ON_A_SITE]
     RESULTS.mkdir(exist_ok=True)
     worst = 0
     for name in names:
@@ -39,9 +46,10 @@ def main() -> int:
         site = Site(state=STATE, ports=arguments.ports)
         try:
             operations.up(site)
-            result = fulfilment.run(RunningSite(site), arguments.rounds)
+            measure, over = ON_A_SITE[name]
+            result = measure(RunningSite(site), arguments.rounds)
             keep(name, result)
-            worst = max(worst, int(result["median_over_target_seconds"] > 0))
+            worst = max(worst, int(over(result)))
         finally:
             operations.down(site)
     return worst
