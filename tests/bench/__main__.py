@@ -20,7 +20,12 @@ from tests.site import RunningSite
 RESULTS = CHECKOUT / "bench-results"
 STATE = CHECKOUT / ".cache" / "bench-site"
 #: Benches that are programs of their own, with what they are.
-PROGRAMS = {"cli": "tests.bench.cli_start", "ledger": "tests.bench.ledger_post", "scale": "tests.bench.ledger_scale", "chain": "tests.bench.ledger_chain"}
+PROGRAMS = {
+    "cli": "tests.bench.cli_start",
+    "ledger": "tests.bench.ledger_post",
+    "scale": "tests.bench.ledger_scale",
+    "chain": "tests.bench.ledger_chain",
+}
 
 #: Benches on a whole site: how each is run, and whether its result misses the target.
 ON_A_SITE: dict[str, tuple[Callable[[RunningSite, int], dict[str, Any]], Callable[[dict[str, Any]], bool]]] = {
