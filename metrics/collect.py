@@ -75,9 +75,7 @@ def compute(cloud: Cloud, page_size: int | None = None) -> Reading:
     def read() -> Reading:
         servers = _items(cloud, "compute", "/servers/detail", "servers", page_size, {"all_tenants": "1"}, NOVA_MICROVERSION)
         usage = count_servers(servers)
-        return Reading(
-            service_type=COMPUTE, at=at, resources=resources_of(COMPUTE), usage=usage, empty=unnamed(usage, {"instances": "instances"})
-        )
+        return Reading(service_type=COMPUTE, at=at, resources=resources_of(COMPUTE), usage=usage, empty=unnamed(usage, {"instances": "instances"}))
 
     return _settled("Nova", "GET /servers/detail", read)
 

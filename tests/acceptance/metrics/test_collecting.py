@@ -1,5 +1,6 @@
 """What the collector reads of a real cloud, against what each service says about each project."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,12 +9,12 @@ import structlog
 from dcctl.cloud import identity
 from dcctl.cloud.connect import Cloud
 from dcctl.errors import CloudError
-from metrics import collect
+from metrics import collect, store
 from metrics.collector import Collector
 from tests.acceptance.cloud.tenants import Tenant
 from tests.acceptance.metrics.conftest import tenant
 from tests.acceptance.metrics.faults import Proxy
-from tests.integration.metrics.site import Site
+from tests.integration.metrics.site import REGION, Site, projects, reading
 
 LOG = structlog.get_logger("tests")
 
@@ -112,7 +113,7 @@ def test_a_project_that_vanished_takes_its_figures_with_it(site: Site, admin: Cl
     assert project.id not in site.facts().domains
 
 
-@pytest.mark.parametrize("fault", ["500", "half a page", "cut short", "html", "no list", "empty body", "slow"])
+@pytest.mark.parametrize("fault", ["500", "half a page", "cut short", "html", "no list", "empty list", "empty body", "slow"])
 def test_a_failing_source_keeps_its_values_and_is_current_again_once_it_is_back(
     site: Site, sante: Tenant, through_proxy: Cloud, proxy: Proxy, fault: str
 ):
@@ -147,6 +148,50 @@ def test_a_failing_source_keeps_its_values_and_is_current_again_once_it_is_back(
     assert at > last_success
     assert said is None
     assert as_collected(site)[sante.id] == before
+
+
+class Emptied(Cloud):
+    """The real cloud, but for one list that names nothing."""
+
+    path = ""
+
+    def call(self, service: str, method: str, path: str, **kwargs: Any) -> Any:
+        answer = super().call(service, method, path, **kwargs)
+        return {name: [] for name in answer} if path == self.path else answer
+
+
+EMPTIED = [
+    ("/projects", "keystone"), ("/servers/detail", "compute"), ("/volumes/detail", "block-storage"), ("/snapshots/detail", "block-storage"),
+    ("/networks", "network"), ("/routers", "network"), ("/floatingips", "network"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "source"), EMPTIED)
+def test_a_list_that_is_empty_all_of_a_sudden_lowers_nothing_however_often_it_comes(site: Site, admin: Cloud, sante: Tenant, path: str, source: str):
+    assert Collector(site.collector, admin, LOG).once() == []
+    before, success = as_collected(site)[sante.id], site.source(source)[0]
+    cloud = Emptied(admin.config_file, admin.name, "cotonou")
+    cloud.path = path
+
+    assert [Collector(site.collector, cloud, LOG).once() for _ in range(3)] == [[source]] * 3
+
+    assert as_collected(site)[sante.id] == before
+    assert site.source(source)[0] == success
+    assert site.source(source)[2] is not None
+
+
+def test_a_list_is_believed_to_be_empty_at_once_when_the_service_counts_nothing_either(site: Site, admin: Cloud, justice: Tenant):
+    cloud = Emptied(admin.config_file, admin.name, "cotonou")
+    cloud.path = "/servers/detail"
+    with site.collecting() as database:  # a minute ago justice had two servers, which are gone
+        then = datetime.now(UTC) - timedelta(minutes=1)
+        store.write_projects(database, "keystone", projects(then, justice.id))
+        store.write_reading(database, "compute", REGION, reading(then, {(justice.id, "instances"): 2, (justice.id, "cores"): 4}))
+    assert as_collected(site)[justice.id]["instances"] == 2
+
+    assert Collector(site.collector, cloud, LOG).once() == []
+
+    assert (as_collected(site)[justice.id]["instances"], as_collected(site)[justice.id]["cores"]) == (0, 0)
 
 
 def test_a_wrong_endpoint_from_the_start_leaves_use_unknown_and_not_zero(site: Site, clouds_yaml, tmp_path, sante: Tenant):

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -45,12 +46,23 @@ def test_a_project_that_vanished_is_removed_by_the_next_whole_listing_and_by_not
     assert site.usage() == {("0f", "instances"): 0, ("0f", "cores"): 0}
 
 
-def test_an_empty_listing_leaves_nothing(site: Site):
-    with site.collecting() as database:
-        store.write_projects(database, "keystone", projects(NINE, "0f"))
-        store.write_projects(database, "keystone", projects(TEN))
+def test_a_cloud_without_a_project_cannot_be_written(site: Site):
+    with pytest.raises(ValueError, match="without a project"):
+        projects(TEN)
 
-    assert site.facts().domains == {}
+
+def test_what_an_empty_list_would_lower_is_known_with_those_that_had_most_first(site: Site):
+    usage = {("0f", "instances"): 1, ("0f", "cores"): 8, ("0a", "instances"): 2, ("gone", "instances"): 9}
+    with site.collecting() as database:
+        store.write_projects(database, "keystone", projects(NINE, "0f", "0a", "0b"))
+        store.write_reading(database, "compute", REGION, reading(NINE, usage))
+        store.write_reading(database, "compute", "parakou", reading(TEN, {("0b", "instances"): 5}))
+
+        found = store.fallen(database, REGION, replace(reading(TEN, {}), empty={"instances": "instances"}))
+        partly = store.fallen(database, REGION, replace(reading(TEN, {("0a", "instances"): 2}), empty={"instances": "instances"}))
+
+    assert found == [("0a", "instances"), ("0f", "instances")]
+    assert partly == [("0f", "instances")]
 
 
 def test_a_reading_of_one_service_leaves_the_others_alone(site: Site):
