@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
 from infra.devcloud.devcloud import processes
@@ -22,6 +23,10 @@ from infra.site import operations
 from infra.site.layout import CHECKOUT, Site
 from tests import postgres
 from tests.site import RunningSite
+
+# What a busy machine takes for an example says nothing of the code: neither a deadline for one nor a bound on how fast they are made.
+settings.register_profile("dcctl", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("dcctl")
 
 STATE = CHECKOUT / ".cache" / "test-site"
 PORTS = int(os.environ.get("DCCTL_TEST_PORTS", "26000"))
