@@ -1,5 +1,6 @@
 """Who has what: the ledger's figures beside OpenStack's, and the transfers that led there. Figures of OpenStack are read from our copies."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,14 +10,14 @@ from sqlmodel import Session, col, select
 
 from dcctl.errors import DcctlError, NotVisible
 from dcctl.schemas import API_VERSION
-from dcctl.store import Act, ActDecision, Decision, Environment, Request, now
+from dcctl.store import Act, ActDecision, Decision, Environment, Request, Source, now
 from dcctl.words import N_
 from dcctl.workflow import sight
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
 from quotas import store as accounts
 from quotas.ledger import Balance, Holder
-from quotas.resources import COUNTED, find
+from quotas.resources import COUNTED, find, in_order
 
 POOL = "pool"
 PASSED = N_("a moment that has passed")
@@ -73,7 +74,8 @@ def _as_of(app: App, session: Session, holder: Holder, then: Then) -> dict[str, 
 def of_administration(app: App, session: Session, code: str) -> dict[str, Any]:
     """An administration's envelope; limit and use are the sums over the projects of its own."""
     holder = _holder(session, code)
-    return _items(app, holder, accounts.balances(session, holder, app.region), observed(app, session, administration=code))
+    balances = accounts.balances(session, holder, app.region)
+    return _items(app, holder, balances, observed(app, session, administration=code, named=balances))
 
 
 def of_environment(app: App, session: Session, actor: Actor, administration: str | None, name: str) -> dict[str, Any]:
@@ -99,8 +101,13 @@ def _items(app: App, holder: Holder, balances: dict[str, Balance], seen: Observe
         "holder": holder.name,
         "kind": str(holder.kind),
         "region": app.region,
-        "items": [item(name, balance, seen.get(name, {})) for name, balance in balances.items()],
+        "items": rows(balances, seen),
     }
+
+
+def rows(balances: dict[str, Balance], seen: Observed) -> list[dict[str, Any]]:
+    """A line for each resource that the holder has an account of, or of which something was observed: what nobody granted may be in use."""
+    return [item(name, balances.get(name, Balance()), seen.get(name, {})) for name in in_order({*balances, *seen})]
 
 
 def item(name: str, balance: Balance, seen: dict[str, int | None]) -> dict[str, Any]:
@@ -118,9 +125,9 @@ def item(name: str, balance: Balance, seen: dict[str, int | None]) -> dict[str, 
     }
 
 
-#: For each project and counted resource the use, and the limit that was read last: by us after writing it, or by the collector. Then the sums over
-#: the projects; an administration's are also those of its domain that dcctl did not make, as in `metrics.snapshot`. Neutron's own keys are in the
-#: singular, and those of Nova's unified limits are Placement's.
+#: For each project and counted resource the use, and the limit that was read last: by us after writing it (which counts when both are of one
+#: moment), or by the collector. Then the sums over the projects; an administration's are also those of its domain that dcctl did not make, as in
+#: `metrics.snapshot`. Neutron's own keys are in the singular, and those of Nova's unified limits are Placement's.
 _OBSERVED = text("""
     WITH project AS (
         SELECT project_id FROM environment
@@ -129,17 +136,19 @@ _OBSERVED = text("""
         UNION
         SELECT o.project_id FROM observed_project o JOIN administration a USING (domain_id)
         WHERE a.code = CAST(:administration AS text)
-            AND NOT EXISTS (SELECT FROM environment e WHERE e.project_id = o.project_id AND e.administration <> a.code)
+            AND NOT EXISTS (
+                SELECT FROM environment e WHERE e.project_id = o.project_id AND e.administration <> a.code AND e.state <> 'decommissioned')
     ), reading AS (
         SELECT project_id, CASE WHEN key IN ('network', 'router', 'floatingip') THEN key || 's' WHEN key = 'servers' THEN 'instances'
                 WHEN key = 'class:VCPU' THEN 'cores' WHEN key = 'class:MEMORY_MB' THEN 'ram' ELSE key END AS resource,
-            value AS quota, NULL::bigint AS usage, read_at AS quota_at
+            value AS quota, NULL::bigint AS usage, read_at AS quota_at, 1 AS weight
         FROM project_limit JOIN project USING (project_id) WHERE value IS NOT NULL
         UNION ALL
-        SELECT project_id, resource, backend_quota, usage, coalesce(quota_at, '-infinity')
+        SELECT project_id, resource, backend_quota, usage, coalesce(quota_at, '-infinity'), 0
         FROM project_observation JOIN project USING (project_id) WHERE region = :region
     ), latest AS (
-        SELECT project_id, resource, (array_agg(quota ORDER BY quota_at DESC) FILTER (WHERE quota IS NOT NULL))[1] AS quota, max(usage) AS usage
+        SELECT project_id, resource, max(usage) AS usage,
+            (array_agg(quota ORDER BY quota_at DESC, weight DESC) FILTER (WHERE quota IS NOT NULL))[1] AS quota
         FROM reading WHERE resource = ANY (:counted) OR starts_with(resource, 'gigabytes_')
         GROUP BY project_id, resource
     )
@@ -147,11 +156,26 @@ _OBSERVED = text("""
     FROM latest GROUP BY resource""")
 
 
-def observed(app: App, session: Session, *, administration: str | None = None, environment_id: int | None = None) -> Observed:
-    """Sums of limits and use over projects; a limit of -1 (unlimited) anywhere makes the sum -1, what was seen nowhere is missing."""
+def observed(
+    app: App, session: Session, *, administration: str | None = None, environment_id: int | None = None, named: Iterable[str] = ()
+) -> Observed:
+    """Sums of limits and use over projects; a limit of -1 (unlimited) anywhere makes the sum -1, what was seen nowhere is missing.
+
+    Of an administration, nothing seen of a service that was read is a use of 0, as in `metrics.snapshot`; so it is for the resources `named` besides
+    those that every site counts.
+    """
     values = {"administration": administration, "id": environment_id, "region": app.region, "counted": [resource.name for resource in COUNTED]}
-    rows = session.connection().execute(_OBSERVED, values).all()
-    return {resource: {"limit": limit, "usage": usage} for resource, limit, usage in rows}
+    seen = session.connection().execute(_OBSERVED, values).all()
+    found: Observed = {resource: {"limit": limit, "usage": usage} for resource, limit, usage in seen}
+    if administration is None:
+        return found
+    read = set(session.exec(select(Source.name).where(col(Source.last_success_at).is_not(None))).all())
+    for name in {*(resource.name for resource in COUNTED), *named, *found}:
+        resource = find(name)
+        if resource is not None and resource.service_type in read:
+            known = found.setdefault(name, {})
+            known["usage"] = known.get("usage") or 0
+    return found
 
 
 def history(

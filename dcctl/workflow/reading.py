@@ -13,7 +13,7 @@ from dcctl.workflow import sight
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
 from dcctl.workflow.catalogue import NOT_ZERO
-from dcctl.workflow.quota import item, observed
+from dcctl.workflow.quota import item, observed, rows
 from quotas import store as accounts
 from quotas.ledger import HolderKind
 
@@ -107,9 +107,9 @@ def _figures(app: App, session: Session, codes: list[str]) -> dict[str, list[dic
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     if len(codes) == 1:
         holder = accounts.find_holder(session, codes[0])
-        seen = observed(app, session, administration=codes[0])
         if holder is not None:
-            found[codes[0]] = [item(name, balance, seen.get(name, {})) for name, balance in accounts.balances(session, holder, app.region).items()]
+            balances = accounts.balances(session, holder, app.region)
+            found[codes[0]] = rows(balances, observed(app, session, administration=codes[0], named=balances))
         return found
     for line in accounts.all_balances(session, HolderKind.ADMINISTRATION):
         if line.region == app.region:

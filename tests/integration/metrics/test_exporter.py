@@ -16,8 +16,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from metrics.exposition import CONTENT_TYPE
+from metrics.families import families
+from metrics.snapshot import assemble
 from tests import postgres
-from tests.integration.metrics.site import as_role, migrate
+from tests.integration.metrics.site import Site, as_role, migrate
 from tests.promtool import promtool
 
 PATIENCE_SECONDS = 60.0
@@ -156,9 +158,14 @@ def test_only_reading_is_allowed(served: Exporter, method: str):
     assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD")
 
 
-def test_promtool_finds_nothing_to_complain_about(served: Exporter):
-    done = subprocess.run([promtool(), "check", "metrics"], input=served.get("/metrics").body, capture_output=True, check=False)
+def test_promtool_finds_nothing_to_complain_about_in_a_text_with_samples_of_every_family(tmp_path: Path, known: Site):
+    with exporter(tmp_path, as_role(known.dsn, "dcctl_exporter")) as running:
+        eventually(lambda: running.get("/readyz").status == 200, "/readyz is 200")
+        text = running.get("/metrics").body
 
+    sampled = {sample.name for family in text_string_to_metric_families(text.decode()) for sample in family.samples}
+    assert [family.name for family in families(assemble(known.facts()), "0.1.0") if family.name not in sampled] == []
+    done = subprocess.run([promtool(), "check", "metrics"], input=text, capture_output=True, check=False)
     assert (done.returncode, done.stdout.decode(), done.stderr.decode()) == (0, "", "")
 
 

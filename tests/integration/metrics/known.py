@@ -1,0 +1,62 @@
+"""A database with something in every table that is exported."""
+
+import pytest
+from sqlmodel import Session
+
+from dcctl.store import Administration, Discrepancy, Environment, ProjectLimit, Request, add_requests
+from metrics import store
+from quotas import ledger
+from quotas import store as accounts
+from quotas.ledger import Actor, Cause, CauseKind, HolderKind
+from tests.integration.metrics.site import NINE, REGION, Site, projects, reading
+
+OPERATOR = Actor(user_id="u-operator", user_name="operator", scope="project:asin/exploitation")
+ACT = Cause(kind=CauseKind.ACT, reference="A-2026-0001", document="arrêté 12/2026")
+ASKED = Cause(kind=CauseKind.REQUEST, reference="R-2026-0042")
+
+
+@pytest.fixture
+def known(site: Site) -> Site:
+    """1,024 cores; 512 of them granted to min-sante, which passed 64 on to cnhu, allocated 24 to dossier-patient and holds 4 for a request."""
+    with Session(site.owner) as session:
+        for code, parent in (("min-sante", None), ("min-justice", None), ("cnhu", "min-sante")):
+            session.add(Administration(code=code, name=code, parent=parent, domain_id=f"d-{code}"))
+            session.flush()
+        session.add_all(
+            [
+                Environment(administration="min-sante", name="dossier-patient", state="active", project_id="0f", offer="standard", offer_version=1,
+                            request="R-2026-0042"),
+                Environment(administration="min-sante", name="portail", state="decommissioned", project_id="0d", offer="standard", offer_version=1,
+                            request="R-2026-0007"),
+                ProjectLimit(project_id="0f", service_type="compute", key="cores", wanted=24, value=24, state="in_sync", read_at=NINE),
+                ProjectLimit(project_id="0f", service_type="network", key="network", wanted=2, value=2, state="in_sync", read_at=NINE),
+            ]
+        )  # fmt: skip
+        for number, state, kind in (("R-2026-0042", "fulfilled", "environment"), ("R-2026-0043", "in_review", "environment"),
+                                    ("R-2026-0044", "in_review", "environment"), ("R-2026-0045", "refused", "decommission")):  # fmt: skip
+            session.add(Request(number=number, kind=kind, state=state, administration="min-sante", environment=f"env-{number[-2:]}", requester_id="u",
+                                digest="d", created_at=NINE, updated_at=NINE))  # fmt: skip
+        world, pool = accounts.find_holder(session, "world"), accounts.find_holder(session, "pool")
+        assert world is not None
+        assert pool is not None
+        sante = accounts.open_holder(session, HolderKind.ADMINISTRATION, "min-sante", pool)
+        accounts.open_holder(session, HolderKind.ADMINISTRATION, "min-justice", pool)
+        cnhu = accounts.open_holder(session, HolderKind.ADMINISTRATION, "cnhu", sante)
+        patients = accounts.open_holder(session, HolderKind.ENVIRONMENT, "dossier-patient", sante)
+        for moves, cause in (
+            (ledger.declare(world, pool, REGION, {"cores": 1024, "gigabytes_ssd": 100}), ACT),
+            (ledger.grant(pool, sante, REGION, {"cores": 512}), ACT),
+            (ledger.grant(sante, cnhu, REGION, {"cores": 64}), ACT),
+            (ledger.hold(sante, REGION, {"cores": 24}, "R-2026-0042"), ASKED),
+            (ledger.allocate(sante, patients, REGION, {"cores": 24}, "R-2026-0042"), ASKED),
+            (ledger.hold(sante, REGION, {"cores": 4}, "R-2026-0043"), ASKED),
+        ):
+            accounts.post(session, moves, actor=OPERATOR, cause=cause)
+        session.add(Discrepancy(region=REGION, name="orphan_project", subject="0a", item="", administration="min-sante"))
+        session.commit()
+    with site.collecting() as database:
+        found = projects(NINE, "0f", "0a")
+        store.write_projects(database, "keystone", found)
+        store.write_reading(database, "compute", REGION, reading(NINE, {("0f", "cores"): 9, ("0a", "cores"): 2}))
+        add_requests(database, "collector", {("compute", "GET", "ok"): 1})
+    return site
