@@ -79,6 +79,7 @@ REQUEST: Mapping[tuple[RequestState, str], RequestState] = {
     (R.FULFILLING, "fail"): R.FAILED,
     (R.FAILED, "fulfil"): R.FULFILLING,
     (R.FAILED, "abandon"): R.ABANDONED,
+    (R.FAILED, "withdraw"): R.WITHDRAWN,  # one that failed when it was examined; with an operation it is abandoned
 }
 
 ENVIRONMENT: Mapping[tuple[EnvironmentState, str], EnvironmentState] = {

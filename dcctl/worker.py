@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import procrastinate
 import structlog
+from procrastinate.jobs import Job
 
 from dcctl import logs
 from dcctl.config import settings
@@ -22,8 +23,22 @@ from dcctl.workflow.sealing import Sealer
 #: Reviews at once; each is some calls of Keystone and two transactions.
 REVIEWERS = 2
 WATCH_SECONDS = 15.0
+#: Exit status of errors that may pass by themselves: OpenStack or the database are away.
+MAY_PASS = 4
+#: Between two attempts of a review while that lasts: doubled each time, up to this.
+LONGEST_WAIT_SECONDS = 60
 
 log = structlog.get_logger("dcctl.worker")
+
+
+class Growing(procrastinate.BaseRetryStrategy):
+    """Tries again for as long as what went wrong may pass: after 2, 4, 8 … seconds, then every minute. Anything else ends the job."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> procrastinate.RetryDecision | None:
+        if not isinstance(exception, DcctlError) or exception.entry.exit != MAY_PASS:
+            return None
+        # The exponent is bounded first: after a week of attempts the power itself would be a number of a thousand digits.
+        return procrastinate.RetryDecision(retry_in={"seconds": min(LONGEST_WAIT_SECONDS, 2 ** min(job.attempts + 1, 6))})
 
 
 def tasks(app: App) -> procrastinate.App:
@@ -31,16 +46,20 @@ def tasks(app: App) -> procrastinate.App:
     connector = procrastinate.PsycopgConnector(conninfo=conninfo(app.settings.database.application))
     queue = procrastinate.App(connector=connector)
 
-    @queue.task(name=REVIEW, queue=SHORT, retry=procrastinate.RetryStrategy(max_attempts=5, wait=2, retry_exceptions={DcctlError}), pass_context=True)
-    def review(context: procrastinate.JobContext, number: str) -> None:
+    @queue.task(name=REVIEW, queue=SHORT, retry=Growing())
+    def review(number: str) -> None:
         try:
             evidence.review(app, number)
         except DcctlError as error:
-            final = error.entry.exit != 4 or (context.job is not None and context.job.attempts >= 4)
-            log.warning("review_failed", request=number, code=error.code, final=final)
-            if not final:
+            passing = error.entry.exit == MAY_PASS
+            log.warning("review_failed", request=number, code=error.code, final=not passing)
+            if passing:
+                evidence.put_off(app, number, error)
                 raise
             evidence.fail(app, number, error)
+        except Exception:
+            evidence.fail(app, number, DcctlError("DCCTL-500", reference=number))
+            raise
 
     @queue.task(name=FULFIL, queue=BUILDING)
     def fulfil(operation: str) -> None:

@@ -29,7 +29,7 @@ def report(error: DcctlError, *, as_json: bool) -> int:
     if as_json:
         click.echo(line({"apiVersion": API_VERSION, "error": document(error)}), err=True)
     else:
-        for fault in error.params.get("faults", []) if error.code == "DCCTL-001" else []:
+        for fault in error.params.get("faults", []) if error.code in ("DCCTL-001", "DCCTL-308") else []:
             tell(fault_line(fault, error.params.get("source", "")))
         tell(words(error))
     return error.entry.exit

@@ -13,7 +13,7 @@ from dcctl.cli import output
 from dcctl.cli.desk import Desk
 from dcctl.cli.progress import Progress, progress
 from dcctl.cli.talk import say
-from dcctl.errors import CATALOGUE, DcctlError
+from dcctl.errors import CATALOGUE, DcctlError, SpecRefused
 from dcctl.words import N_
 
 Json = dict[str, Any]
@@ -98,9 +98,10 @@ def finish(state: str, error: Mapping[str, Any] | None, *, name: str, operation:
     status = ENDINGS.get(state, 1)
     if state == "failed" and error:
         cause = DcctlError.from_json(error)
-        say(N_("{name} failed."), name=name)
         if operation:
+            say(N_("{name} failed."), name=name)
             raise DcctlError("DCCTL-307", number=name, reason=str(cause), operation=operation)
+        say(N_("{name} failed when it was examined; take it back: dcctl request withdraw {name}"), name=name)
         raise cause
     if status:
         say(N_("{name} is {state}."), name=name, state=state)
@@ -111,4 +112,10 @@ def error_words(error: Any) -> str:
     """An error that was stored, as a sentence."""
     if not isinstance(error, Mapping) or error.get("code") not in CATALOGUE:
         return output.text_of(error)
-    return f"{error['code']}: {DcctlError.from_json(error)}"
+    cause = DcctlError.from_json(error)
+    lines = [f"{cause.code}: {cause}"]
+    if isinstance(cause, SpecRefused):
+        from dcctl.cli.failure import fault_line
+
+        lines += [fault_line(fault, "spec") for fault in cause.params["faults"]]
+    return "\n".join(lines)

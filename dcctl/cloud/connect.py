@@ -38,13 +38,15 @@ class Cloud:
         cloud: the entry's name; for what this package does it needs the role admin.
         region: the region to work in; the entry's own when empty.
         timeout_seconds: longest time to wait for a connection or an answer.
+        attempts: how often a call that got no answer is made.
     """
 
-    def __init__(self, config_file: Path, cloud: str, region: str = "", *, timeout_seconds: float = 60.0) -> None:
+    def __init__(self, config_file: Path, cloud: str, region: str = "", *, timeout_seconds: float = 60.0, attempts: int = _ATTEMPTS) -> None:
         self.config_file = config_file
         self.name = cloud
         self._wanted_region = region
         self._timeout_seconds = timeout_seconds
+        self._attempts = attempts
         self._local = threading.local()
         self._lock = threading.Lock()
         self._known: dict[str, Any] = {}
@@ -103,7 +105,7 @@ class Cloud:
         try:
             with translated(service, action):
                 tries = stamina.retry_context(
-                    on=worth_another_try(method), attempts=_ATTEMPTS, timeout=_RETRY_SECONDS, wait_initial=0.3, wait_max=4.0, wait_jitter=0.3
+                    on=worth_another_try(method), attempts=self._attempts, timeout=_RETRY_SECONDS, wait_initial=0.3, wait_max=4.0, wait_jitter=0.3
                 )
                 for attempt in tries:
                     with attempt:

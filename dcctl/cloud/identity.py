@@ -3,7 +3,7 @@
 Everything here may be repeated: what is already as wanted stays as it is.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,15 +60,25 @@ def ensure_domain(cloud: Cloud, code: str, description: str) -> str:
 
 def find_user(cloud: Cloud, name: str, domains: Iterable[str]) -> User | None:
     """The user of exactly that name in the first of the `domains` (names) that has one."""
-    for domain in domains:
-        domain_id = find_domain(cloud, domain)
-        if domain_id is None:
-            continue
-        found = _named(cloud.pages("identity", "/users", "users", {"name": name, "domain_id": domain_id}), name)
-        if found is not None:
-            enabled = bool(found.get("enabled", True))
-            return User(id=str(found["id"]), name=name, domain_id=domain_id, domain=domain, enabled=enabled)
-    return None
+    return dict(find_users(cloud, [name], domains))[name]
+
+
+def find_users(cloud: Cloud, names: Iterable[str], domains: Iterable[str]) -> Iterator[tuple[str, User | None]]:
+    """Each name with its user in the first of the `domains` (names) that has one, as Keystone answers; a domain is looked for once."""
+    in_order, ids = tuple(domains), dict[str, str | None]()
+    for name in names:
+        user: User | None = None
+        for domain in in_order:
+            if domain not in ids:
+                ids[domain] = find_domain(cloud, domain)
+            if (domain_id := ids[domain]) is not None and (user := _user(cloud, name, domain, domain_id)) is not None:
+                break
+        yield name, user
+
+
+def user_names(cloud: Cloud, domain_id: str) -> list[str]:
+    """Names of all users of a domain."""
+    return [str(user["name"]) for user in cloud.pages("identity", "/users", "users", {"domain_id": domain_id})]
 
 
 def find_role(cloud: Cloud, name: str) -> str | None:
@@ -167,6 +177,13 @@ def _project(item: dict[str, Any]) -> Project:
         description=str(item.get("description") or ""),
         tags=tuple(str(tag) for tag in item.get("tags") or ()),
     )
+
+
+def _user(cloud: Cloud, name: str, domain: str, domain_id: str) -> User | None:
+    found = _named(cloud.pages("identity", "/users", "users", {"name": name, "domain_id": domain_id}), name)
+    if found is None:
+        return None
+    return User(id=str(found["id"]), name=name, domain_id=domain_id, domain=domain, enabled=bool(found.get("enabled", True)))
 
 
 def _made(cloud: Cloud, path: str, body: Any, key: str, listing: Any) -> dict[str, Any]:

@@ -14,6 +14,9 @@ from dcctl.config import Settings
 from dcctl.errors import DcctlError
 from dcctl.workflow.queue import Queue
 
+#: Longest time that one call of OpenStack may take while somebody waits for the answer.
+HURRIED_SECONDS = 3.0
+
 
 class App:
     """One for each process; threads may share it."""
@@ -42,6 +45,12 @@ class App:
         """OpenStack with the rights of dcctl-admin."""
         cloud = self.settings.cloud
         return Cloud(cloud.clouds_yaml, cloud.admin, cloud.region)
+
+    @cached_property
+    def hurried_cloud(self) -> Cloud:
+        """The same for what somebody waits for: asked once, and not for long."""
+        cloud = self.settings.cloud
+        return Cloud(cloud.clouds_yaml, cloud.admin, cloud.region, timeout_seconds=HURRIED_SECONDS, attempts=1)
 
     def cloud(self) -> Cloud:
         """The same; a call, since a connection belongs to the thread that asks."""

@@ -16,7 +16,7 @@ from dcctl.cloud import identity
 from dcctl.errors import DcctlError, SpecRefused
 from dcctl.lifecycle import Kind, RequestState, request_after
 from dcctl.store import Administration, CatalogueItem, Environment, Request, now
-from dcctl.workflow import decisions, feed, holding
+from dcctl.workflow import decisions, feed, holding, members
 from dcctl.workflow.app import App
 from quotas import store as ledger
 from stacks.environment import EnvironmentSpec
@@ -42,7 +42,7 @@ def review(app: App, number: str) -> None:
         if request.state != RequestState.SUBMITTED:
             return
         request.resolved, request.plan, request.digest = resolved.to_document(), planned, digest
-        request.evidence = _facts(app, session, request)
+        request.evidence, request.error = _facts(app, session, request), None
         request.state, request.updated_at = request_after(number, RequestState.SUBMITTED, "review"), now()
         session.add(request)
         feed.record(session, "reviewed", request=number, digest=digest, things=len(planned))
@@ -51,8 +51,17 @@ def review(app: App, number: str) -> None:
             decisions.approve(app, session, request)
 
 
+def put_off(app: App, number: str, error: DcctlError) -> None:
+    """The review could not be done now, and will be tried again: the request stays *submitted*, and says why to whoever looks."""
+    with app.transaction() as session:
+        request = session.get_one(Request, number, with_for_update=True)
+        if request.state == RequestState.SUBMITTED:
+            request.error = error.to_json()
+            session.add(request)
+
+
 def fail(app: App, number: str, error: DcctlError) -> None:
-    """The review cannot be done: the request is *failed* with the reason, and gives back what it held."""
+    """The review cannot be done: the request is *failed* with the reason, and gives back what it held. It can be withdrawn, which frees its name."""
     with app.transaction() as session:
         request = session.get_one(Request, number, with_for_update=True)
         if request.state != RequestState.SUBMITTED:
@@ -101,11 +110,6 @@ def _ids(session: Session) -> dict[str, dict[str, CatalogueItem]]:
 
 
 def _resolve(app: App, request: Request, domain_id: str, ids: dict[str, dict[str, CatalogueItem]]) -> Resolved:
-    cloud, settings = app.cloud(), app.settings.cloud
-    build = identity.find_user(cloud, settings.build, ["Default"])
-    member = identity.find_role(cloud, MEMBER)
-    if build is None or member is None:
-        raise DcctlError("DCCTL-401", service="Keystone", action="GET /users, /roles", status=404, words=f"{settings.build}, {MEMBER}")
     spec = parse(request.spec)
     default = speccheck.default_volume_type({name: item.document for name, item in ids.get("volume_type", {}).items()})
     names: dict[str, set[str]] = {
@@ -114,14 +118,21 @@ def _resolve(app: App, request: Request, domain_id: str, ids: dict[str, dict[str
         "volume_type": {v.type or default for s in spec.servers for v in s.volumes},
         "network": {spec.network.external} if spec.network is not None and spec.network.external is not None else set(),
     }
-    missing = [
-        {"path": [kind], "code": f"spec.unknown_{kind}", "params": {kind: name, "nearest": [], "allowed": sorted(ids.get(kind, {}))}}
-        for kind, wanted in names.items()
-        for name in sorted(wanted)
-        if name not in ids.get(kind, {})
-    ]
-    if missing and request.kind == Kind.ENVIRONMENT:
-        raise SpecRefused(missing)
+    if request.kind == Kind.ENVIRONMENT:
+        missing = [
+            {"path": [kind], "code": f"spec.unknown_{kind}", "params": {kind: name, "nearest": [], "allowed": sorted(ids.get(kind, {}))}}
+            for kind, wanted in names.items()
+            for name in sorted(wanted)
+            if name not in ids.get(kind, {})
+        ]
+        # Keystone is asked only where the copy of the catalogue has no fault to tell: a fault that stays must not wait for it.
+        if missing or (missing := members.unknown(app, spec)):
+            raise SpecRefused(missing, number=request.number)
+    cloud, settings = app.cloud(), app.settings.cloud
+    build = identity.find_user(cloud, settings.build, ["Default"])
+    member = identity.find_role(cloud, MEMBER)
+    if build is None or member is None:
+        raise DcctlError("DCCTL-401", service="Keystone", action="GET /users, /roles", status=404, words=f"{settings.build}, {MEMBER}")
     found = {kind: {name: ids[kind][name].cloud_id for name in wanted if name in ids.get(kind, {})} for kind, wanted in names.items()}
     return Resolved(
         region=app.region,

@@ -14,7 +14,7 @@ from dcctl.cloud import identity, limits, servers
 from dcctl.errors import CloudError, DcctlError, EngineError
 from dcctl.lifecycle import EnvironmentState, RequestState, environment_after, request_after
 from dcctl.store import CatalogueItem, Environment, Offer, Operation, ProjectLimit, Request, now
-from dcctl.workflow import evidence, holding, provisioning
+from dcctl.workflow import evidence, holding, members, provisioning
 from dcctl.workflow.app import App
 from dcctl.workflow.run import Run, perform
 from stacks.environment import Duration, EnvironmentSpec
@@ -139,9 +139,8 @@ def _structural(session: Session, request: Request) -> dict[str, int]:
 
 
 def _members(app: App, spec: EnvironmentSpec) -> list[str]:
-    domains = [app.settings.cloud.people_domain, spec.administration]
-    found = {name: identity.find_user(app.cloud(), name, domains) for name in spec.members}
-    missing = [name for name, user in found.items() if user is None]
+    found = members.resolved(app, spec)
+    missing = [name for name, user in found.items() if user is None]  # they have gone since the review
     if missing:
         raise DcctlError("DCCTL-107", kind="user", name=", ".join(missing), hint="")
     return [user.id for user in found.values() if user is not None]

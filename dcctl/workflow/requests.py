@@ -13,10 +13,10 @@ from sqlmodel import Session, col, select
 from dcctl import sizing, speccheck
 from dcctl.approval import needed
 from dcctl.errors import DcctlError, NotVisible, SpecRefused
-from dcctl.lifecycle import ENDED, EnvironmentState, Kind, RequestState, environment_after, request_after
+from dcctl.lifecycle import ENDED, EnvironmentState, Kind, OperationState, RequestState, environment_after, request_after
 from dcctl.schemas import RequestIn, WithdrawIn
 from dcctl.store import REQUEST_NUMBER, CatalogueItem, Decision, Environment, Event, Idempotency, Operation, Request, now
-from dcctl.workflow import feed, holding, idempotency, offers, sight
+from dcctl.workflow import feed, holding, idempotency, members, offers, sight
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
 from dcctl.workflow.queue import REVIEW
@@ -42,11 +42,12 @@ def submit(app: App, actor: Actor, body: RequestIn, key: str) -> tuple[dict[str,
     """
     fingerprint = hashlib.sha256(rfc8785.dumps(body.model_dump(mode="json"))).hexdigest()
     spec = _spec(body) if body.kind == Kind.ENVIRONMENT else None
+    unknown = _unknown_members(app, actor, spec, key) if spec is not None else []
     try:
         with app.transaction() as session:
             if (before := _claim(session, actor, key, fingerprint)) is not None:
                 return as_json(session, before), False
-            request = _environment(app, session, actor, spec) if spec is not None else _decommission(session, actor, body)
+            request = _environment(app, session, actor, spec, unknown) if spec is not None else _decommission(session, actor, body)
             session.add(request)
             session.flush()
             feed.record(session, "submitted", request=request.number, user=actor.user)
@@ -85,7 +86,17 @@ def fault_json(fault: Fault) -> dict[str, Any]:
     return {"path": list(fault.path), "code": fault.code, "params": params}
 
 
-def _environment(app: App, session: Session, actor: Actor, spec: EnvironmentSpec) -> Request:
+def _unknown_members(app: App, actor: Actor, spec: EnvironmentSpec, key: str) -> list[dict[str, Any]]:
+    """A fault for each member that Keystone does not know, asked before the transaction so that none is open meanwhile; none where it is moot."""
+    if spec.administration != sight.own(actor):
+        return []
+    with app.reading() as session:
+        if session.get(Idempotency, (actor.user_id, key)) is not None:
+            return []
+    return members.unknown_in_time(app, spec)
+
+
+def _environment(app: App, session: Session, actor: Actor, spec: EnvironmentSpec, unknown: list[dict[str, Any]]) -> Request:
     if spec.administration != sight.own(actor):
         raise NotVisible("administration", spec.administration)
     offered = offers.current(session)
@@ -93,8 +104,8 @@ def _environment(app: App, session: Session, actor: Actor, spec: EnvironmentSpec
     if not items:
         raise DcctlError("DCCTL-408")
     faults = speccheck.check(spec, [{"name": o.name, "document": o.document} for o in offered], items)
-    if faults:
-        raise SpecRefused(map(fault_json, faults))
+    if faults or unknown:
+        raise SpecRefused([*map(fault_json, faults), *unknown])
     offer = next(o for o in offered if o.name == spec.offer)
     demand = sizing.demand(spec)
     if _in_use(session, spec.administration, spec.name):
@@ -155,14 +166,22 @@ def _in_use(session: Session, administration: str, name: str) -> bool:
 
 
 def withdraw(app: App, actor: Actor, number: str, body: WithdrawIn) -> dict[str, Any]:
-    """Take a request back while nothing has been built; its hold is released."""
+    """Take a request back while nothing has been built; its hold is released, its name is free.
+
+    Raises:
+        DcctlError: 301, too late; one that failed after its approval is abandoned by its operation instead.
+    """
     with app.transaction() as session:
         request = locked(session, actor, number)
-        request.state = request_after(number, RequestState(request.state), "withdraw")
-        request.updated_at = now()
-        for operation in session.exec(select(Operation).where(Operation.request == number, Operation.state == "queued")).all():
-            operation.state, operation.finished_at = "cancelled", now()
-            session.add(operation)
+        after = request_after(number, RequestState(request.state), "withdraw")
+        operations = session.exec(select(Operation).where(Operation.request == number)).all()
+        if request.state == RequestState.FAILED and operations:
+            raise DcctlError("DCCTL-301", number=number, state=request.state, action="withdraw", possible=["retry", "abandon"])
+        request.state, request.updated_at = after, now()
+        for operation in operations:
+            if operation.state == OperationState.QUEUED:
+                operation.state, operation.finished_at = OperationState.CANCELLED, now()
+                session.add(operation)
         holding.release(session, actor.in_ledger(), request)
         feed.record(session, "withdrawn", request=number, user=actor.user, reason=body.reason)
         session.add(request)

@@ -204,6 +204,26 @@ def test_a_failure_ends_with_the_services_words_and_status_4(dcctl: Dcctl, api: 
     ]
 
 
+def test_a_request_that_failed_when_it_was_examined_says_each_fault_and_how_to_take_it_back(dcctl: Dcctl, api: FakeApi) -> None:
+    fault = {"path": ["members", 0], "code": "spec.unknown_member", "params": {"member": "sante-agnet", "nearest": ["sante-agent"]}}
+    error = {"code": "DCCTL-308", "params": {"faults": [fault], "source": "spec", "number": "R-2026-0042"}}
+    api.request("R-2026-0042", "failed", error=error)
+
+    result = dcctl("request", "watch", "R-2026-0042")
+
+    assert (result.status, result.err.splitlines()) == (
+        2,
+        [
+            "R-2026-0042 failed when it was examined; take it back: dcctl request withdraw R-2026-0042",
+            "spec: members[0]: there is no user sante-agnet; perhaps sante-agent?",
+            "Error DCCTL-308: The examination of R-2026-0042 found 1 fault(s) in its spec; what it held is given back.",
+            "Next: Take it back (dcctl request withdraw R-2026-0042), correct the spec, submit again.",
+            "More: dcctl explain DCCTL-308",
+        ],
+    )
+    assert "spec: members[0]: there is no user sante-agnet; perhaps sante-agent?" in dcctl("request", "show", "R-2026-0042").out
+
+
 @pytest.mark.parametrize(("state", "status"), [("refused", 5), ("withdrawn", 8), ("lapsed", 1), ("abandoned", 1)])
 def test_other_ends_have_their_own_status(dcctl: Dcctl, api: FakeApi, state: str, status: int) -> None:
     api.request("R-2026-0042", state)

@@ -29,8 +29,8 @@ def test_a_request_goes_from_submit_to_fulfilled():
     assert state is RequestState.FULFILLED
 
 
-def test_a_failed_request_can_be_continued_or_abandoned():
-    assert possible(RequestState.FAILED) == ["fulfil", "abandon"]
+def test_a_failed_request_can_be_continued_abandoned_or_taken_back():
+    assert possible(RequestState.FAILED) == ["fulfil", "abandon", "withdraw"]
 
 
 @pytest.mark.parametrize("state", sorted(ENDED - {RequestState.FULFILLED}))
