@@ -17,6 +17,7 @@ from typing import Any
 import dcctl
 from dcctl.provisioner import directories, errors, processes
 from dcctl.provisioner.job import Action, Event, Job, Outcome
+from dcctl.words import N_
 from stacks import naming
 from stacks.environment import EnvironmentSpec, to_document
 from stacks.plan import Resolved
@@ -185,11 +186,11 @@ class Engine:
             )
 
     def _check(self) -> None:
-        for what, path in (("Pulumi engine", self.home / "bin" / "pulumi"), ("OpenStack provider", self.home / PLUGIN)):
+        for what, path in ((N_("Pulumi engine"), self.home / "bin" / "pulumi"), (N_("OpenStack provider"), self.home / PLUGIN)):
             if not os.access(path, os.X_OK):
                 raise errors.EngineMissing(what, str(path))
         if not os.access(self.passphrase_file, os.R_OK):
-            raise errors.EngineMissing("passphrase", str(self.passphrase_file))
+            raise errors.EngineMissing(N_("passphrase"), str(self.passphrase_file))
 
     def _environment(self, directory: Path, stack: str, token: str) -> dict[str, str]:
         inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}

@@ -60,8 +60,7 @@ def retry(app: App, actor: Actor, identifier: str) -> dict[str, Any]:
     with app.transaction() as session:
         operation, request = _locked(session, actor, identifier)
         operation.state = operation_after(identifier, OperationState(operation.state), "retry")
-        if operation.kind == "fulfil":
-            request_after(request.number, RequestState(request.state), "fulfil")
+        request_after(request.number, RequestState(request.state), "abandon" if operation.kind == "abandon" else "fulfil")
         operation.attempt += 1
         operation.cancel_requested, operation.error, operation.finished_at = False, None, None
         operation.created_at = now()
@@ -71,21 +70,24 @@ def retry(app: App, actor: Actor, identifier: str) -> dict[str, Any]:
 
 
 def cancel(app: App, actor: Actor, identifier: str) -> dict[str, Any]:
-    """End an operation: at once while it is queued, after its present step while it runs."""
+    """End an operation: at once while it is queued, after its present step while it runs. Its request is *failed*, and a retry continues."""
     with app.transaction() as session:
         operation, request = _locked(session, actor, identifier)
         after = operation_after(identifier, OperationState(operation.state), "cancel")
         if operation.state == OperationState.QUEUED:
             operation.state, operation.finished_at = after, now()
-            if operation.kind == "fulfil" and request.state == RequestState.APPROVED:
-                request.state = request_after(request.number, request_after(request.number, RequestState.APPROVED, "fulfil"), "fail")
-            elif operation.kind == "fulfil" and request.state == RequestState.FULFILLING:
+            # That of a retry or of an abandoning is *failed* already; one whose run was lost is still *fulfilling*.
+            if request.state == RequestState.APPROVED:
+                request.state = request_after(request.number, RequestState.APPROVED, "fulfil")
+            if request.state == RequestState.FULFILLING:
                 request.state = request_after(request.number, RequestState.FULFILLING, "fail")
             request.updated_at = now()
             session.add(request)
         operation.cancel_requested = True
         session.add(operation)
         feed.record(session, "cancel_requested", request=request.number, operation=identifier, user=actor.user)
+        if operation.state == OperationState.CANCELLED:
+            feed.record(session, "cancelled", request=request.number, operation=identifier, step=None, error=None)
         return as_json(operation)
 
 

@@ -82,7 +82,7 @@ class Layer:
         except errors.EngineLocked as error:
             raise EngineError("DCCTL-407", stack=error.stack) from error
         except errors.EngineMissing as error:
-            raise EngineError("DCCTL-404", resource=error.what, words=str(error), stack=self.work.stack) from error
+            raise EngineError("DCCTL-409", why=error.what, path=error.path, stack=self.work.stack) from error
         except errors.PlanExceeded as error:
             raise EngineError("DCCTL-405", steps=[f"{step.op} {step.type} {step.name}" for step in error.steps]) from error
 
