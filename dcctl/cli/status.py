@@ -9,6 +9,7 @@ from dcctl.cli import output
 from dcctl.cli.command import Command
 from dcctl.cli.desk import Desk, shown
 from dcctl.cli.talk import clean, width
+from dcctl.errors import DcctlError
 from dcctl.words import N_, _, sentence
 
 BAR = 20
@@ -98,5 +99,7 @@ def step(name: str, administration: str) -> str:
 
 
 def warning(said: Mapping[str, Any]) -> str:
-    """What a source said when it did not answer in full."""
-    return sentence(WARNINGS.get(str(said.get("code")), "{code}: {source} {detail}"), said)
+    """What a source said when it did not answer in full; an error of dcctl's in the reader's own language."""
+    error = said.get("error")
+    shown = {**said, "detail": str(DcctlError.from_json(error))} if isinstance(error, Mapping) else said
+    return sentence(WARNINGS.get(str(said.get("code")), "{code}: {source} {detail}"), shown)

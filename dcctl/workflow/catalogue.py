@@ -1,5 +1,6 @@
 """The copy of what OpenStack offers: flavors, images, external networks, volume types. The worker fills it, everybody reads it."""
 
+import json
 from dataclasses import asdict
 from typing import Any
 
@@ -10,7 +11,7 @@ from sqlmodel import Session, col, select
 from dcctl.cloud import catalogue as cloud_catalogue
 from dcctl.cloud import limits
 from dcctl.cloud.limit_rules import ledger_name
-from dcctl.errors import CloudError
+from dcctl.errors import CloudError, DcctlError
 from dcctl.schemas import API_VERSION
 from dcctl.store import CatalogueItem, Source, now
 from dcctl.workflow.actor import Actor
@@ -41,7 +42,7 @@ def refresh(app: App) -> int:
         seen = cloud_catalogue.catalogue(app.cloud())
     except CloudError as error:
         with app.transaction() as session:
-            _tell(session, SOURCE, {"last_attempt_at": now(), "last_error": str(error)})
+            _tell(session, SOURCE, {"last_attempt_at": now(), "last_error": written(error)})
         raise
     at = now()
     lists: dict[str, tuple[Named, ...]] = {"flavor": seen.flavors, "image": seen.images, "network": seen.networks, "volume_type": seen.volume_types}
@@ -69,9 +70,24 @@ def _defaults(app: App) -> dict[str, Any]:
     try:
         found = limits.defaults(app.cloud())
     except CloudError as error:
-        return {"last_attempt_at": at, "last_error": str(error)}
+        return {"last_attempt_at": at, "last_error": written(error)}
     wrong = [f"{service} {key} {limit}" for (service, key), limit in sorted(found.items()) if limit and find(ledger_name((service, key)))]
     return {"last_attempt_at": at, "last_success_at": at, "last_error": f"{NOT_ZERO}: {', '.join(wrong)}" if wrong else None}
+
+
+def written(error: DcctlError) -> str:
+    """An error as a source's `last_error` keeps it: code and parameters, for its readers have different languages."""
+    return json.dumps(error.to_json())
+
+
+def said(last_error: str) -> DcctlError | None:
+    """The error that `written` wrote; None for words that have no sentence of ours around them (the collector's)."""
+    if not last_error.startswith("{"):
+        return None
+    try:
+        return DcctlError.from_json(json.loads(last_error))
+    except ValueError:
+        return None
 
 
 def _tell(session: Session, source: str, said: dict[str, Any]) -> None:

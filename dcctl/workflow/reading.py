@@ -12,7 +12,7 @@ from dcctl.store import Administration, Environment, Request, Source
 from dcctl.workflow import sight
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
-from dcctl.workflow.catalogue import NOT_ZERO
+from dcctl.workflow.catalogue import NOT_ZERO, said
 from dcctl.workflow.quota import item, observed, rows
 from quotas import store as accounts
 from quotas.ledger import HolderKind
@@ -79,7 +79,10 @@ def status(app: App, actor: Actor, administration: str | None = None) -> dict[st
             }
             for code in codes
         ],
-        "sources": [source.model_dump(include={"name", "last_success_at", "last_attempt_at", "last_error"}) for source in sources],
+        "sources": [
+            source.model_dump(include={"name", "last_success_at", "last_attempt_at"}) | {"last_error": _plain(source.last_error)}
+            for source in sources
+        ],
         "warnings": [_warning(s) for s in sources if s.last_error],
         "next": [CREATE] if not codes and "dc_operator" in actor.roles else [],
     }
@@ -133,5 +136,16 @@ def _next(actor: Actor, figures: list[dict[str, Any]], waiting: int, environment
 def _warning(source: Source) -> dict[str, Any]:
     """What a source said when it did not answer in full; `default_quota_not_zero` is such a saying of its own."""
     code, _, detail = str(source.last_error).partition(": ")
-    known = code if code == NOT_ZERO else "source_failing"
-    return {"code": known, "source": source.name, "detail": detail if known == code else source.last_error}
+    if code == NOT_ZERO:
+        return {"code": code, "source": source.name, "detail": detail}
+    error = said(str(source.last_error))
+    told = {"code": "source_failing", "source": source.name, "detail": _plain(source.last_error)}
+    return told | {"error": error.to_json()} if error else told
+
+
+def _plain(last_error: str | None) -> str | None:
+    """What a source said, without a sentence of ours: the services' names, calls and words, which are the same in every language."""
+    error = said(last_error) if last_error else None
+    if error is None:
+        return last_error
+    return " ".join(str(error.params[key]) for key in ("service", "action", "status", "words") if error.params.get(key) is not None) or error.code

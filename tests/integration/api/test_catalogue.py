@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
+from dcctl import words
+from dcctl.cli import status
 from dcctl.cloud.limit_rules import limit_key
-from dcctl.errors import DcctlError
+from dcctl.errors import CloudError, DcctlError
 from dcctl.store import Offer, Source, now
-from dcctl.workflow import offers
+from dcctl.workflow import catalogue, offers
 from tests.integration.api.stack import Api
 
 STANDARD = (offers.SHIPPED / "standard.yaml").read_text(encoding="utf-8")
@@ -95,3 +97,23 @@ def test_default_quotas_that_are_not_zero_are_a_warning_of_the_status(api: Api) 
         {"code": "default_quota_not_zero", "source": "default-quotas", "detail": "compute cores 20"},
     ]
     assert [source["name"] for source in told["sources"]] == ["catalogue", "default-quotas"]
+
+
+def test_a_source_that_fails_travels_as_code_and_parameters_and_is_told_in_the_readers_language(api: Api) -> None:
+    with pytest.raises(CloudError):
+        catalogue.refresh(api.app)  # nobody listens where its clouds.yaml says
+
+    told = api("GET", "/v1/status", "operator").body
+
+    ((warning, source),) = zip(told["warnings"], told["sources"], strict=True)
+    assert (warning["code"], warning["source"], warning["error"]["code"]) == ("source_failing", "catalogue", "DCCTL-402")
+    assert warning["detail"] == source["last_error"]
+    assert not any(ours in warning["detail"] for ours in ("does not answer", "ne répond pas", "DCCTL"))
+    spoken = {}
+    for lang in ("fr", "en"):
+        words.use(lang)
+        spoken[lang] = status.warning(warning)
+    assert spoken["fr"].startswith("catalogue ne répond pas entièrement\u00a0: ")
+    assert "Nova ne répond pas\u00a0: " in spoken["fr"]
+    assert "does not answer" not in spoken["fr"]
+    assert "Nova does not answer: " in spoken["en"]
