@@ -1,10 +1,16 @@
 """The main job through the installed `dcctl`, once in French and once in English, with `openstack` as an independent witness."""
 
 import json
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
+from infra.site import person
+from infra.site.layout import write_private
+from infra.site.servers import BIN
 from tests.site import RunningSite
 
 WORDS = {
@@ -12,6 +18,19 @@ WORDS = {
     "en": {"submitted": "is asked for", "approved": "is approved", "done": "Done.", "ready": "is ready"},
 }
 SHORT = {"fr": "{resource}\u00a0: demandé {asked}, disponible {available}", "en": "{resource}: asked {asked}, available {available}"}
+
+WRONG_PASSWORD = {
+    "fr": [
+        "Erreur DCCTL-102\u00a0: Keystone a refusé le nom d’utilisateur, le mot de passe ou la portée du nuage sante-agent.",
+        "Pour continuer\u00a0: Vérifier l’entrée dans {file}.",
+        "Détails\u00a0: dcctl explain DCCTL-102",
+    ],
+    "en": [
+        "Error DCCTL-102: Keystone refused the user name, the password or the scope of the cloud sante-agent.",
+        "Next: Check the entry in {file}.",
+        "More: dcctl explain DCCTL-102",
+    ],
+}
 
 
 @pytest.mark.parametrize("lang", ["fr", "en"])
@@ -37,6 +56,7 @@ def test_a_request_becomes_servers_that_an_independent_witness_sees(site: Runnin
     project = environment["project_id"]
     see_what_was_built(site, project, name)
     see_the_same_numbers_everywhere(site, project, name)
+    work_in_it_as_its_member(site, name, path.parent / "member")
 
 
 def see_what_was_built(site: RunningSite, project: str, name: str) -> None:
@@ -54,9 +74,11 @@ def see_what_was_built(site: RunningSite, project: str, name: str) -> None:
     (volume,) = site.openstack("volume", "list", "--project", project, "-f", "json")
     assert (volume["Status"], volume["Size"]) == ("in-use", 20)
     assert [attached["server_id"] for attached in volume["Attached to"]] == [base]
-    addresses = site.openstack("floating", "ip", "list", "--project", project, "-f", "json")
+    addresses = site.openstack("floating", "ip", "list", "--project", project, "--long", "-f", "json")
     assert len(addresses) == 2
+    # Associated in full; what would make them ACTIVE is an agent of layer 3, which the trial cloud has not.
     assert all(address["Port"] and address["Fixed IP Address"] for address in addresses)
+    assert [address["Status"] for address in addresses] == ["DOWN", "DOWN"]
 
 
 def see_the_same_numbers_everywhere(site: RunningSite, project: str, name: str) -> None:
@@ -72,6 +94,58 @@ def see_the_same_numbers_everywhere(site: RunningSite, project: str, name: str) 
     }  # fmt: skip
     site.until(lambda: site.figures("dcctl_project_resource_usage", project_id=project).items() >= used.items(), f"usage of {name} in the metrics")
     site.until(lambda: {key: row["usage"] for key, row in site.quota("sante-agent", f"min-sante/{name}").items()} == used, "usage in quota show")
+
+
+def work_in_it_as_its_member(site: RunningSite, name: str, folder: Path) -> None:
+    """Do what `environment cloud` says: its entry in clouds.yaml, the password in secure.yaml beside it; then `openstack` sees the servers."""
+    folder.mkdir()
+    printed = site.dcctl("sante-agent", "environment", "cloud", name)
+    assert printed.returncode == 0, printed.stderr
+    (folder / "clouds.yaml").write_text(printed.stdout)
+    (cloud,) = YAML(typ="safe").load(printed.stdout)["clouds"]
+    password = YAML(typ="safe").load(site.clouds_yaml.read_text())["clouds"]["sante-agent"]["auth"]["password"]
+    assert password not in printed.stdout + printed.stderr
+    write_private(folder / "secure.yaml", json.dumps({"clouds": {cloud: {"auth": {"password": password}}}}))
+
+    environment = {key: value for key, value in person.environment(site.layout).items() if key != "OS_CLIENT_CONFIG_FILE"}
+    command = [str(BIN / "openstack"), "--os-cloud", cloud, "server", "list", "-f", "json"]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert {server["Name"] for server in json.loads(done.stdout)} == {f"min-sante-{name}-{server}" for server in ("web-1", "web-2", "base-1")}
+
+
+@pytest.mark.parametrize("lang", ["fr", "en"])
+def test_a_wrong_password_is_refused_in_one_sentence_with_what_to_do(site: RunningSite, tmp_path, lang):
+    clouds = YAML(typ="safe").load(site.clouds_yaml.read_text())
+    right = clouds["clouds"]["sante-agent"]["auth"]["password"]
+    clouds["clouds"]["sante-agent"]["auth"]["password"] = f"{right}-not"
+    file = tmp_path / "clouds.yaml"
+    write_private(file, json.dumps(clouds))
+
+    refused = site.dcctl("sante-agent", "whoami", lang=lang, extra={"OS_CLIENT_CONFIG_FILE": str(file)})
+
+    assert (refused.returncode, refused.stdout) == (3, "")
+    assert refused.stderr.splitlines() == [line.format(file=file) for line in WRONG_PASSWORD[lang]]
+
+
+@pytest.mark.parametrize("lang", ["fr", "en"])
+def test_a_member_whom_nobody_knows_is_refused_with_the_nearest_name_before_anything_is_held(site: RunningSite, spec, lang):
+    before = site.quota("sante-agent")
+    name = f"membre-{lang}"
+    path = spec("portail-recette", name=name, servers=None, network=None, quota={"cores": 1}, members=["sante-lead", "sante-agnet", "justice-agnet"])
+
+    refused = site.dcctl("sante-agent", "request", "submit", str(path), lang=lang)
+
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "DCCTL-001" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    told = {place: line for line in refused.stderr.splitlines() for place in ("members[1]", "members[2]") if f": {place}: " in line}
+    assert "sante-agent" in told["members[1]"].partition("sante-agnet")[2]
+    # Whom another administration employs is not for these people to know.
+    assert "justice-agent" not in refused.stderr
+    assert name not in {item["environment"] for item in site.answer("sante-agent", "request", "list")["items"]}
+    assert site.quota("sante-agent")["cores"]["granted"] == before["cores"]["granted"]
 
 
 @pytest.mark.parametrize("lang", ["fr", "en"])
