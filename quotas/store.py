@@ -286,7 +286,8 @@ _SUBTREE = """WITH RECURSIVE below (id) AS (
 
 #: The tree as it was: of each holder the edge in force at that moment, as it was known; before its first edge, that one.
 _SUBTREE_THEN = """WITH RECURSIVE below (id) AS (
-    SELECT CAST(:holder AS bigint) UNION ALL SELECT e.holder_id FROM below JOIN LATERAL (SELECT * FROM quotas.holder_edge i WHERE i.parent_id = below.id OFFSET 0) e ON true
+    SELECT CAST(:holder AS bigint) UNION ALL
+    SELECT e.holder_id FROM below JOIN LATERAL (SELECT * FROM quotas.holder_edge i WHERE i.parent_id = below.id OFFSET 0) e ON true
     WHERE (CAST(:known_at AS timestamptz) IS NULL OR e.recorded_at <= :known_at)
         AND NOT EXISTS (SELECT FROM quotas.holder_edge l WHERE l.holder_id = e.holder_id AND l.effective_from > e.effective_from
             AND l.effective_from <= :as_of AND (CAST(:known_at AS timestamptz) IS NULL OR l.recorded_at <= :known_at))

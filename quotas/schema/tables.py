@@ -119,8 +119,8 @@ CREATE TABLE quotas.account (
 ]
 
 #: One row says everything about a transfer, so that one row can be hashed: `content_hash` is the SHA-256 of what `quotas.content` makes of it.
-#: A long CHECK is read anew from the catalogue by each statement that inserts (measured: 100 microseconds of a posting); a function is not; nor has it
-#: settings of its own, since whoever may insert has them.
+#: A long CHECK is read anew from the catalogue by each statement that inserts (measured: 100 microseconds of a posting); a function is not; nor
+#: has it settings of its own, since whoever may insert has them.
 ENTRIES = [
     "CREATE SEQUENCE quotas.posting_number",
     "CREATE SEQUENCE quotas.entry_number",
