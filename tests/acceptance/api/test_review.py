@@ -74,8 +74,8 @@ def away(app: App, tmp_path: Path) -> Iterator[App]:
 
 def body(*members: str) -> RequestIn:
     spec = {
-        "apiVersion": "dcctl/v1", "kind": "Environment", "administration": CODE, "name": "dossier-patient", "offer": "standard", "quota": {"cores": 1},
-        "members": list(members), "duration": "3 months", "justification": "Dossier patient partagé, phase 1",
+        "apiVersion": "dcctl/v1", "kind": "Environment", "administration": CODE, "name": "dossier-patient", "offer": "standard",
+        "quota": {"cores": 1}, "members": list(members), "duration": "3 months", "justification": "Dossier patient partagé, phase 1",
     }  # fmt: skip
     return RequestIn(kind="environment", spec=spec)
 
