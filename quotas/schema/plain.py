@@ -27,6 +27,7 @@ _PLACES = "".join(
     f"""
         WHEN '{kind}' THEN
             IF p_payer = p_beneficiary THEN
+                LOCK TABLE quotas.holder IN ACCESS SHARE MODE;
                 source := '{rule.source}'; target := '{rule.target}';
             END IF;"""
     for kind, rule in _OWN.items()

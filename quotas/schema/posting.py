@@ -1,11 +1,12 @@
 """`quotas.post()`: the one function that writes accounts, entries and holds. This module is pure: it builds text.
 
-In this order: read the moves and find holders, accounts and holds (no lock); queue for the holders; lock the holds that end, by id, and look at them
-again; open the accounts that are missing, in the order of their keys; then in one statement lock the accounts by id, decide, change the balances and
-write the entries; then the holds. So every posting takes its locks in one order: holders, holds, new accounts, accounts.
+In this order: queue for the holders; read the moves and find holders, accounts and holds; lock the holds that end, by id, and look at them again;
+open the accounts that are missing, in the order of their keys; then in one statement lock the accounts by id, decide, change the balances and write
+the entries; then the holds. So every posting takes its locks in one order: holders, holds, new accounts, accounts.
 
 The queue for a holder (an advisory lock) decides nothing: it only makes postings wait once, in the order of their coming and before they work, where
-they would wait at each row and read it again (measured: half of the p99). Conservation rests on the rows' locks.
+they would wait at each row and read it again (measured: half of the p99); and what is found is not older than the wait. Conservation rests on the
+rows' locks. The lock of the table of holders comes before the queue: nobody who has a place in it waits for a move of a holder.
 """
 
 from quotas.content import COLUMNS, hashed, line
@@ -83,13 +84,16 @@ _RESOLVE = f"""
 #: Space of advisory locks that are holders.
 QUEUE = 7305
 
+#: Of a whole file only those who pay: each holder takes a place in the server's table of locks.
 _QUEUE = f"""
-        PERFORM pg_advisory_xact_lock({QUEUE}, q.holder::int) FROM (
-            SELECT DISTINCT h.id % 2147483647 AS holder FROM (
-                SELECT s.payer AS id FROM unnest(steps) s WHERE s.kind <> 'correct' UNION ALL
-                SELECT s.beneficiary FROM unnest(steps) s WHERE s.kind <> 'correct' UNION ALL
-                SELECT a.holder_id FROM unnest(steps) s JOIN quotas.account a ON a.id = s.debit OR a.id = s.credit WHERE s.kind = 'correct') h
-            ORDER BY 1) q;"""
+    LOCK TABLE quotas.holder IN ACCESS SHARE MODE;
+    PERFORM pg_advisory_xact_lock({QUEUE}, q.holder::int) FROM (
+        SELECT DISTINCT h.id % 2147483647 AS holder FROM jsonb_to_recordset(p_moves) AS m (payer bigint, beneficiary bigint, reverses bigint)
+        CROSS JOIN LATERAL (
+            SELECT m.payer AS id UNION ALL SELECT m.beneficiary WHERE NOT many
+            UNION ALL SELECT a.holder_id FROM quotas.entry e JOIN quotas.account a ON a.id IN (e.debit_account, e.credit_account)
+            WHERE e.id = m.reverses) h
+        WHERE h.id IS NOT NULL ORDER BY 1) q"""
 
 _LOCK_HOLDS = """
         SELECT array_agg(l.opened_entry) FROM (
@@ -200,6 +204,7 @@ DECLARE
 BEGIN
     IF many THEN{_AS_A_FILE}
     END IF;
+{_QUEUE};
 {_RESOLVE};
     IF steps IS NULL THEN
         RETURN quotas.fault('no_moves', '');
@@ -216,8 +221,6 @@ BEGIN
         RETURN quotas.fault('effective_in_future', p_effective_at::text);
     END IF;
 
-    IF NOT faulty AND NOT many THEN{_QUEUE}
-    END IF;
     IF ending THEN{_LOCK_HOLDS}
     END IF;
     IF faulty THEN{_TELL_FAULTS}
