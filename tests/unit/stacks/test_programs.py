@@ -1,5 +1,6 @@
 """What the programs register with the engine is exactly what the plan says: types, names and what is essential."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,6 +45,10 @@ class Monitor(MockMonitor):
 
 def run(layer: Layer, spec: EnvironmentSpec, resolved: Any, adopt: Mapping[str, str] | None = None) -> Registrations:
     engine = Registrations()
+    try:
+        asyncio.get_event_loop()
+    except RuntimeError:  # a test before this one, in the same process, closed the thread's loop, which the SDK takes for granted
+        asyncio.set_event_loop(asyncio.new_event_loop())
     pulumi.runtime.set_mocks(engine, project="dcctl", stack="cotonou.min-sante.dossier-patient." + layer, preview=False, monitor=Monitor(engine))
 
     @pulumi.runtime.test
