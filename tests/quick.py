@@ -34,7 +34,7 @@ def answer(site: Site, cloud: str, *arguments: str) -> Any:
 
 def dcctl(site: Site, cloud: str, *arguments: str, lang: str | None = None) -> subprocess.CompletedProcess[str]:
     """Run `dcctl` as a person; never raises for what it answers."""
-    words = ["--os-cloud", cloud, *(["--lang", lang] if lang else []), *arguments]
+    words = person.words(cloud, lang, arguments)
     with tempfile.TemporaryDirectory() as folder:
         process = _forks.Process(target=_command, args=(words, person.environment(site), folder))
         process.start()

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Header, Query, Request
 
 from dcctl.api.front import ACTOR
 from dcctl.api.policy import Policy
@@ -97,3 +97,7 @@ Caller = Annotated[Asking, Depends(asking)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Wait = Annotated[float, Query(ge=0, le=10)]
 Name = Annotated[str | None, Query(max_length=255)]
+_KEY = Header(alias="Idempotency-Key", min_length=8, max_length=128, pattern="^[A-Za-z0-9._:-]+$")
+#: Of a call that must, and of one that may, say by which key it may be sent twice.
+Key = Annotated[str, _KEY]
+OptionalKey = Annotated[str | None, _KEY]

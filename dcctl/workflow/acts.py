@@ -4,8 +4,6 @@ An act that waits holds nothing. It is tried in full when it is asked for, and a
 transaction. Nobody approves what they asked for, which the database refuses too.
 """
 
-import hashlib
-import json
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -81,7 +79,7 @@ def keep(session: Session, actor: Actor, act: Act, key: str | None) -> Act:
 
 
 def _known(session: Session, actor: Actor, wish: Wish, key: str) -> Act | None:
-    known = idempotency.claim(session, actor, key, idempotency.fingerprint({"act": as_document(wish)}))
+    known = idempotency.claim(session, actor, key, fingerprint(wish))
     if known is None:
         return None
     if known.act is None:
@@ -95,15 +93,14 @@ def is_known(session: Session, actor: Actor, key: str) -> bool:
     return known is not None and known.act is not None
 
 
-def as_document(wish: Wish) -> dict[str, Any]:
-    """A wish as plain values."""
-    return asdict(wish)
+def fingerprint(wish: Wish) -> str:
+    """What a key is remembered with."""
+    return idempotency.fingerprint({"act": asdict(wish)})
 
 
 def digest(number: str, actor: Actor, wish: Wish) -> str:
     """Of everything that a second operator approves."""
-    document = {"number": number, "asked_by": actor.user_id, **asdict(wish)}
-    return hashlib.sha256(json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()).hexdigest()
+    return idempotency.fingerprint({"number": number, "asked_by": actor.user_id, **asdict(wish)})
 
 
 def attempt(session: Session, actor: Actor, act: Act, deed: Deed) -> None:

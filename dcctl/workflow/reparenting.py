@@ -39,7 +39,7 @@ def move(app: App, actor: Actor, code: str, body: ParentIn, key: str | None = No
             sight.require_visible(session, actor, body.parent)
         since = body.since.isoformat() if body.since else None
         wish = Wish(kind=deeds.MOVE, administration=code, reason=body.reason, document=body.document, details={"parent": body.parent, "since": since})
-        if key is not None and idempotency.claim(session, actor, key, idempotency.fingerprint({"act": acts.as_document(wish)})) is not None:
+        if key is not None and idempotency.claim(session, actor, key, acts.fingerprint(wish)) is not None:
             return administrations.shown(session, moved)
         _move(session, moved, body.parent, body.since)
         acts.keep(session, actor, acts.new(session, actor, wish), key)

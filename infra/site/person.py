@@ -3,7 +3,7 @@
 import json
 import os
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from infra.site.layout import Site, SiteError
@@ -37,9 +37,14 @@ def dcctl(
         given: what comes on standard input.
         extra: more environment variables.
     """
+    return _run([str(BIN / "dcctl"), *words(cloud, lang, arguments)], {**environment(site), **(extra or {})}, given)
+
+
+def words(cloud: str | None, lang: str | None, arguments: Iterable[str]) -> list[str]:
+    """The command line after the command's name."""
     chosen = ["--os-cloud", cloud] if cloud else []
     spoken = ["--lang", lang] if lang else []
-    return _run([str(BIN / "dcctl"), *chosen, *spoken, *arguments], {**environment(site), **(extra or {})}, given)
+    return [*chosen, *spoken, *arguments]
 
 
 def answer(site: Site, cloud: str, *arguments: str) -> Any:

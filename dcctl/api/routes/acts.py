@@ -1,17 +1,14 @@
 """Acts of operators: what waits for a second one, the decision on it, files of envelopes, corrections."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Response
 
-from dcctl.api.asking import Caller, Limit, Name
+from dcctl.api.asking import Caller, Limit, Name, OptionalKey
 from dcctl.schemas import Acts, ActShown, Corrected, CorrectionIn, DecisionIn, Imported, ImportIn
 from dcctl.workflow import acts, corrections, openings
 
 router = APIRouter()
-
-#: Of a call that may be sent twice.
-Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=8, max_length=128, pattern="^[A-Za-z0-9._:-]+$")]
 
 #: An act that waits was taken, and nothing was posted.
 WAITS = 202
@@ -41,14 +38,14 @@ def decide(caller: Caller, number: str, body: DecisionIn) -> dict[str, Any]:
 
 
 @router.post("/imports", response_model=Imported)
-def import_(caller: Caller, body: ImportIn, response: Response, key: Key = None) -> dict[str, Any]:
+def import_(caller: Caller, body: ImportIn, response: Response, key: OptionalKey = None) -> dict[str, Any]:
     """A file of envelopes, whole or not at all."""
     caller.may("quota:import")
     return answered(response, openings.import_(caller.app, caller.actor, body, key))
 
 
 @router.post("/corrections", response_model=Corrected)
-def correct(caller: Caller, body: CorrectionIn, response: Response, key: Key = None) -> dict[str, Any]:
+def correct(caller: Caller, body: CorrectionIn, response: Response, key: OptionalKey = None) -> dict[str, Any]:
     """Reverse an entry and post what is right."""
     caller.may_or_not_there("quota:correct", "entry", str(body.entry))
     return answered(response, corrections.correct(caller.app, caller.actor, body, key))

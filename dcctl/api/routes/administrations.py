@@ -4,8 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from dcctl.api.asking import Caller, Limit, Name
-from dcctl.api.routes.acts import Key
+from dcctl.api.asking import Caller, Limit, Name, OptionalKey
 from dcctl.schemas import Administration, AdministrationIn, Administrations, ParentIn, People, Person, PersonIn
 from dcctl.workflow import administrations, reparenting
 
@@ -34,7 +33,7 @@ def show(caller: Caller, code: str) -> dict[str, Any]:
 
 
 @router.post("/{code}/parent", response_model=Administration)
-def move(caller: Caller, code: str, body: ParentIn, key: Key = None) -> dict[str, Any]:
+def move(caller: Caller, code: str, body: ParentIn, key: OptionalKey = None) -> dict[str, Any]:
     """Put it below another parent; no balance moves."""
     caller.may_or_not_there("administration:move", "administration", code)
     return reparenting.move(caller.app, caller.actor, code, body, key)

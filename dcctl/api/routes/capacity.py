@@ -4,8 +4,8 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from dcctl.api.asking import Caller
-from dcctl.api.routes.acts import Key, answered
+from dcctl.api.asking import Caller, OptionalKey
+from dcctl.api.routes.acts import answered
 from dcctl.schemas import Capacity, CapacityIn, EnvelopeIn, QuotaItems
 from dcctl.workflow import envelopes
 
@@ -20,21 +20,21 @@ def show(caller: Caller) -> dict[str, Any]:
 
 
 @router.put("/capacity", response_model=Capacity)
-def declare(caller: Caller, body: CapacityIn, response: Response, key: Key = None) -> dict[str, Any]:
+def declare(caller: Caller, body: CapacityIn, response: Response, key: OptionalKey = None) -> dict[str, Any]:
     """From now on it is this much."""
     caller.may("capacity:declare")
     return answered(response, envelopes.declare(caller.app, caller.actor, body, key))
 
 
 @router.post("/grants", response_model=QuotaItems)
-def grant(caller: Caller, body: EnvelopeIn, response: Response, key: Key = None) -> dict[str, Any]:
+def grant(caller: Caller, body: EnvelopeIn, response: Response, key: OptionalKey = None) -> dict[str, Any]:
     """So much more for an administration."""
     caller.may_or_not_there("quota:grant", "administration", body.administration)
     return answered(response, envelopes.grant(caller.app, caller.actor, body, key))
 
 
 @router.post("/revocations", response_model=QuotaItems)
-def revoke(caller: Caller, body: EnvelopeIn, response: Response, key: Key = None) -> dict[str, Any]:
+def revoke(caller: Caller, body: EnvelopeIn, response: Response, key: OptionalKey = None) -> dict[str, Any]:
     """So much back from an administration."""
     caller.may_or_not_there("quota:revoke", "administration", body.administration)
     return answered(response, envelopes.revoke(caller.app, caller.actor, body, key))

@@ -3,9 +3,9 @@
 import re
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Query, Response
 
-from dcctl.api.asking import Caller, Limit, Name, Wait
+from dcctl.api.asking import Caller, Key, Limit, Name, Wait
 from dcctl.schemas import DecisionIn, Events, RequestIn, RequestOut, Requests, WithdrawIn
 from dcctl.workflow import decisions, requests
 
@@ -13,7 +13,6 @@ router = APIRouter(prefix="/requests")
 
 #: Of an administration; anything else is a fault of the spec, which is told with the others.
 CODE = re.compile(r"[a-z][a-z0-9-]{1,30}[a-z0-9]")
-Key = Annotated[str, Header(alias="Idempotency-Key", min_length=8, max_length=128, pattern="^[A-Za-z0-9._:-]+$")]
 Cursor = Annotated[int, Query(ge=0, lt=2**63)]
 
 

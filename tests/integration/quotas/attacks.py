@@ -263,7 +263,7 @@ CALLING = (
 #: By the server's side doors.
 SIDE_DOORS = (
     attack("read a file", "SELECT pg_read_file('PG_VERSION')", "SELECT pg_ls_dir('.')"),
-    attack("write a file by a large object", "SELECT lo_export(lo_from_bytea(0, 'x'), '/tmp/ledger')", "SELECT lo_import('/etc/passwd')"),
+    attack("write a file by a large object", "SELECT lo_export(lo_from_bytea(0, 'x'), 'ledger')", "SELECT lo_import('/etc/passwd')"),
     attack("run a program", "COPY (SELECT 1) TO PROGRAM 'id'"),
     attack("call home as somebody else", "CREATE EXTENSION dblink", "CREATE EXTENSION postgres_fdw", refused=None),
     attack("a language without borders", "CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE c AS 'libc', 'system'"),
