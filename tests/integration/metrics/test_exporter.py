@@ -169,14 +169,6 @@ def test_promtool_finds_nothing_to_complain_about_in_a_text_with_samples_of_ever
     assert (done.returncode, done.stdout.decode(), done.stderr.decode()) == (0, "", "")
 
 
-def test_promtool_accepts_the_scrape_configuration():
-    config = Path(__file__).parents[3] / "infra" / "prometheus" / "prometheus.yml"
-
-    done = subprocess.run([promtool(), "check", "config", config], capture_output=True, text=True, check=False)
-
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 def test_before_the_first_text_there_is_no_text_and_afterwards_the_last_one_stays_while_the_database_is_away(tmp_path: Path):
     with ExitStack() as stack:
         late = stack.enter_context(ExitStack())
