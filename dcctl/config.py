@@ -3,7 +3,7 @@
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from quotas.resources import validate_amounts
@@ -113,6 +113,8 @@ class Worker(_Section):
     catalogue_seconds: int = 60
     hold_days: int = 30
     sweep_seconds: int = 120
+    lease_seconds: float = Field(default=30.0, ge=1.0)
+    """For how long a worker has an environment without a sign of life; renewed at a third of it."""
     seal_seconds: float = 0.5
     """Between two looks for entries that are not chained yet."""
     state_dir: Path = Path("/var/lib/dcctl/worker")

@@ -223,6 +223,23 @@ class Operation(SQLModel, table=True):
     finished_at: datetime | None = _at(default=None)
 
 
+class Lease(SQLModel, table=True):
+    """Who may work on an environment now: one run at a time, on any number of machines. Rows stay, so that a token is never given twice."""
+
+    __tablename__ = "lease"
+    administration: str = Field(primary_key=True, foreign_key="administration.code")
+    environment: str = Field(primary_key=True)
+    token: int = Field(default=0, sa_type=BigInteger)
+    """Grows with each taking; every write of a run names it."""
+    holder: str | None = None
+    """The worker's process; None: given back."""
+    operation: str | None = None
+    expires_at: datetime = _at(default_factory=now)
+    """By the database's clock."""
+    unclean: bool = False
+    """Since its last success a run of this environment did not end by its own word, or ended badly."""
+
+
 class Event(SQLModel, table=True):
     """What happened to a request or an operation, in order. Append-only; `watch` reads it by cursor."""
 

@@ -44,23 +44,23 @@ def _decommission(app: App, run: Run, outcome: str) -> None:
             workload.destroy()
         with run.step("empty"):
             _sweep(app, run, project_id, keep=frozenset())
-            apply_limits(app, project_id, dict.fromkeys(limits.read(app.cloud(), project_id), 0), structural=False)
+            apply_limits(app, project_id, dict.fromkeys(limits.read(app.cloud(), project_id), 0), structural=False, transaction=run.transaction)
     with run.step("tenant"):
         provisioning.Layer(app, run, "tenant", spec, resolved).destroy()
         if project_id is not None:
             sweep.last_traces(app.cloud(), project_id)
-    with app.transaction() as session:
+    with run.transaction() as session:
         _end(app, session, run, environment, made, outcome)
 
 
 def _begin(app: App, run: Run, outcome: str) -> tuple[Environment, Request]:
     """The environment is *decommissioning*; with it the request that it was made of."""
-    with app.transaction() as session:
+    with run.transaction() as session:
         request = session.get_one(Request, run.number, with_for_update=True)
         operation = session.get_one(Operation, run.id)
         environment = session.get_one(Environment, operation.environment_id, with_for_update=True)
         environment.state = environment_after(environment.name, EnvironmentState(environment.state), "decommission")
-        if outcome == "succeed":
+        if outcome == "succeed" and request.state != RequestState.FULFILLING:  # it is, where an earlier run was lost in the middle
             request.state, request.updated_at = request_after(request.number, RequestState(request.state), "fulfil"), now()
         session.add_all((request, environment))
         return environment, session.get_one(Request, environment.request)

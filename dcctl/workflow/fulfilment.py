@@ -4,7 +4,8 @@ At no instant does the project have more than the ledger allocated to it, nor do
 quotas are 0, allocation comes before limits, limits before people.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +19,8 @@ from dcctl.workflow import evidence, holding, members, provisioning
 from dcctl.workflow.app import App
 from dcctl.workflow.run import Run, perform
 from stacks.environment import Duration, EnvironmentSpec
+
+Transaction = Callable[[], AbstractContextManager[Session]]
 
 
 def fulfil(app: App, identifier: str) -> None:
@@ -34,13 +37,13 @@ def _fulfil(app: App, run: Run) -> None:
     with run.step("tenant"):
         outputs = tenant.up()
         project_id, group_id = str(outputs["project_id"]), str(outputs["group_id"])
-        with app.transaction() as session:
+        with run.transaction() as session:
             environment = session.get_one(Environment, environment_id, with_for_update=True)
             environment.project_id, environment.group_id = project_id, group_id
             session.add(environment)
             holding.allocate(session, request)
     with run.step("limits"):
-        write_limits(app, request, project_id)
+        write_limits(app, request, project_id, run.transaction)
     with run.step("people"):
         identity.fill_group(app.cloud(), group_id, _members(app, spec))
         identity.grant_group(app.cloud(), project_id, group_id)
@@ -49,7 +52,7 @@ def _fulfil(app: App, run: Run) -> None:
             built = provisioning.Layer(app, run, "workload", spec, resolved, project_id=project_id).up()
         except EngineError as error:
             raise _in_the_services_words(app, project_id, error) from error
-    with app.transaction() as session:
+    with run.transaction() as session:
         environment = session.get_one(Environment, environment_id, with_for_update=True)
         environment.state = environment_after(environment.name, EnvironmentState(environment.state), "activate")
         environment.outputs = dict(built)
@@ -60,9 +63,10 @@ def _fulfil(app: App, run: Run) -> None:
 
 def _begin(app: App, run: Run) -> int:
     """The request is *fulfilling* and the environment's row exists; its id."""
-    with app.transaction() as session:
+    with run.transaction() as session:
         request = session.get_one(Request, run.number, with_for_update=True)
-        request.state = request_after(request.number, RequestState(request.state), "fulfil")
+        if request.state != RequestState.FULFILLING:  # it is, where an earlier run was lost in the middle
+            request.state = request_after(request.number, RequestState(request.state), "fulfil")
         request.updated_at, request.error = now(), None
         environment = session.get(Environment, request.environment_id) if request.environment_id is not None else None
         if environment is None:
@@ -78,7 +82,7 @@ def _begin(app: App, run: Run) -> int:
             session.add(environment)
             session.flush()
             request.environment_id = environment.id
-        else:
+        elif environment.state != EnvironmentState.PROVISIONING:
             environment.state = environment_after(environment.name, EnvironmentState(environment.state), "provision")
             session.add(environment)
         operation = session.get_one(Operation, run.id)
@@ -88,7 +92,7 @@ def _begin(app: App, run: Run) -> int:
         return environment.id
 
 
-def write_limits(app: App, request: Request, project_id: str) -> None:
+def write_limits(app: App, request: Request, project_id: str, transaction: Transaction | None = None) -> None:
     """Write every limit of all three services, from what the ledger has allocated and the offer's structure, and read each back.
 
     Raises:
@@ -97,13 +101,20 @@ def write_limits(app: App, request: Request, project_id: str) -> None:
     with app.reading() as session:
         allocated = holding.allocated(app, session, request.administration, request.environment)
         structural = _structural(session, request)
-    apply_limits(app, project_id, limits.wanted(allocated, structural))
+    apply_limits(app, project_id, limits.wanted(allocated, structural), transaction=transaction)
 
 
-def apply_limits(app: App, project_id: str, wanted: Mapping[limits.LimitKey, int], *, structural: bool = True) -> None:
-    """Write limits, keep what was read back, and refuse to go on when one is not as wanted (`structural` False: only what the ledger counts)."""
+def apply_limits(
+    app: App, project_id: str, wanted: Mapping[limits.LimitKey, int], *, structural: bool = True, transaction: Transaction | None = None
+) -> None:
+    """Write limits, keep what was read back, and refuse to go on when one is not as wanted.
+
+    Args:
+        structural: False: only what the ledger counts must be as wanted.
+        transaction: the run's own, where a run writes.
+    """
     results = limits.write(app.cloud(), project_id, wanted)
-    with app.transaction() as session:
+    with (transaction or app.transaction)() as session:
         for result in results:
             session.merge(
                 ProjectLimit(

@@ -1,0 +1,87 @@
+"""The lease of an environment: who may work on it, until when by the database's clock, and the token that every write of theirs names.
+
+    take ──▶ renew, renew, … ──▶ give_back        (or nothing more: it lapses, and somebody else may take it)
+
+The row is locked in strengths that fit together: `require` reads it FOR KEY SHARE, so nobody can take it before that transaction ends;
+`renew` and `give_back` change no key and pass beside such readers; `take` locks it FOR UPDATE and waits for them. Whoever needs other rows,
+too, locks the lease first.
+"""
+
+import os
+import socket
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlmodel import Session
+
+#: This process, as a lease names its holder.
+HOLDER = f"{socket.gethostname()}/{os.getpid()}"
+
+
+class Lost(Exception):
+    """The lease lapsed or is somebody else's: what this run still wanted to write is refused, and the operation belongs to its successor."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """A lease as its holder knows it. `unclean`: an earlier run of the environment did not end by its own word, or ended badly."""
+
+    administration: str
+    environment: str
+    holder: str
+    token: int
+    unclean: bool
+
+
+_THERE = text("""
+    INSERT INTO lease (administration, environment, token, expires_at, unclean)
+    VALUES (:administration, :environment, 0, 'epoch', false) ON CONFLICT DO NOTHING""")
+_LOCK = text("""
+    SELECT holder IS NULL OR expires_at <= clock_timestamp() AS free, holder IS NOT NULL AS lapsed, unclean
+    FROM lease WHERE administration = :administration AND environment = :environment FOR UPDATE""")
+_TAKE = text("""
+    UPDATE lease SET token = token + 1, holder = :holder, operation = :operation,
+        expires_at = clock_timestamp() + make_interval(secs => :seconds), unclean = :unclean
+    WHERE administration = :administration AND environment = :environment RETURNING token""")
+_MINE = "administration = :administration AND environment = :environment AND token = :token AND holder = :holder AND expires_at > clock_timestamp()"
+_RENEW = text(f"UPDATE lease SET expires_at = clock_timestamp() + make_interval(secs => :seconds) WHERE {_MINE}")
+_REQUIRE = text(f"SELECT 1 FROM lease WHERE {_MINE} FOR KEY SHARE")
+_GIVE_BACK = text(f"UPDATE lease SET holder = NULL, operation = NULL, expires_at = clock_timestamp(), unclean = :unclean WHERE {_MINE}")
+
+
+def take(session: Session, administration: str, environment: str, *, operation: str | None, seconds: float, holder: str = HOLDER) -> Lease | None:
+    """Take the environment's lease, in the caller's transaction; None while another holds it."""
+    key = {"administration": administration, "environment": environment}
+    session.connection().execute(_THERE, key)
+    row = session.connection().execute(_LOCK, key).one()
+    if not row.free:
+        return None
+    unclean = bool(row.unclean or row.lapsed)
+    given = {**key, "holder": holder, "operation": operation, "seconds": seconds, "unclean": unclean}
+    token = int(session.connection().execute(_TAKE, given).scalar_one())
+    return Lease(administration=administration, environment=environment, holder=holder, token=token, unclean=unclean)
+
+
+def renew(session: Session, lease: Lease, seconds: float) -> bool:
+    """Have it for so many seconds more from now; False when it has lapsed, which cannot be undone."""
+    return bool(session.connection().execute(_RENEW, {**_key(lease), "seconds": seconds}).rowcount)
+
+
+def require(session: Session, lease: Lease) -> None:
+    """Return when the lease is this one's, and let nobody take it until the transaction has ended.
+
+    Raises:
+        Lost: it is not.
+    """
+    if session.connection().execute(_REQUIRE, _key(lease)).first() is None:
+        raise Lost(f"{lease.administration}/{lease.environment} is not of token {lease.token} any more")
+
+
+def give_back(session: Session, lease: Lease, *, unclean: bool) -> None:
+    """End it, in the caller's transaction; what was unclean is so until a run ends well (`unclean` False)."""
+    if not session.connection().execute(_GIVE_BACK, {**_key(lease), "unclean": unclean}).rowcount:
+        raise Lost(f"{lease.administration}/{lease.environment} is not of token {lease.token} any more")
+
+
+def _key(lease: Lease) -> dict[str, object]:
+    return {"administration": lease.administration, "environment": lease.environment, "token": lease.token, "holder": lease.holder}
