@@ -8,7 +8,7 @@ BIN := .venv/bin
 SITE := $(BIN)/python -m infra.site
 MESSAGES := dcctl/locale
 
-.PHONY: help demo demo-down demo-restart test lint unit bench chaos messages lock setup
+.PHONY: help demo demo-down demo-restart test lint unit bench chaos messages dashboards lock setup
 .DEFAULT_GOAL := help
 
 help:
@@ -20,6 +20,7 @@ help:
 	@echo "make bench         the example from approval to ACTIVE, against the bare engine"
 	@echo "make chaos         the ledger at full size: steps against a dict, storms, killed servers (an hour or more)"
 	@echo "make messages      extract, update and compile the French words"
+	@echo "make dashboards    write Grafana's dashboards from infra/grafana"
 	@echo "make lock          resolve the lock files anew"
 
 setup:
@@ -63,6 +64,9 @@ messages:
 	$(BIN)/pybabel extract --no-location --sort-output -k _ -k N_ --project=dcctl --version=1 -o build/messages.pot dcctl $(CLICK)
 	$(BIN)/pybabel update --no-fuzzy-matching --ignore-obsolete -w 150 -D messages -d $(MESSAGES) -i build/messages.pot -l fr
 	$(BIN)/pybabel compile -D messages -d $(MESSAGES)
+
+dashboards:
+	$(BIN)/python -m infra.grafana
 
 #: The lock files name no host, so that they serve any mirror.
 LOCK := uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url

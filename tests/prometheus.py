@@ -86,22 +86,27 @@ class Prometheus:
             pytest.fail(f"{query}: {refused.read().decode()}", pytrace=False)
 
 
-def configuration(folder: Path, exporter: str, *, seconds: float = 1.0, patient: bool = True) -> Path:
+def configuration(folder: Path, exporter: str, *, seconds: float = 1.0, patient: bool = True, changes: Mapping[str, str] | None = None) -> Path:
     """The shipped configuration with its rules, rendered into `folder`; the path of prometheus.yml there.
 
     Args:
         exporter: its address, as in ``127.0.0.1:9780`` or a URL.
         seconds: between two scrapes, and two evaluations.
         patient: whether alerts wait as long as they say before they fire; else they fire with the first evaluation.
+        changes: what is written in the rules for what; each must be there.
     """
     yaml = YAML(typ="safe")
     document = yaml.load((SHIPPED / "prometheus.yml").read_text())
-    document["global"] |= {"scrape_interval": f"{seconds:g}s", "scrape_timeout": f"{seconds:g}s", "evaluation_interval": f"{seconds:g}s"}
+    every = f"{round(1000 * seconds)}ms"
+    document["global"] |= {"scrape_interval": every, "scrape_timeout": every, "evaluation_interval": every}
     (job,) = document["scrape_configs"]
     (target,) = job["static_configs"]
     target["targets"] = [urlsplit(exporter).netloc or exporter]
-    for name in document["rule_files"]:
-        text = (SHIPPED / name).read_text()
+    rules = {name: (SHIPPED / name).read_text() for name in document["rule_files"]}
+    for shipped, ours in (changes or {}).items():
+        assert any(shipped in text for text in rules.values()), shipped
+        rules = {name: text.replace(shipped, ours) for name, text in rules.items()}
+    for name, text in rules.items():
         (folder / name).write_text(text if patient else re.sub(r"^ +for: .*\n", "", text, flags=re.MULTILINE))
     with (folder / "prometheus.yml").open("w") as file:
         yaml.dump(document, file)
@@ -109,7 +114,9 @@ def configuration(folder: Path, exporter: str, *, seconds: float = 1.0, patient:
 
 
 @contextmanager
-def server(folder: Path, exporter: str, *, seconds: float = 1.0, patient: bool = True) -> Iterator[Prometheus]:
+def server(
+    folder: Path, exporter: str, *, seconds: float = 1.0, patient: bool = True, changes: Mapping[str, str] | None = None
+) -> Iterator[Prometheus]:
     """Run Prometheus for one exporter while the block runs; it is ready when the block begins."""
     program = promtool.prometheus()
     with socket.socket() as probe:
@@ -117,7 +124,7 @@ def server(folder: Path, exporter: str, *, seconds: float = 1.0, patient: bool =
         port = probe.getsockname()[1]
     command = [
         program,
-        f"--config.file={configuration(folder, exporter, seconds=seconds, patient=patient)}",
+        f"--config.file={configuration(folder, exporter, seconds=seconds, patient=patient, changes=changes)}",
         f"--storage.tsdb.path={folder / 'data'}",
         f"--web.listen-address=127.0.0.1:{port}",
         "--log.level=warn",

@@ -1,0 +1,104 @@
+"""*Datacenter*: what there is, what is promised, what is used. This module is pure."""
+
+from infra.grafana import figures
+from infra.grafana.board import REGION, Board, Section
+from infra.grafana.panels import BYTES, COUNT, SHARE, SHARE_STEPS, Panel, Query
+
+_IN_REGION = 'cloud_region="$region"'
+_CLUSTER, _ADMINISTRATION = "dcctl_cluster_resource", "dcctl_administration_resource"
+#: Of the datacenter as a whole; what is allocated and used are the sums over administrations.
+_COLUMNS = {
+    f"{_CLUSTER}_capacity": "Capacité",
+    f"{_CLUSTER}_granted": "Accordé",
+    f"{_ADMINISTRATION}_allocated": "Alloué",
+    f"{_ADMINISTRATION}_usage": "Utilisé",
+}
+
+
+def _tables() -> list[Panel]:
+    return [
+        Panel(
+            title=title, kind="table", unit=unit, labels={"resource": "Ressource"},
+            queries=[Query(expression=figures.amount_of(unit, family, _IN_REGION), name=name) for family, name in _COLUMNS.items()],
+        )
+        for title, unit in (("Ce qui se compte à la pièce", COUNT), ("Mémoire et stockage", BYTES))
+    ]  # fmt: skip
+
+
+def _over_time() -> list[Panel]:
+    return [
+        Panel(
+            title=title, kind="timeseries", unit=unit, width=8,
+            queries=[
+                Query(expression=figures.amount(family, f"{_IN_REGION},{figures.of(resource)}"), name=name)
+                for family, name in _COLUMNS.items()
+            ],
+        )
+        for resource, (title, unit) in figures.DRAWN.items()
+    ]  # fmt: skip
+
+
+def _largest(resource: str, title: str, unit: str) -> Panel:
+    """Who was granted most of a resource, and what they do with it."""
+    selector = f"{_IN_REGION},{figures.of(resource)}"
+    return Panel(
+        title=title,
+        kind="table",
+        unit=unit,
+        labels={"administration": "Administration"},
+        units={"Engagé": SHARE},
+        queries=[
+            *(
+                Query(expression=figures.amount(f"{_ADMINISTRATION}_{family}", selector, by="administration"), name=figures.OF_ADMINISTRATION[family])
+                for family in ("granted", "allocated", "usage")
+            ),
+            Query(expression=f"max by (administration) (dcctl:administration_resource:engaged_ratio{{{selector}}})", name="Engagé"),
+        ],
+    )
+
+
+BOARD = Board(
+    name="datacenter",
+    title="Datacenter",
+    description="Ce que le datacenter a, ce qu'il a promis aux administrations, et ce qui sert.",
+    variables=(REGION,),
+    sections=(
+        Section(
+            title="Aujourd'hui",
+            panels=(
+                figures.shares(
+                    "Accordé, en part de la capacité", "Ce que le datacenter a promis par des enveloppes.",
+                    f"{_CLUSTER}_granted{{{_IN_REGION}}}", f"{_CLUSTER}_capacity{{{_IN_REGION}}}",
+                ),
+                figures.shares(
+                    "Utilisé, en part de la capacité", "Ce qu'OpenStack compte dans les projets des administrations.",
+                    f"{_ADMINISTRATION}_usage{{{_IN_REGION}}}", f"{_CLUSTER}_capacity{{{_IN_REGION}}}",
+                ),
+                *_tables(),
+            ),
+        ),
+        Section(title="Dans le temps", panels=tuple(_over_time())),
+        Section(title="Administrations", panels=tuple(_largest(resource, title, unit) for resource, (title, unit) in figures.DRAWN.items())),
+        Section(
+            title="Projets proches de leur limite",
+            panels=(
+                Panel(
+                    title="Usage en part de la limite, les vingt premiers",
+                    description="La limite qu'OpenStack applique au projet. Au-delà de 100 %, voir la fiche DcctlUsageOverLimit.",
+                    kind="table",
+                    unit=SHARE,
+                    steps=SHARE_STEPS,
+                    width=24,
+                    labels={"administration": "Administration", "project_id": "Projet", "resource": "Ressource"},
+                    queries=[
+                        Query(
+                            expression="topk(20, max by (administration, project_id, resource) "
+                            f"(dcctl:project_resource:usage_ratio{{{_IN_REGION}}}))",
+                            name="Part de la limite",
+                        )
+                    ],
+                ),
+            ),
+        ),
+    ),
+)  # fmt: skip

@@ -1,0 +1,70 @@
+"""*Demandes*: what was asked, what waits, for whom. This module is pure."""
+
+from infra.grafana.board import ADMINISTRATIONS, Board, Section
+from infra.grafana.panels import Panel, Query
+
+_OURS = 'administration=~"$administration"'
+_WAITING = f'{_OURS},state=~"submitted|in_review"'
+
+BOARD = Board(
+    name="demandes",
+    title="Demandes",
+    description="Les demandes des administrations : ce qui attend une décision, ce qui se construit, ce qui est fait.",
+    variables=(ADMINISTRATIONS,),
+    sections=(
+        Section(
+            title="Aujourd'hui",
+            panels=(
+                *(
+                    Panel(
+                        title=title, kind="stat", width=6, height=4, queries=[Query(expression=f'sum (dcctl_requests{{{_OURS},state=~"{states}"}})')],
+                        steps=steps,
+                    )
+                    for title, states, steps in (
+                        ("En attente d'une décision", "submitted|in_review", ((None, "green"), (20, "orange"))),
+                        ("Approuvées, en construction", "approved|fulfilling", ((None, "blue"),)),
+                        ("En échec", "failed", ((None, "green"), (1, "red"))),
+                        ("Fournies", "fulfilled", ((None, "blue"),)),
+                    )
+                ),
+                Panel(
+                    title="En attente, par administration",
+                    kind="table",
+                    labels={"administration": "Administration", "kind": "Nature"},
+                    queries=[Query(expression=f"sum by (administration, kind) (dcctl_requests{{{_WAITING}}}) > 0", name="Demandes")],
+                ),
+                Panel(
+                    title="Toutes les demandes, par état",
+                    kind="bargauge",
+                    queries=[Query(expression=f"sum by (state) (dcctl_requests{{{_OURS}}})", name="{{state}}")],
+                ),
+            ),
+        ),
+        Section(
+            title="Dans le temps",
+            panels=(
+                Panel(
+                    title="En cours, par état",
+                    kind="timeseries",
+                    stacked=True,
+                    queries=[
+                        Query(
+                            expression=f'sum by (state) (dcctl_requests{{{_OURS},state=~"submitted|in_review|returned|approved|fulfilling|failed"}})',
+                            name="{{state}}",
+                        )
+                    ],
+                ),
+                Panel(
+                    title="Terminées, par issue",
+                    kind="timeseries",
+                    queries=[
+                        Query(
+                            expression=f'sum by (state) (dcctl_requests{{{_OURS},state=~"fulfilled|refused|withdrawn|lapsed|abandoned"}})',
+                            name="{{state}}",
+                        )
+                    ],
+                ),
+            ),
+        ),
+    ),
+)  # fmt: skip

@@ -1,0 +1,166 @@
+"""The shipped configuration, rules and dashboards in a real Prometheus that scrapes a real exporter."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlmodel import Session
+
+from dcctl.store import ProjectLimit, Source, add_requests
+from infra.grafana.__main__ import BOARDS, FOLDER
+from metrics import store
+from metrics.readings import Reading
+from quotas import ledger
+from quotas import store as accounts
+from quotas.resources import BLOCK_STORAGE, COMPUTE, NETWORK
+from tests import prometheus as running
+from tests import promtool
+from tests.integration.metrics.known import ACT, OPERATOR
+from tests.integration.metrics.site import REGION, Site, as_role, projects, reading
+from tests.integration.metrics.test_exporter import Exporter, eventually, exporter
+from tests.prometheus import Prometheus
+
+#: What a reader chose at the top of a dashboard.
+CHOSEN = {"region": REGION, "administration": "min-sante"}
+#: The services' resources with amounts in use in dossier-patient, project 0f.
+IN_USE = {
+    COMPUTE: {"instances": 3, "cores": 9, "ram": 18432},
+    BLOCK_STORAGE: {"volumes": 2, "gigabytes": 60, "gigabytes_ssd": 40},
+    NETWORK: {"networks": 1, "routers": 1, "floatingips": 2},
+}
+
+
+def of_service(service: str, at: datetime) -> Reading:
+    return reading(at, {("0f", resource): amount for resource, amount in IN_USE[service].items()}, service, tuple(IN_USE[service]))
+
+
+def live(site: Site, at: datetime) -> None:
+    """All services are read at that moment, whatever was read before, every limit of dossier-patient is read back; there is memory, too."""
+    with site.owner.begin() as database:
+        database.execute(text("DELETE FROM source"))
+    with site.collecting() as database:
+        store.write_projects(database, "keystone", projects(at, "0f", "0a"))
+        for service in IN_USE:
+            store.write_reading(database, service, REGION, of_service(service, at))
+        add_requests(database, "collector", {("compute", "GET", "failed"): 1, ("network", "GET", "ok"): 4})
+    with Session(site.owner) as session:
+        world, pool, sante = (accounts.find_holder(session, name) for name in ("world", "pool", "min-sante"))
+        assert world is not None
+        assert pool is not None
+        assert sante is not None
+        more = {"ram": 65536, "gigabytes": 1000}
+        for moves in (ledger.declare(world, pool, REGION, more), ledger.grant(pool, sante, REGION, more)):
+            accounts.post(session, moves, actor=OPERATOR, cause=ACT)
+        for service, amounts in IN_USE.items():
+            for resource, amount in amounts.items():
+                key = resource.removesuffix("s") if service == NETWORK else resource
+                wanted = {"service_type": service, "key": key, "wanted": amount + 1, "value": amount + 1}
+                session.merge(ProjectLimit(project_id="0f", **wanted, state="in_sync", read_at=at))
+        session.add(Source(name="catalogue", last_success_at=at, last_attempt_at=at))
+        session.commit()
+
+
+@contextmanager
+def watched(site: Site, folder: Path, *, changes: dict[str, str] | None = None, patient: bool = True) -> Iterator[tuple[Prometheus, Exporter]]:
+    promtool.prometheus()  # before anything is started
+    with exporter(folder, as_role(site.dsn, "dcctl_exporter")) as scraped:
+        eventually(lambda: scraped.get("/readyz").status == 200, "/readyz is 200")
+        with running.server(folder, f"127.0.0.1:{scraped.port}", seconds=0.5, patient=patient, changes=changes) as prometheus:
+            prometheus.scraped()
+            yield prometheus, scraped
+
+
+def filled_in(expression: str) -> str:
+    for name, value in CHOSEN.items():
+        expression = expression.replace(f"${name}", value)
+    return expression
+
+
+def test_every_query_of_every_panel_returns_data_and_every_variable_has_something_to_choose(known: Site, tmp_path: Path):
+    live(known, datetime.now(UTC))
+    dashboards = [json.loads((FOLDER / f"{board.name}.json").read_text()) for board in BOARDS]
+    queries = [
+        (f"{dashboard['title']}: {panel['title']}", filled_in(target["expr"]), target["legendFormat"])
+        for dashboard in dashboards
+        for panel in dashboard["panels"]
+        for target in panel.get("targets", ())
+    ]
+    variables = {
+        (variable["query"]["query"].removeprefix("label_values(").removesuffix(")"), variable["name"])
+        for dashboard in dashboards
+        for variable in dashboard["templating"]["list"]
+        if variable["type"] == "query"
+    }
+
+    with watched(known, tmp_path) as (prometheus, _):
+        prometheus.until(lambda: len(prometheus.query("rate(dcctl_openstack_requests_total[5m])")) > 0, "two scrapes")
+        prometheus.until(lambda: len(prometheus.query("dcctl:administration_resource:engaged_ratio")) > 0, "an evaluation of the rules")
+        empty = [(title, query) for title, query, _ in queries if not prometheus.query(query)]
+        unnamed = [
+            (title, legend)
+            for title, query, legend in queries
+            for label in [part.partition("}}")[0] for part in legend.split("{{")[1:]]
+            if not all(sample.labels.get(label) for sample in prometheus.query(query))
+        ]
+        offered = {name: prometheus.label_values(query.partition(", ")[2], query.partition(", ")[0]) for query, name in variables}
+        ram = prometheus.query('sum (dcctl_administration_resource_usage{administration="min-sante",resource="ram"})')
+        shown = [query for title, query, _ in queries if title == "Administration: Mémoire" and "_usage{" in query]
+        in_bytes = prometheus.query(shown[0])
+
+    assert len(queries) > 60
+    assert (empty, unnamed) == ([], [])
+    assert offered == {"region": [REGION], "administration": ["cnhu", "min-justice", "min-sante"]}
+    assert (ram[0].value, in_bytes[0].value) == (18432, 18432 * 1024**2)
+
+
+def test_when_sources_or_the_renderer_or_the_exporter_stop_values_and_times_stay_and_the_alert_for_each_fires(known: Site, tmp_path: Path):
+    """An hour of silence is one that began an hour ago; alerts fire at the first evaluation, and a text is old after five seconds."""
+    started = datetime.now(UTC)
+    live(known, started - timedelta(hours=1))
+    used = 'dcctl_project_resource_usage{project_id="0f"}'
+    amounts = {resource: amount for of_service in IN_USE.values() for resource, amount in of_service.items()}
+
+    with watched(known, tmp_path, patient=False, changes={"dcctl_render_timestamp_seconds > 120": "dcctl_render_timestamp_seconds > 5"}) as (
+        prometheus, scraped,
+    ):  # fmt: skip
+        prometheus.until(lambda: "DcctlSourceStale" in prometheus.firing(), "the alert of a silent source")
+        silent = prometheus.by("source", 'ALERTS{alertname="DcctlSourceStale",alertstate="firing"}')
+        assert silent.keys() == {"keystone", "compute", "block-storage", "network", "catalogue"}
+        at = prometheus.by("source", "dcctl_source_last_success_timestamp_seconds")
+        assert at["compute"] == pytest.approx((started - timedelta(hours=1)).timestamp(), abs=0.001)
+        assert prometheus.by("resource", used) == amounts
+
+        with known.collecting() as database:  # all but Cinder come back
+            for service in (COMPUTE, NETWORK):
+                found = reading(
+                    datetime.now(UTC), {("0f", name): amount for name, amount in IN_USE[service].items()}, service, tuple(IN_USE[service])
+                )
+                store.write_reading(database, service, REGION, found)
+            store.write_failure(database, BLOCK_STORAGE, datetime.now(UTC), "503 Service Unavailable")
+        prometheus.until(
+            lambda: (
+                prometheus.by("source", 'ALERTS{alertname="DcctlSourceStale",alertstate="firing"}').keys()
+                == {"keystone", "block-storage", "catalogue"}
+            ),
+            "compute and network are current again",
+        )
+        assert prometheus.by("source", "dcctl_source_last_success_timestamp_seconds")["block-storage"] == at["block-storage"]
+        assert prometheus.by("resource", used) == amounts
+        assert "DcctlRendererStale" not in prometheus.firing()
+
+        with known.owner.begin() as database:  # the exporter goes on serving, and can no longer read
+            database.execute(text("ALTER TABLE environment RENAME TO environment_away"))
+        prometheus.until(lambda: "DcctlRendererStale" in prometheus.firing(), "the alert of a renderer that stands still")
+        stands_at = prometheus.query("dcctl_render_timestamp_seconds")
+        time.sleep(1.5)
+        assert prometheus.query("dcctl_render_timestamp_seconds") == stands_at
+        assert prometheus.by("resource", used) == amounts
+        assert "DcctlExporterAbsent" not in prometheus.firing()
+
+        scraped.process.kill()
+        prometheus.until(lambda: "DcctlExporterAbsent" in prometheus.firing(), "the alert of an exporter that is gone")

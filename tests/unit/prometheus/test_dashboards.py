@@ -1,0 +1,71 @@
+"""The dashboards as they are checked in: what the code writes, and readable by Grafana."""
+
+import itertools
+import json
+
+import pytest
+
+from infra.grafana.__main__ import BOARDS, FOLDER, text
+from infra.grafana.panels import BYTES, COUNT, GRID, MOMENT, PER_SECOND, SECONDS, SHARE
+
+NAMES = [board.name for board in BOARDS]
+UNITS = {COUNT, BYTES, SHARE, SECONDS, PER_SECOND, MOMENT}
+
+
+@pytest.fixture(params=NAMES)
+def dashboard(request: pytest.FixtureRequest) -> dict:
+    return json.loads((FOLDER / f"{request.param}.json").read_text())
+
+
+def panels(dashboard: dict) -> list[dict]:
+    return [panel for panel in dashboard["panels"] if panel["type"] != "row"]
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=NAMES)
+def test_what_is_checked_in_is_what_the_code_writes(board):
+    assert (FOLDER / f"{board.name}.json").read_text() == text(board), "make dashboards"
+
+
+def test_nothing_else_is_checked_in():
+    assert {path.name for path in FOLDER.iterdir()} == {f"{name}.json" for name in NAMES}
+
+
+def test_every_panel_has_an_id_a_title_and_a_place_of_its_own(dashboard):
+    cells: set[tuple[int, int]] = set()
+    for panel in dashboard["panels"]:
+        grid = panel["gridPos"]
+        taken = set(itertools.product(range(grid["x"], grid["x"] + grid["w"]), range(grid["y"], grid["y"] + grid["h"])))
+        assert grid["x"] + grid["w"] <= GRID
+        assert not cells & taken, panel["title"]
+        cells |= taken
+    assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
+    assert all(panel["title"] for panel in dashboard["panels"])
+
+
+def test_every_query_asks_the_data_source_that_the_reader_chose_and_knows_its_variables(dashboard):
+    variables = {variable["name"] for variable in dashboard["templating"]["list"]}
+
+    assert "datasource" in variables
+    for panel in panels(dashboard):
+        assert panel["targets"]
+        for target in panel["targets"]:
+            assert target["datasource"] == panel["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
+            rest = target["expr"]
+            for name in variables:
+                rest = rest.replace(f'"${name}"', "")
+            assert "$" not in rest
+
+
+def test_figures_have_a_unit_and_a_columns_own_unit_belongs_to_a_column(dashboard):
+    for panel in panels(dashboard):
+        config = panel["fieldConfig"]
+        overridden = {override["matcher"]["options"]: override["properties"][0]["value"] for override in config["overrides"]}
+        assert {config["defaults"]["unit"], *overridden.values()} <= UNITS
+        assert overridden.keys() <= {target["legendFormat"] for target in panel["targets"]}
+
+
+def test_the_legend_of_a_line_names_labels_that_the_query_keeps(dashboard):
+    for panel in panels(dashboard):
+        for target in panel["targets"]:
+            for label in [part.partition("}}")[0] for part in target["legendFormat"].split("{{")[1:]]:
+                assert f"{label}" in target["expr"].partition("by (")[2].partition(")")[0], (panel["title"], label)
