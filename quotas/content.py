@@ -16,6 +16,10 @@ TIMES = frozenset(COLUMNS[10:12])
 
 #: One tab, as SQL.
 TAB = "E'\\t'"
+#: What stands for NULL.
+NULL = "E'\\\\N'"
+#: The characters of a text that are escaped.
+ESCAPED = "E'\\\\\\t\\n'"
 
 
 def field(name: str, expression: str) -> str:
@@ -23,8 +27,8 @@ def field(name: str, expression: str) -> str:
     if name in TIMES:
         return f"(extract(epoch FROM {expression}) * 1000000)::bigint"
     if name in TEXTS:
-        return f"coalesce(replace(replace(replace({expression}, E'\\\\', E'\\\\\\\\'), E'\\t', E'\\\\t'), E'\\n', E'\\\\n'), E'\\\\N')"
-    return f"coalesce({expression}::text, E'\\\\N')" if name == "reverses" else expression
+        return f"coalesce(replace(replace(replace({expression}, E'\\\\', E'\\\\\\\\'), E'\\t', E'\\\\t'), E'\\n', E'\\\\n'), {NULL})"
+    return f"coalesce({expression}::text, {NULL})" if name == "reverses" else expression
 
 
 def line(values: dict[str, str], columns: tuple[str, ...] = COLUMNS) -> str:

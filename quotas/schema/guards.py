@@ -14,8 +14,21 @@ CREATE FUNCTION quotas.refuse_reopening() RETURNS trigger LANGUAGE plpgsql SET s
 BEGIN
     IF OLD.state <> 'open' OR (OLD.opened_entry, OLD.reference, OLD.holder_id, OLD.region, OLD.resource, OLD.amount)
         IS DISTINCT FROM (NEW.opened_entry, NEW.reference, NEW.holder_id, NEW.region, NEW.resource, NEW.amount)
+        OR (NEW.state = 'open') <> (NEW.closed_entry IS NULL)
     THEN
         RAISE EXCEPTION 'the hold of % is %', OLD.reference, OLD.state USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN NEW;
+END $$"""
+
+#: An account is of a holder that is there, and of a place that such a holder has; none of the three is ever deleted or gets another key.
+_REFUSE_STRANGERS = """
+CREATE FUNCTION quotas.refuse_strangers() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM quotas.holder h JOIN quotas.place_of_kind p ON p.holder_kind = h.kind
+        WHERE h.id = NEW.holder_id AND h.kind = NEW.holder_kind AND p.place = NEW.place)
+    THEN
+        RAISE EXCEPTION 'holder % has no place %', NEW.holder_id, NEW.place USING ERRCODE = 'foreign_key_violation';
     END IF;
     RETURN NEW;
 END $$"""
@@ -41,6 +54,7 @@ def _trigger(name: str, table: str, event: str, each: str, function: str) -> Ite
 GUARDS = [
     _REFUSE_CHANGE,
     _REFUSE_REOPENING,
+    _REFUSE_STRANGERS,
     _REFUSE_ORPHANS,
     *_trigger("append_only", "entry", "UPDATE OR DELETE", "ROW", "refuse_change"),
     *_trigger("append_only", "holder_edge", "UPDATE OR DELETE", "ROW", "refuse_change"),
@@ -49,8 +63,11 @@ GUARDS = [
     *_trigger("ends_once", "hold", "UPDATE", "ROW", "refuse_reopening"),
     *_trigger("stays", "hold", "DELETE", "ROW", "refuse_change"),
     *_trigger("stays", "holder", "DELETE", "ROW", "refuse_change"),
+    *_trigger("key_stays", "holder", "UPDATE OF id, kind, code", "STATEMENT", "refuse_change"),
     *_trigger("stays", "account", "DELETE", "ROW", "refuse_orphans"),
-    *_trigger("key_stays", "account", "UPDATE OF id, holder_id, holder_kind, region, resource, place", "ROW", "refuse_change"),
+    *_trigger("of_somebody", "account", "INSERT", "ROW", "refuse_strangers"),
+    # By statement: one that names a key is refused before it looks at a row, and one that changes a balance pays nothing for it.
+    *_trigger("key_stays", "account", "UPDATE OF id, holder_id, holder_kind, region, resource, place", "STATEMENT", "refuse_change"),
     *(
         statement
         for table in ("entry", "holder_edge", "hold", "holder", "account", "seal", "checkpoint", "sealed")

@@ -5,21 +5,23 @@ order and all its accounts are there; anything else has changed nothing and is h
 fault and shortfall. Kinds that end a hold and corrections go there at once.
 """
 
-from quotas.content import COLUMNS, TAB, field, hashed, line
+from collections.abc import Iterable
+
+from quotas.content import COLUMNS, ESCAPED, NULL, TAB, TIMES, field, hashed
 from quotas.ledger import ENDS_HOLD, MOVES, PLACES, CauseKind, Kinship
 from quotas.resources import LARGEST_AMOUNT
 from quotas.schema.posting import QUEUE, SETTINGS
 from quotas.schema.tables import LONGEST_NAME, listed
 
 #: Their places follow from the kind alone, and only the holders that may be party to them have both places: no holder need be looked up.
-_OWN = {
+_WITHIN = {
     kind: rule
     for kind, rule in MOVES.items()
     if rule.beneficiary_is is Kinship.SAME
     and kind not in ENDS_HOLD
     and rule.payers == {holder for holder, places in PLACES.items() if {rule.source, rule.target} <= places}
 }
-_OTHERS = sorted(set(MOVES) - set(ENDS_HOLD) - set(_OWN))
+_OTHERS = sorted(set(MOVES) - set(ENDS_HOLD) - set(_WITHIN))
 #: What explains an entry that neither a clock nor a correction made.
 _CAUSES = sorted(set(CauseKind) - {CauseKind.EXPIRY})
 
@@ -27,10 +29,9 @@ _PLACES = "".join(
     f"""
         WHEN '{kind}' THEN
             IF p_payer = p_beneficiary THEN
-                LOCK TABLE quotas.holder IN ACCESS SHARE MODE;
                 source := '{rule.source}'; target := '{rule.target}';
             END IF;"""
-    for kind, rule in _OWN.items()
+    for kind, rule in _WITHIN.items()
 )
 
 _ARGUMENTS = """p_kind text, p_payer bigint, p_beneficiary bigint, p_region text, p_resources text[], p_amounts bigint[], p_reference text,
@@ -38,31 +39,48 @@ _ARGUMENTS = """p_kind text, p_payer bigint, p_beneficiary bigint, p_region text
     p_cause_reference text, p_document text, p_effective_at timestamptz"""
 SIGNATURE = f"quotas.post({', '.join(argument.split()[1] for argument in _ARGUMENTS.split(','))})"
 
-#: The same for all entries of a demand, so it is put together once.
-_SHARED = COLUMNS[8:]
+#: What every entry of a demand has in common is put together once, all but the times before anybody waits for it. Its texts need no escapes: one that
+#: has a character which does is the general form's business.
+_BEFORE_TIMES, _TIMES, _AFTER_TIMES = COLUMNS[8:10], COLUMNS[10:12], COLUMNS[12:]
 _VALUES = {name: f"p_{name}" for name in COLUMNS} | {"effective_at": "effective", "recorded_at": "moment"}
-_OWN_VALUES = {
+_OWN = {
     "id": "l.id", "posting": "number", "kind": "p_kind", "debit_account": "l.debit", "credit_account": "l.credit", "amount": "l.amount",
-    "reverses": "NULL::bigint", "resource": "l.resource",
+    "reverses": NULL, "resource": "l.resource",
 }  # fmt: skip
-_LINE = f"concat_ws({TAB}, {', '.join(field(name, _OWN_VALUES[name]) for name in COLUMNS[:8])}, shared)"
+_LINE = f"concat_ws({TAB}, {', '.join(_OWN[name] for name in COLUMNS[:8])}, shared)"
+_MAY_BE_NULL = frozenset({"reference", "actor_audit_id", "document"})
+
+
+def _plainly(names: Iterable[str]) -> str:
+    """The SQL of fields that need no escapes, with tabs between them."""
+    return ", ".join(
+        field(name, _VALUES[name]) if name in TIMES else f"coalesce({_VALUES[name]}, {NULL})" if name in _MAY_BE_NULL else _VALUES[name]
+        for name in names
+    )
+
+
+_TEXTS = f"concat(array_to_string(p_resources, ' '), {', '.join(_VALUES[name] for name in (*_BEFORE_TIMES, *_AFTER_TIMES))})"
 
 _TRANSFER = f"""
     WITH locked AS MATERIALIZED (
-        SELECT a.id, a.balance, a.holder_kind, a.region, a.resource, t.position, t.amount, w.sign, t.amount * w.sign AS change
-        FROM unnest(p_resources, p_amounts) WITH ORDINALITY AS t (resource, amount, position)
-        CROSS JOIN (VALUES (p_payer, source, -1), (p_beneficiary, target, 1)) AS w (holder, place, sign)
-        JOIN quotas.account a ON a.holder_id = w.holder AND a.region = p_region AND a.resource = t.resource AND a.place = w.place
+        SELECT a.id, a.balance, a.holder_kind, a.region, a.resource, array_position(p_resources, a.resource::text) AS position,
+            CASE WHEN a.holder_id = p_payer AND a.place = source THEN -1 WHEN a.holder_id = p_beneficiary AND a.place = target THEN 1 END AS sign
+        FROM quotas.account a
+        WHERE a.holder_id = ANY (ARRAY[p_payer, p_beneficiary]) AND a.region = p_region AND a.resource = ANY (p_resources)
+            AND a.place = ANY (ARRAY[source, target])
         ORDER BY a.id FOR NO KEY UPDATE OF a
     ), verdict AS MATERIALIZED (
-        SELECT bool_and(((l.balance + l.change >= 0 OR l.holder_kind = 'world')
-            AND l.balance + l.change BETWEEN -{LARGEST_AMOUNT} AND {LARGEST_AMOUNT} AND l.amount BETWEEN 1 AND {LARGEST_AMOUNT}) IS TRUE)
-            AND count(DISTINCT l.id) = 2 * cardinality(p_resources) AS good FROM locked l
+        SELECT bool_and((l.balance + p_amounts[l.position] * l.sign
+                BETWEEN CASE l.holder_kind WHEN 'world' THEN -{LARGEST_AMOUNT} ELSE 0 END AND {LARGEST_AMOUNT}) IS TRUE)
+            AND count(l.sign) = 2 * cardinality(p_resources) AND NOT (p_kind = 'hold' AND EXISTS (
+                SELECT FROM quotas.hold h WHERE h.reference = p_reference AND h.holder_id = p_payer AND h.region = p_region
+                    AND h.resource = ANY (p_resources) AND h.closed_entry IS NULL)) AS good FROM locked l
     ), moved AS (
-        UPDATE quotas.account a SET balance = a.balance + l.change FROM locked l, verdict v WHERE a.id = l.id AND v.good
+        UPDATE quotas.account a SET balance = a.balance + p_amounts[l.position] * l.sign FROM locked l, verdict v WHERE a.id = l.id AND v.good
     ), line AS MATERIALIZED (
         SELECT nextval('quotas.entry_number') AS id, o.* FROM (
-            SELECT d.id AS debit, c.id AS credit, d.region, d.resource, d.amount FROM verdict v, locked d JOIN locked c ON c.position = d.position
+            SELECT d.id AS debit, c.id AS credit, d.region, d.resource, p_amounts[d.position] AS amount
+            FROM verdict v, locked d JOIN locked c ON c.position = d.position
             WHERE d.sign < 0 AND c.sign > 0 AND v.good ORDER BY d.position) o
     ), written AS (
         INSERT INTO quotas.entry (id, posting, kind, debit_account, credit_account, region, resource, amount, reference, effective_at, recorded_at,
@@ -90,7 +108,6 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER {SETTINGS} AS $$
 DECLARE
     source text; target text;
     number bigint;
-    waited boolean;
     moment timestamptz;
     effective timestamptz;
     shared text;
@@ -105,29 +122,23 @@ BEGIN
         ELSE
     END CASE;
     IF source IS NULL OR (p_actor_id <> '' AND p_actor_name <> '' AND p_actor_scope <> '' AND p_cause_kind IN ({listed(_CAUSES)})
-        AND p_cause_reference <> '' AND coalesce(p_document, '-') <> '' AND cardinality(p_resources) > 0
-        AND cardinality(p_resources) = cardinality(p_amounts)
+        AND p_cause_reference <> '' AND coalesce(p_document, '-') <> '' AND array_ndims(p_resources) = 1
+        AND cardinality(p_resources) = cardinality(p_amounts) AND 1 <= ALL (p_amounts) AND {LARGEST_AMOUNT} >= ALL (p_amounts)
         AND (p_reference IS NOT NULL) = (p_kind = 'hold') AND coalesce(length(p_reference), 1) BETWEEN 1 AND {LONGEST_NAME}
-        AND (p_expires_at IS NULL OR p_kind = 'hold')) IS NOT TRUE
+        AND (p_expires_at IS NULL OR p_kind = 'hold') AND {_TEXTS} = translate({_TEXTS}, {ESCAPED}, '')) IS NOT TRUE
     THEN
         RETURN {_GENERAL};
     END IF;
 
-    -- Assignments, since a PERFORM is a query of its own; what they say is nothing.
-    waited := pg_advisory_xact_lock({QUEUE}, (least(p_payer, p_beneficiary) % 2147483647)::int) IS NULL;
-    IF p_payer <> p_beneficiary THEN
-        waited := pg_advisory_xact_lock({QUEUE}, (greatest(p_payer, p_beneficiary) % 2147483647)::int) IS NULL;
-    END IF;
+    number := nextval('quotas.posting_number');
+    shared := concat_ws({TAB}, {_plainly(_AFTER_TIMES)});
+    PERFORM FROM quotas.holder h WHERE h.id = ANY (ARRAY[p_payer, p_beneficiary]) {QUEUE};
     moment := clock_timestamp();
     effective := coalesce(p_effective_at, moment);
-    IF effective > moment OR p_expires_at <= moment OR EXISTS (
-        SELECT FROM quotas.hold h WHERE p_kind = 'hold' AND h.reference = p_reference AND h.holder_id = p_payer AND h.region = p_region
-            AND h.resource = ANY (p_resources) AND h.closed_entry IS NULL)
-    THEN
+    IF effective > moment OR p_expires_at <= moment THEN
         RETURN {_GENERAL};
     END IF;
-    number := nextval('quotas.posting_number');
-    shared := {line(_VALUES, _SHARED)};
+    shared := concat_ws({TAB}, {_plainly(_BEFORE_TIMES + _TIMES)}, shared);
 {_TRANSFER};
     IF entries IS NULL THEN
         RETURN {_GENERAL};

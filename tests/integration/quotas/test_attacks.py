@@ -9,7 +9,7 @@ import pytest
 from tests.postgres import OWNER, Server
 
 from .attacks import ATTACKS, SHADOWING, Attack
-from .conftest import APPLICATION, Ledger, prepare
+from .conftest import APPLICATION, READER, Ledger, prepare
 
 #: What guards the rows: functions with their settings and owners, constraints, triggers, owners and rights of the tables, rules, types.
 GUARDS = """
@@ -48,10 +48,10 @@ class Target:
     names: dict[str, object]
     before: State
 
-    def attempt(self, attack: Attack) -> list[str]:
+    def attempt(self, attack: Attack, role: str = APPLICATION) -> list[str]:
         """Run it in a session of its own; the SQLSTATE of each statement that was refused."""
         refused = []
-        with psycopg.connect(self.ledger.dsn(), autocommit=True) as session:
+        with psycopg.connect(self.ledger.dsn(role), autocommit=True) as session:
             session.execute("SET statement_timeout = '10s'")
             for statement in attack.statements:
                 for name, value in self.names.items():
@@ -86,6 +86,13 @@ def test_an_attack_changes_nothing(target: Target, attack: Attack) -> None:
     assert attack.refused is None or any(code.startswith(attack.refused) for code in refused), refused
 
 
+def test_a_reader_does_none_of_it_either(target: Target) -> None:
+    for attack in ATTACKS:
+        refused = target.attempt(attack, READER)
+        assert attack.refused is None or refused, attack.name
+    assert state(target.owner) == target.before
+
+
 def test_the_ledger_works_on_after_attacks(target: Target) -> None:
     for attack in SHADOWING:
         target.attempt(attack)
@@ -106,12 +113,9 @@ def test_the_ledger_works_on_after_attacks(target: Target) -> None:
         "ALTER TABLE quotas.account DROP CONSTRAINT account_not_overdrawn",
     ],
 )
-def test_the_comparison_sees_what_an_owner_does(postgresql: Server, statement: str) -> None:
+def test_the_comparison_sees_what_an_owner_does(target: Target, statement: str) -> None:
     """What is compared would show the success of an attack."""
-    dsn = postgresql.database(prepare)
-    Ledger(dsn, commits=True).close()
-    with psycopg.connect(dsn) as owner:
-        before = state(owner)
+    with psycopg.connect(target.ledger.owner_dsn) as owner:
         owner.execute(statement.encode())
-        assert state(owner) != before
-    postgresql.drop(dsn)
+        assert state(owner) != target.before
+        owner.rollback()

@@ -1,94 +1,20 @@
-"""What the application's role, and even the owner's, cannot do to the ledger by SQL of its own."""
+"""What even the owner of the ledger's tables cannot do to them, and what stands behind `post()`; other roles' attempts are in test_attacks."""
+
+from collections.abc import Iterator
 
 import psycopg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from quotas.ledger import MOVES, Kind
+from quotas.ledger import MOVES, POOL, Kind, grant, revoke
+from quotas.resources import LARGEST_AMOUNT
 from quotas.schema import CALLABLE
 from quotas.schema.plain import PLAIN_POST
 from quotas.schema.posting import POST
+from tests.postgres import Server
 
-from .conftest import APPLICATION, READER, Ledger
-
-#: Each is refused, or changes nothing.
-ATTACKS = [
-    "UPDATE quotas.account SET balance = balance + 1000",
-    "UPDATE quotas.account SET holder_id = 2",
-    "INSERT INTO quotas.account (holder_id, holder_kind, region, resource, place, balance) VALUES (2, 'pool', 'x', 'cores', 'available', 9)",
-    "DELETE FROM quotas.account",
-    "TRUNCATE quotas.account",
-    "SELECT * FROM quotas.account FOR UPDATE",
-    "INSERT INTO quotas.entry DEFAULT VALUES",
-    "UPDATE quotas.entry SET amount = amount * 2",
-    "UPDATE quotas.entry SET actor_name = 'personne'",
-    "DELETE FROM quotas.entry",
-    "TRUNCATE quotas.entry CASCADE",
-    "UPDATE quotas.hold SET state = 'released'",
-    "UPDATE quotas.hold SET amount = 1, state = 'open'",
-    "DELETE FROM quotas.hold",
-    "INSERT INTO quotas.hold (opened_entry, reference, holder_id, region, resource, amount) VALUES (1, 'R-9', 2, 'x', 'cores', 5)",
-    "UPDATE quotas.holder SET parent_id = 2",
-    "INSERT INTO quotas.holder (kind, code, parent_id) VALUES ('pool', 'mien', 1)",
-    "UPDATE quotas.rule SET source = 'declared'",
-    "INSERT INTO quotas.rule VALUES ('grant', 'environment', 'allocated', 'administration', 'available', 'same')",
-    "INSERT INTO quotas.place_of_kind VALUES ('environment', 'available')",
-    "DELETE FROM quotas.kinship",
-    "SELECT nextval('quotas.posting_number')",
-    "SELECT quotas.fault('x', 'y')",
-    "ALTER TABLE quotas.account DROP CONSTRAINT account_not_overdrawn",
-    "ALTER TABLE quotas.entry DISABLE TRIGGER ALL",
-    "SET session_replication_role = replica",
-    "CREATE TABLE quotas.mine (a int)",
-    "CREATE OR REPLACE FUNCTION quotas.fault(text, text) RETURNS jsonb LANGUAGE sql AS 'SELECT NULL::jsonb'",
-    "ALTER FUNCTION quotas.post(jsonb, jsonb, jsonb, timestamptz) SECURITY INVOKER",
-    "DROP SCHEMA quotas CASCADE",
-    "SET ROLE dcctl_owner",
-    "COPY quotas.entry FROM PROGRAM 'echo'",
-    # Shadows of what post() uses, in a schema that comes first on the caller's path.
-    "SET search_path = pg_temp, public; CREATE TEMP TABLE account AS SELECT * FROM quotas.account; UPDATE account SET balance = 10 ^ 9",
-    """SET search_path = pg_temp;
-        CREATE FUNCTION pg_temp.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS 'SELECT now() + interval ''1 year'''""",
-    # post() itself, with what only the rules keep out.
-    """SELECT quotas.post('[{"kind": "grant", "payer": 2, "beneficiary": 2, "region": "cotonou", "resource": "cores", "amount": 5}]',
-        '{"user_id": "x", "user_name": "x", "scope": "x"}', '{"kind": "act", "reference": "x"}')""",
-    """SELECT quotas.post('[{"kind": "grant", "payer": 2, "beneficiary": 11, "region": "cotonou", "resource": "cores", "amount": -5}]',
-        '{"user_id": "x", "user_name": "x", "scope": "x"}', '{"kind": "act", "reference": "x"}')""",
-    """SELECT quotas.post('[{"kind": "grant", "payer": 2, "beneficiary": 11, "region": "cotonou", "resource": "cores", "amount": 1.5}]',
-        '{"user_id": "x", "user_name": "x", "scope": "x"}', '{"kind": "act", "reference": "x"}')""",
-    "SELECT quotas.post('{}', NULL, NULL)",
-    "SELECT quotas.post(NULL, NULL, NULL)",
-    "SELECT quotas.post('[null, 3]', '{}', '{}')",
-    """SELECT quotas.open_holder('pool', 'mien', 1)""",
-    """SELECT quotas.keep_holds('R-2026-0042', '2001-01-01')""",
-]
-
-CONTENT = ("account", "entry", "hold", "holder", "holder_edge", "rule", "kinship", "place_of_kind")
-
-
-def content(ledger: Ledger) -> dict[str, list[str]]:
-    with ledger.connect("dcctl_owner") as owner:
-        return {table: sorted(owner.execute(text(f"SELECT t::text FROM quotas.{table} t")).scalars()) for table in CONTENT}
-
-
-@pytest.mark.parametrize("role", [APPLICATION, READER])
-def test_no_statement_of_a_role_that_does_not_own_the_ledger_changes_it(shared_ledger: Ledger, role: str) -> None:
-    ledger = shared_ledger
-    ledger.hold({"cores": 2}, seconds=3600)
-    before = content(ledger)
-
-    done = []
-    for attack in ATTACKS:
-        with psycopg.connect(ledger.dsn(role), autocommit=True) as connection:
-            try:
-                connection.execute(attack.encode())
-                done.append(attack)
-            except psycopg.Error:
-                pass
-        assert content(ledger) == before, attack
-
-    assert len(ATTACKS) - len(done) >= 33, "nearly all are refused outright, not merely without effect"
+from .conftest import READER, REGION, Ledger, prepare
 
 
 def test_a_reader_calls_no_function_that_writes(shared_ledger: Ledger) -> None:
@@ -118,6 +44,18 @@ def test_a_shadowed_clock_does_not_let_a_hold_expire(shared_ledger: Ledger) -> N
     assert [fault["code"] for fault in answer[0]["faults"]] == ["hold_still_runs"]
 
 
+@pytest.fixture(scope="module")
+def lived_in(postgresql: Server) -> Iterator[Ledger]:
+    """A ledger with a hold that was released and one that is open; nobody changes it."""
+    ledger = Ledger(postgresql.database(prepare), commits=True)
+    ledger.hold({"cores": 2})
+    ledger.end(Kind.RELEASE)
+    ledger.hold({"cores": 2}, "R-2026-0043")
+    yield ledger
+    ledger.close()
+    postgresql.drop(ledger.owner_dsn)
+
+
 @pytest.mark.parametrize(
     "statement",
     [
@@ -136,14 +74,16 @@ def test_a_shadowed_clock_does_not_let_a_hold_expire(shared_ledger: Ledger) -> N
         "INSERT INTO quotas.account (holder_id, holder_kind, region, resource, place) VALUES (2, 'pool', 'x', 'cores', 'allocated')",
         "INSERT INTO quotas.account (holder_id, holder_kind, region, resource, place) VALUES (2, 'world', 'x', 'cores', 'declared')",
         "DELETE FROM quotas.holder WHERE kind = 'environment'",
+        "UPDATE quotas.holder SET kind = 'pool' WHERE code = 'min-justice'",
+        "UPDATE quotas.holder SET code = 'min-finances' WHERE code = 'min-justice'",
+        "INSERT INTO quotas.account (holder_id, holder_kind, region, resource, place) VALUES (999, 'pool', 'x', 'cores', 'available')",
+        "UPDATE quotas.hold SET state = 'consumed' WHERE state = 'open'",
+        "UPDATE quotas.hold SET closed_entry = 1 WHERE state = 'open'",
+        f"UPDATE quotas.account SET balance = {LARGEST_AMOUNT + 1} WHERE holder_kind = 'pool' AND resource = 'cores' AND place = 'available'",
     ],
 )
-def test_not_even_the_owner_rewrites_what_happened(shared_ledger: Ledger, statement: str) -> None:
-    ledger = shared_ledger
-    ledger.hold({"cores": 2})
-    ledger.end(Kind.RELEASE)
-    ledger.hold({"cores": 2}, "R-2026-0043")
-    with ledger.connect("dcctl_owner") as owner, pytest.raises(DBAPIError):
+def test_not_even_the_owner_rewrites_what_happened(lived_in: Ledger, statement: str) -> None:
+    with lived_in.connect("dcctl_owner") as owner, pytest.raises(DBAPIError):
         owner.execute(text(statement))
 
 
@@ -162,10 +102,13 @@ def test_where_the_decision_fails_the_check_still_holds(shared_ledger: Ledger) -
     ledger = shared_ledger
     wrong = POST.replace("b.balance + c.given < c.taken) AS short", "false) AS short").replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")
     assert wrong.count("FILTER (WHERE b.holder_kind <> 'world' AND false)") == 1
-    plain = PLAIN_POST.replace("l.balance + l.change >= 0 OR", "true OR").replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")
-    assert plain.count("true OR l.holder_kind") == 1
+    plain = PLAIN_POST.replace("ELSE 0 END AND", "ELSE -5 END AND").replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")
+    assert plain.count("ELSE -5 END AND") == 1
     with psycopg.connect(ledger.owner_dsn) as owner:
         owner.execute(wrong.encode())
         owner.execute(plain.encode())
     with pytest.raises(DBAPIError, match="account_not_overdrawn"):
         ledger.hold({"cores": 41})
+    ledger.connection.rollback()
+    with pytest.raises(DBAPIError, match="account_not_overdrawn"):
+        ledger.act(revoke(ledger.sante, POOL, REGION, {"cores": 1}) + grant(POOL, ledger.justice, REGION, {"cores": 62}))
