@@ -12,10 +12,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl, urlsplit
 
 from dcctl.cloud.connect import Cloud
 from dcctl.cloud.failures import status_of
+from dcctl.cloud.paging import next_page
 from dcctl.cloud.quota_apis import QUOTA_APIS
 from dcctl.cloud.wording import clean
 from dcctl.errors import CloudError
@@ -200,7 +200,7 @@ def _items(
             if str(item[identity]) not in seen:
                 seen.add(str(item[identity]))
                 yield item
-        following = _next_page(document)
+        following = next_page(document)
         if following is None:
             if document.get("truncated"):
                 raise Incomplete(f"the answer to GET {path} is cut off by the service's own limit")
@@ -211,14 +211,3 @@ def _items(
             return
         params = following
 
-
-def _next_page(document: Mapping[str, Any]) -> list[tuple[str, str]] | None:
-    """The query of the next page: Nova, Cinder and Neutron have a list of links beside the items, Keystone has one object."""
-    for name, links in document.items():
-        if name.endswith("_links") and isinstance(links, list):
-            for link in links:
-                if link.get("rel") == "next":
-                    return parse_qsl(urlsplit(link["href"]).query)
-    links = document.get("links")
-    following = links.get("next") if isinstance(links, dict) else None
-    return parse_qsl(urlsplit(following).query) if following else None

@@ -338,6 +338,13 @@ def _balance(row: RowMapping) -> Balance:
     return Balance(available=row["available"], held=row["held"], allocated=row["allocated"], granted=row["granted"])
 
 
+def available(database: Database, code: str, region: str) -> dict[str, int]:
+    """What the pool or an administration may still give or ask from, by resource: the part of its `balances` that asks of no other holder."""
+    statement = """SELECT a.resource, a.balance FROM quotas.holder h JOIN quotas.account a ON a.holder_id = h.id
+        WHERE h.kind <> 'environment' AND h.code = :code AND a.place = 'available' AND a.region = :region"""
+    return {row["resource"]: row["balance"] for row in _rows(database, statement, code=code, region=region)}
+
+
 def all_balances(database: Database, kind: HolderKind) -> list[HolderBalance]:
     """The balances of every holder of one kind, in every region, in one statement."""
     statement = f"""WITH RECURSIVE up (id, ancestor) AS (

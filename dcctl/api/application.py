@@ -29,7 +29,8 @@ from dcctl.api.routes import (
 )
 from dcctl.errors import CATALOGUE, DcctlError
 
-ROUTES = (acts, administrations, capacity, catalogue, environments, ledger, offers, operations, quota, reconciliations, requests, status)
+#: In the order in which a path is compared with them: what is asked most comes first.
+ROUTES = (requests, quota, status, environments, operations, acts, administrations, capacity, catalogue, ledger, offers, reconciliations)
 
 log = structlog.get_logger("dcctl.api")
 
@@ -65,15 +66,15 @@ class Last:
             await _answer(Request(scope), DcctlError("DCCTL-500", reference=identifier))(scope, receive, send)
 
 
-def _known(request: Request, error: Any) -> Response:
+async def _known(request: Request, error: Any) -> Response:
     return _answer(request, error)
 
 
-def _invalid(request: Request, error: Any) -> Response:
+async def _invalid(request: Request, error: Any) -> Response:
     return _answer(request, errors.from_validation(error.errors()))
 
 
-def _http(request: Request, error: Any) -> Response:
+async def _http(request: Request, error: Any) -> Response:
     if error.status_code == 404:
         return _answer(request, errors.unknown_address(request.url.path))
     if error.status_code == 405:

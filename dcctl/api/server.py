@@ -9,13 +9,13 @@ from typing import Any
 
 import structlog
 import waitress
-from a2wsgi import ASGIMiddleware
 from keystonemiddleware import auth_token
 from oslo_config import cfg
 
 from dcctl import logs
 from dcctl.api.application import build
 from dcctl.api.asking import Service
+from dcctl.api.bridge import Bridge
 from dcctl.api.front import Admitted, Front, Wsgi
 from dcctl.api.policy import Policy
 from dcctl.config import Settings, settings
@@ -39,8 +39,7 @@ def front(app: App, *, guard: Any = None, service: Service | None = None) -> Fro
         # Half of the threads may be kept by callers that wait for news.
         places = threading.BoundedSemaphore(max(1, of.threads // 2))
         service = Service(app=app, policy=Policy(of.policy_file), waiting=places)
-    application = ASGIMiddleware(build(service))  # type: ignore[arg-type]
-    inner: Wsgi = application  # type: ignore[assignment]
+    inner: Wsgi = Bridge(build(service))
     checked, keystone = (guard, "") if guard is not None else keystone_guard(app.settings)
     return Front(guarded=checked(Admitted(app, inner)), unguarded=inner, max_body_bytes=of.max_body_bytes, keystone=keystone)
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 import stamina
 from keystoneauth1.adapter import Adapter
@@ -19,6 +18,7 @@ from keystoneauth1.session import Session
 from openstack.config import OpenStackConfig
 
 from dcctl.cloud.failures import failure, outcome_of, status_of, translated, worth_another_try
+from dcctl.cloud.paging import next_page
 from dcctl.errors import CloudError
 
 Params = Mapping[str, Any] | Iterable[tuple[str, Any]]
@@ -124,19 +124,18 @@ class Cloud:
         """Every item of a list, page after page until the service names no next one."""
         query = list(params.items() if isinstance(params, Mapping) else params)
         items: list[dict[str, Any]] = []
-        asked: set[tuple[tuple[str, str], ...]] = set()
+        asked = set[tuple[tuple[str, str], ...]]()
         while True:
             document = self.call(service, "GET", path, params=query, microversion=microversion)
             page = document.get(key) if isinstance(document, dict) else None
             if not isinstance(page, list):
                 raise failure(service, f"GET {path}", ValueError(f"the answer has no list {key}"))
             items += page
-            following = _next(document, key)
-            query = [(name, value) for name, value in parse_qsl(urlsplit(following).query)] if following else []
-            mark = tuple((name, str(value)) for name, value in query)
-            if not following or not page or mark in asked:
+            following = next_page(document)
+            if following is None or not page or tuple(following) in asked:
                 return items
-            asked.add(mark)
+            asked.add(tuple(following))
+            query = following
 
     def network_extensions(self) -> frozenset[str]:
         """Aliases of Neutron's extensions, asked once."""
@@ -263,14 +262,3 @@ class _Connected:
             )
         return self.adapters[service]
 
-
-def _next(document: dict[str, Any], key: str) -> str:
-    """The address of the next page: Nova, Cinder and Neutron link it beside the list, Glance names it, Keystone has it in `links`.
-
-    The links are named like the list, but for some of Cinder's (`volume_type_links`): cinder/api/v3/views/types.py.
-    """
-    for link in document.get(f"{key}_links") or document.get(f"{key.removesuffix('s')}_links") or ():
-        if isinstance(link, dict) and link.get("rel") == "next":
-            return str(link.get("href") or "")
-    links = document.get("links")
-    return str(document.get("next") or (links.get("next") if isinstance(links, dict) else "") or "")

@@ -12,7 +12,6 @@ from sqlmodel import Session, select
 
 from dcctl import speccheck
 from dcctl.approval import needed
-from dcctl.cloud import identity
 from dcctl.errors import DcctlError, SpecRefused
 from dcctl.lifecycle import Kind, RequestState, request_after
 from dcctl.store import Administration, CatalogueItem, Environment, Request, now
@@ -129,8 +128,8 @@ def _resolve(app: App, request: Request, domain_id: str, ids: dict[str, dict[str
         if missing or (missing := members.unknown(app, spec)):
             raise SpecRefused(missing, number=request.number)
     cloud, settings = app.cloud(), app.settings.cloud
-    build = identity.find_user(cloud, settings.build, ["Default"])
-    member = identity.find_role(cloud, MEMBER)
+    build = app.directory.user(cloud, settings.build, ["Default"])
+    member = app.directory.role(cloud, MEMBER)
     if build is None or member is None:
         raise DcctlError("DCCTL-401", service="Keystone", action="GET /users, /roles", status=404, words=f"{settings.build}, {MEMBER}")
     found = {kind: {name: ids[kind][name].cloud_id for name in wanted if name in ids.get(kind, {})} for kind, wanted in names.items()}

@@ -15,9 +15,11 @@ LONGEST_WAIT_SECONDS, POLL_SECONDS = 10.0, 0.25
 PAGE = 500
 
 
-def record(session: Session, kind: str, *, request: str | None = None, operation: str | None = None, **document: Any) -> None:
+def record(session: Session, kind: str, *, request: str | None = None, operation: str | None = None, **document: Any) -> Event:
     """Add what happened."""
-    session.add(Event(kind=kind, request=request, operation=operation, document=document))
+    event = Event(kind=kind, request=request, operation=operation, document=document)
+    session.add(event)
+    return event
 
 
 def as_json(event: Event) -> dict[str, Any]:

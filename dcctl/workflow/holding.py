@@ -31,11 +31,11 @@ def holder(session: Session, name: str) -> Holder:
 
 def foresee(app: App, session: Session, administration: str, demand: Demand) -> None:
     """Refuse what clearly does not fit before a number is given; the posting decides again, with the accounts locked."""
-    balances = ledger.balances(session, holder(session, administration), app.region)
+    available = ledger.available(session, administration, app.region)
     short = [
-        {"resource": resource, "asked": demand[resource], "available": available}
+        {"resource": resource, "asked": demand[resource], "available": available.get(resource, 0)}
         for resource in in_order(demand)
-        if demand[resource] > (available := balances[resource].available if resource in balances else 0)
+        if demand[resource] > available.get(resource, 0)
     ]
     if short:
         raise QuotaShort(administration, short, grantor=grantor(session, administration))

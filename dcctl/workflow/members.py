@@ -18,8 +18,13 @@ SECONDS = 5.0
 
 
 def resolved(app: App, spec: EnvironmentSpec) -> dict[str, identity.User | None]:
-    """Each member's account; None where nobody has that name."""
+    """Each member's account, asked for now; None where nobody has that name."""
     return dict(identity.find_users(app.cloud(), spec.members, _domains(app, spec)))
+
+
+def known(app: App, spec: EnvironmentSpec) -> bool:
+    """Whether Keystone need not be asked about any of them."""
+    return all(app.directory.knows(name, _domains(app, spec)) for name in spec.members)
 
 
 def unknown(app: App, spec: EnvironmentSpec) -> list[dict[str, Any]]:
@@ -42,7 +47,7 @@ def unknown_in_time(app: App, spec: EnvironmentSpec) -> list[dict[str, Any]]:
 def _faults(app: App, cloud: Cloud, spec: EnvironmentSpec, *, until: float) -> list[dict[str, Any]]:
     places = {name: index for index, name in enumerate(spec.members)}
     missing = []
-    for name, user in identity.find_users(cloud, spec.members, _domains(app, spec)):
+    for name, user in app.directory.users(cloud, spec.members, _domains(app, spec)):
         if user is None:
             missing.append(name)
         if time.monotonic() > until:

@@ -6,14 +6,14 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
-from sqlalchemy.dialects.postgresql import distinct_on
-from sqlmodel import Session, col, select
+from sqlmodel import col, select
 
 from dcctl.errors import DcctlError, NotVisible
 from dcctl.schemas import API_VERSION
 from dcctl.store import Offer
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
+from dcctl.workflow.standing import current as current
 from quotas.resources import find
 
 SHIPPED = Path(__file__).parents[1] / "offers"
@@ -24,12 +24,6 @@ KEYS: dict[str, type] = {
     "volume_types": list, "duration_months": int, "approval": list, "structural": dict,
 }  # fmt: skip
 LANGUAGES = ("fr", "en")
-
-
-def current(session: Session) -> list[Offer]:
-    """The newest version of each offer that is not retired, by name."""
-    newest = select(Offer).ext(distinct_on(col(Offer.name))).order_by(col(Offer.name), col(Offer.version).desc())
-    return [offer for offer in session.exec(newest).all() if offer.retired_at is None]
 
 
 def listing(app: App, actor: Actor) -> dict[str, Any]:

@@ -42,11 +42,13 @@ class Queue:
         """Queue `task` with the session's transaction; `once` names a job of which at most one may wait."""
         connection = session.connection().connection.driver_connection
         queue = _QUEUES.get(task, BUILDING)
+        job = self._app.configure_task(task, queue=queue, lock=lock, queueing_lock=once, connection=connection)
+        if once is None:
+            job.defer(**arguments)
+            return
         savepoint = session.begin_nested()
         try:
-            self._app.configure_task(task, queue=queue, lock=lock, queueing_lock=once, connection=connection).defer(
-                **arguments
-            )
+            job.defer(**arguments)
         except AlreadyEnqueued:
             savepoint.rollback()
         else:

@@ -1,13 +1,13 @@
 """Asking: submit, withdraw, and reading what was asked. A submit is one transaction: idempotency key, hold, request, job."""
 
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import rfc8785
-from sqlalchemy import Select
+from sqlalchemy import select as columns
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import load_only
 from sqlmodel import Session, col, select
 
 from dcctl import sizing, speccheck
@@ -15,8 +15,8 @@ from dcctl.approval import needed
 from dcctl.errors import DcctlError, NotVisible, SpecRefused
 from dcctl.lifecycle import ENDED, EnvironmentState, Kind, OperationState, RequestState, environment_after, request_after
 from dcctl.schemas import RequestIn, WithdrawIn
-from dcctl.store import REQUEST_NUMBER, CatalogueItem, Decision, Environment, Event, Idempotency, Operation, Request, now
-from dcctl.workflow import feed, holding, idempotency, members, offers, sight
+from dcctl.store import REQUEST_NUMBER, Decision, Environment, Event, Idempotency, Operation, Request, now
+from dcctl.workflow import feed, holding, idempotency, members, sight
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
 from dcctl.workflow.queue import REVIEW
@@ -29,7 +29,8 @@ FINAL = frozenset({*ENDED, RequestState.FAILED})
 PAGE, LARGEST_PAGE = 100, 1000
 #: What a line of a list shows; plans and evidence of a hundred requests are several hundred kilobytes of JSON.
 LISTED = (
-    Request.number, Request.state, Request.kind, Request.administration, Request.environment, Request.requester, Request.created_at, Request.digest,
+    col(Request.number), col(Request.state), col(Request.kind), col(Request.administration), col(Request.environment),
+    col(Request.requester)["user"].astext.label("requester"), col(Request.created_at), col(Request.digest),
 )  # fmt: skip
 
 
@@ -49,14 +50,11 @@ def submit(app: App, actor: Actor, body: RequestIn, key: str) -> tuple[dict[str,
                 return as_json(session, before), False
             request = _environment(app, session, actor, spec, unknown) if spec is not None else _decommission(session, actor, body)
             session.add(request)
+            submitted = feed.record(session, "submitted", request=request.number, user=actor.user)
             session.flush()
-            feed.record(session, "submitted", request=request.number, user=actor.user)
             app.queue.defer(session, REVIEW, lock=f"request:{request.number}", number=request.number)
-            claimed = session.get_one(Idempotency, (actor.user_id, key))
-            claimed.request = request.number
-            session.add(claimed)
-            session.flush()
-            return as_json(session, request), True
+            idempotency.lead_to(session, actor, key, request.number)
+            return as_json(session, request, submitted), True
     except IntegrityError as error:
         if "request_name_in_use" not in str(error.orig) or spec is None:
             raise
@@ -88,7 +86,7 @@ def fault_json(fault: Fault) -> dict[str, Any]:
 
 def _unknown_members(app: App, actor: Actor, spec: EnvironmentSpec, key: str) -> list[dict[str, Any]]:
     """A fault for each member that Keystone does not know, asked before the transaction so that none is open meanwhile; none where it is moot."""
-    if spec.administration != sight.own(actor):
+    if spec.administration != sight.own(actor) or members.known(app, spec):
         return []
     with app.reading() as session:
         if session.get(Idempotency, (actor.user_id, key)) is not None:
@@ -99,20 +97,19 @@ def _unknown_members(app: App, actor: Actor, spec: EnvironmentSpec, key: str) ->
 def _environment(app: App, session: Session, actor: Actor, spec: EnvironmentSpec, unknown: list[dict[str, Any]]) -> Request:
     if spec.administration != sight.own(actor):
         raise NotVisible("administration", spec.administration)
-    offered = offers.current(session)
-    items = [{"kind": i.kind, "name": i.name, "document": i.document} for i in session.exec(select(CatalogueItem)).all()]
-    if not items:
+    standing = app.standing.read(session)
+    if not standing.items:
         raise DcctlError("DCCTL-408")
-    faults = speccheck.check(spec, [{"name": o.name, "document": o.document} for o in offered], items)
+    faults = speccheck.check(spec, standing.offers, standing.items)
     if faults or unknown:
         raise SpecRefused([*map(fault_json, faults), *unknown])
-    offer = next(o for o in offered if o.name == spec.offer)
+    offer = next(offer for offer in standing.offers if offer["name"] == spec.offer)
     demand = sizing.demand(spec)
     if _in_use(session, spec.administration, spec.name):
         raise DcctlError("DCCTL-302", administration=spec.administration, name=spec.name)
     holding.foresee(app, session, spec.administration, demand)
     request = _new(session, actor, Kind.ENVIRONMENT, spec.administration, spec.name)
-    request.offer, request.offer_version = offer.name, offer.version
+    request.offer, request.offer_version = offer["name"], offer["version"]
     request.spec, request.demand, request.justification = to_document(spec), dict(demand), spec.justification
     request.notices = [fault_json(notice) for notice in notices(spec)]
     holding.hold(app, session, actor, request, until=now() + timedelta(days=app.settings.worker.hold_days))
@@ -211,8 +208,7 @@ def listing(
     with app.reading() as session:
         if administration is not None:
             sight.require_visible(session, actor, administration)
-        query: Select[tuple[Request]] = select(Request).where(sight.visible(actor, col(Request.administration)))  # type: ignore[assignment]
-        query = query.options(load_only(*map(col, LISTED)))  # type: ignore[arg-type]
+        query = columns(*LISTED).where(sight.visible(actor, col(Request.administration)))
         for column, value in ((Request.administration, administration), (Request.state, state), (Request.kind, kind)):
             if value is not None:
                 query = query.where(col(column) == value)
@@ -224,22 +220,9 @@ def listing(
                 (col(Request.created_at) < mark.created_at) | ((col(Request.created_at) == mark.created_at) & (col(Request.number) < after))
             )
         size = max(1, min(limit, LARGEST_PAGE))
-        found = session.execute(query.order_by(col(Request.created_at).desc(), col(Request.number).desc()).limit(size + 1)).scalars().all()
-    items = [_line(request) for request in found[:size]]
+        found = session.execute(query.order_by(col(Request.created_at).desc(), col(Request.number).desc()).limit(size + 1)).mappings().all()
+    items = [dict(line) for line in found[:size]]
     return {"apiVersion": "dcctl/v1", "items": items, "cursor": items[-1]["number"] if len(found) > size else None}
-
-
-def _line(request: Request) -> dict[str, Any]:
-    return {
-        "number": request.number,
-        "state": request.state,
-        "kind": request.kind,
-        "administration": request.administration,
-        "environment": request.environment,
-        "requester": request.requester["user"],
-        "created_at": request.created_at,
-        "digest": request.digest,
-    }
 
 
 def show(app: App, actor: Actor, number: str) -> dict[str, Any]:
@@ -268,16 +251,26 @@ def events(app: App, actor: Actor, number: str, after: int = 0, wait: float = 0.
     return {"apiVersion": "dcctl/v1"} | feed.page(app, after=after, wait=wait, state=state, request=number)
 
 
-def as_json(session: Session, request: Request) -> dict[str, Any]:
-    """A request as it travels: `RequestOut`."""
+def as_json(session: Session, request: Request, submitted: Event | None = None) -> dict[str, Any]:
+    """A request as it travels: `RequestOut`.
+
+    Args:
+        submitted: all that has happened to a request that was made only now; nothing else is looked for.
+    """
+    if submitted is not None:
+        return _told(request, [], None, [submitted])
     decisions = session.exec(select(Decision).where(Decision.request == request.number).order_by(col(Decision.id))).all()
-    approvals = [d.actor for d in decisions if d.verdict == "approve"]
-    waiting = request.state in (RequestState.SUBMITTED, RequestState.IN_REVIEW)
-    missing = needed(request.kind, request.administration, request.requester, approvals) if waiting else []
     operation = session.exec(select(Operation.id).where(Operation.request == request.number).order_by(col(Operation.created_at).desc())).first()
     happened = session.exec(
         select(Event).where(Event.request == request.number, Event.kind != "resource").order_by(col(Event.id)).limit(feed.PAGE)
     ).all()
+    return _told(request, decisions, operation, happened)
+
+
+def _told(request: Request, decisions: Sequence[Decision], operation: str | None, happened: Sequence[Event]) -> dict[str, Any]:
+    approvals = [d.actor for d in decisions if d.verdict == "approve"]
+    waiting = request.state in (RequestState.SUBMITTED, RequestState.IN_REVIEW)
+    missing = needed(request.kind, request.administration, request.requester, approvals) if waiting else []
     return {
         "number": request.number,
         "state": request.state,

@@ -3,6 +3,8 @@
 What one may not see answers like what does not exist: the same error with the same words.
 """
 
+from functools import lru_cache
+
 from sqlalchemy import ColumnElement, Select, true
 from sqlalchemy.orm import Mapped, aliased
 from sqlmodel import Session, col, select
@@ -17,8 +19,9 @@ def own(actor: Actor) -> str | None:
     return actor.administration if actor.roles & MINISTRY_ROLES else None
 
 
+@lru_cache(maxsize=1024)
 def below(code: str | None) -> Select[tuple[str]]:
-    """Codes of an administration and everything below it, as a subquery."""
+    """Codes of an administration and everything below it, as a subquery. To write it down takes longer than to carry it out: it is kept."""
     tree = select(Administration.code).where(Administration.code == code).cte("visible", recursive=True)
     child = aliased(Administration)
     tree = tree.union(select(child.code).where(child.parent == tree.c.code))

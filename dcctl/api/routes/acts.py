@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from dcctl.api.asking import Caller, Limit, Name, OptionalKey
+from dcctl.api.bridge import Router
 from dcctl.schemas import Acts, ActShown, Corrected, CorrectionIn, DecisionIn, Imported, ImportIn
 from dcctl.workflow import acts, corrections, openings
 
-router = APIRouter()
+router = Router()
 
 #: An act that waits was taken, and nothing was posted.
 WAITS = 202

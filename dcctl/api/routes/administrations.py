@@ -2,13 +2,14 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from dcctl.api.asking import Caller, Limit, Name, OptionalKey
+from dcctl.api.bridge import Router
 from dcctl.schemas import Administration, AdministrationIn, Administrations, ParentIn, People, Person, PersonIn
 from dcctl.workflow import administrations, reparenting
 
-router = APIRouter(prefix="/administrations")
+router = Router(prefix="/administrations")
 
 
 @router.get("", response_model=Administrations)

@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from dcctl.api.asking import Caller, OptionalKey
+from dcctl.api.bridge import Router
 from dcctl.api.routes.acts import answered
 from dcctl.schemas import Capacity, CapacityIn, EnvelopeIn, QuotaItems
 from dcctl.workflow import envelopes
 
-router = APIRouter()
+router = Router()
 
 
 @router.get("/capacity", response_model=Capacity)

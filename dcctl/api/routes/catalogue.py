@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from fastapi import APIRouter
-
 from dcctl.api.asking import Caller
+from dcctl.api.bridge import Router
 from dcctl.schemas import Catalogue
 from dcctl.workflow import catalogue
 
-router = APIRouter()
+router = Router()
 
 
 @router.get("/catalogue", response_model=Catalogue)

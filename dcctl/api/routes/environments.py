@@ -2,13 +2,14 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from dcctl.api.asking import Caller, Limit, Name
+from dcctl.api.bridge import Router
 from dcctl.schemas import CloudEntry, EnvironmentOut, Environments
 from dcctl.workflow import environments
 
-router = APIRouter(prefix="/environments")
+router = Router(prefix="/environments")
 
 
 @router.get("", response_model=Environments)

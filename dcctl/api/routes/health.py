@@ -1,10 +1,11 @@
 """Alive, and ready: for balancers, without a token."""
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 
+from dcctl.api.bridge import Router
 from dcctl.workflow import reading
 
-router = APIRouter()
+router = Router()
 
 
 @router.get("/healthz")

@@ -1,12 +1,12 @@
 """The whole ledger as lines, to be proved by who asks."""
 
-from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
 from dcctl.api.asking import Caller
+from dcctl.api.bridge import Router
 from dcctl.workflow import proving
 
-router = APIRouter()
+router = Router()
 
 
 @router.get("/ledger", response_class=StreamingResponse)

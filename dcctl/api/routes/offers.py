@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from fastapi import APIRouter
-
 from dcctl.api.asking import Caller
+from dcctl.api.bridge import Router
 from dcctl.schemas import Offer, Offers
 from dcctl.workflow import offers
 
-router = APIRouter(prefix="/offers")
+router = Router(prefix="/offers")
 
 
 @router.get("", response_model=Offers)

@@ -2,13 +2,14 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from dcctl.api.asking import Caller, Limit, Name, Wait
+from dcctl.api.bridge import Router
 from dcctl.schemas import Events, OperationOut, Operations
 from dcctl.workflow import operations
 
-router = APIRouter(prefix="/operations")
+router = Router(prefix="/operations")
 
 
 @router.get("", response_model=Operations)

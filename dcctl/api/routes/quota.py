@@ -2,15 +2,16 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import AwareDatetime
 
 from dcctl.api.asking import Caller, Limit, Name
+from dcctl.api.bridge import Router
 from dcctl.schemas import History, QuotaItems
 from dcctl.workflow import envelopes
 from dcctl.workflow.quota import Then
 
-router = APIRouter()
+router = Router()
 
 
 @router.get("/quota", response_model=QuotaItems)

@@ -2,14 +2,15 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 
 from dcctl.api.asking import Caller, Limit, Name
+from dcctl.api.bridge import Router
 from dcctl.errors import NotVisible
 from dcctl.schemas import Discrepancies, DiscrepancyOut, ReconciliationIn, ReconciliationOut, RegionModeIn, RegionOut, SayIn
 from dcctl.workflow import discrepancies, reconciling, regions
 
-router = APIRouter()
+router = Router()
 
 #: What is done to a difference, and the state that it then has.
 VERBS = {"explain": discrepancies.EXPLAINED, "waive": discrepancies.WAIVED, "resolve": discrepancies.RESOLVED}

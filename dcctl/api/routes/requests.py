@@ -3,13 +3,14 @@
 import re
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 
 from dcctl.api.asking import Caller, Key, Limit, Name, Wait
+from dcctl.api.bridge import Router
 from dcctl.schemas import DecisionIn, Events, RequestIn, RequestOut, Requests, WithdrawIn
 from dcctl.workflow import decisions, requests
 
-router = APIRouter(prefix="/requests")
+router = Router(prefix="/requests")
 
 #: Of an administration; anything else is a fault of the spec, which is told with the others.
 CODE = re.compile(r"[a-z][a-z0-9-]{1,30}[a-z0-9]")

@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from fastapi import APIRouter
-
 from dcctl.api.asking import Caller, Name
+from dcctl.api.bridge import Router
 from dcctl.schemas import Status, Whoami
 from dcctl.workflow import reading
 
-router = APIRouter()
+router = Router()
 
 
 @router.get("/whoami", response_model=Whoami)
