@@ -1,5 +1,6 @@
 """The servers' settings: one TOML file named by DCCTL_CONFIG, overridden by DCCTL_… variables. Secrets are never here, only paths to their files."""
 
+import os
 from functools import lru_cache
 from pathlib import Path
 
@@ -157,10 +158,13 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        import os
-
-        file = TomlConfigSettingsSource(settings_cls, toml_file=os.environ.get("DCCTL_CONFIG", "/etc/dcctl/dcctl.toml"))
+        file = TomlConfigSettingsSource(settings_cls, toml_file=settings_file())
         return init_settings, env_settings, file
+
+
+def settings_file() -> Path:
+    """The file that DCCTL_CONFIG names, or the usual one."""
+    return Path(os.environ.get("DCCTL_CONFIG") or "/etc/dcctl/dcctl.toml")
 
 
 @lru_cache(maxsize=1)

@@ -119,6 +119,15 @@ CATALOGUE: dict[str, Entry] = {
     "DCCTL-409": Entry(exit=4, http=502, text=N_("The worker's machine lacks this: {why} ({path})."),
                        next=N_("Tell the datacenter's operators; once it is installed, dcctl operation retry continues."),
                        explain=N_("The engine, its provider or the file with its passphrase are not where the worker's settings say.")),
+    # -- the servers' own settings
+    "DCCTL-440": Entry(exit=1, http=500, text=N_("The settings' file {file} cannot be read: {reason}."),
+                       next=N_("Name the file in DCCTL_CONFIG, and let the server's user read it."),
+                       explain=N_("The servers read one TOML file, /etc/dcctl/dcctl.toml unless DCCTL_CONFIG names another. A file that is named must be there.")),
+    "DCCTL-441": Entry(exit=1, http=500, text=N_("The settings are not in order: {wrong}."),
+                       next=N_("Correct them in {file}, or in the variable DCCTL_SECTION__SETTING that overrides it."),
+                       explain=N_("Each setting is named with its section, and with what it must be. Nothing is started with settings that are half understood.")),
+    "DCCTL-442": Entry(exit=1, http=500, text=N_("The setting {setting} is missing."),
+                       next=N_("Write it into the file that DCCTL_CONFIG names; docs/operators.md has an example.")),
     # -- ledger, limits and use
     "DCCTL-560": Entry(exit=5, http=409, text=N_("{region} is in observe: nothing is written to OpenStack ({reason})."),
                        next=N_("Look at each difference (dcctl discrepancy list); then dcctl region mode enforce --reason \"…\""),

@@ -221,14 +221,9 @@ def _cloud(settings: "Settings", clouds_yaml: Path, name: str) -> "Cloud":
 
 
 def _settings() -> "Settings":
-    from pydantic import ValidationError
+    from dcctl.commandline import read_settings
 
-    from dcctl.config import settings
-
-    try:
-        return settings()
-    except (ValidationError, ValueError) as error:
-        raise DcctlError("DCCTL-003", path="dcctl.toml", reason=str(error)) from error
+    return read_settings()
 
 
 class _database_errors:  # noqa: N801 - reads as a phrase where it is used

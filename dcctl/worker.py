@@ -6,6 +6,7 @@ Any number of workers may run; one job at a time for an environment (the queue's
 import asyncio
 import signal
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import procrastinate
@@ -13,7 +14,7 @@ import structlog
 from procrastinate.jobs import Job
 
 from dcctl import logs
-from dcctl.config import settings
+from dcctl.commandline import WORKER, begun
 from dcctl.errors import DcctlError
 from dcctl.workflow import auditing, calls, catalogue, decommission, evidence, expiry, fulfilment, reconciling, regions
 from dcctl.workflow.app import App
@@ -168,10 +169,11 @@ async def _work(app: App) -> None:
             raise outcome
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of `dcctl-worker`."""
-    logs.configure(json=settings().log_json)
-    app = App(settings())
+    _, chosen = begun("dcctl-worker", WORKER, arguments, example="DCCTL_WORKER__CONCURRENCY=4")
+    logs.configure(json=chosen.log_json)
+    app = App(chosen)
     keeper = CatalogueKeeper(app)
     keeper.start()
     watch, counter = LedgerWatch(app), calls.Counter(app, "worker")

@@ -5,7 +5,6 @@ the time of the last success and the words of the failure beside them. Keystone 
 The process only reads from OpenStack, and its database role may write observations only.
 """
 
-import argparse
 import signal
 import sys
 import time
@@ -17,8 +16,9 @@ from sqlalchemy import Engine
 
 from dcctl.cloud.connect import Cloud
 from dcctl.cloud.wording import clean
-from dcctl.config import Settings, settings
-from dcctl.errors import CloudError
+from dcctl.commandline import COLLECTOR, ONCE, begun, told_of
+from dcctl.config import Settings
+from dcctl.errors import CloudError, DcctlError
 from dcctl.store import add_requests
 from metrics import collect, log, store
 
@@ -101,12 +101,7 @@ class Collector:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Collect until SIGTERM, or once."""
-    parser = argparse.ArgumentParser(
-        prog="dcctl-collector", description="Read the use of the cloud from OpenStack and write it to dcctl's observations. Settings: DCCTL_CONFIG."
-    )
-    parser.add_argument("--once", action="store_true", help="read every source once; status 4 when one of them failed")
-    options = parser.parse_args(arguments)
-    chosen = settings()
+    options, chosen = begun("dcctl-collector", COLLECTOR, arguments, example="DCCTL_COLLECTOR__INTERVAL_SECONDS=60", switches={"--once": ONCE})
     logger = log.configure(as_json=chosen.log_json)
     signal.signal(signal.SIGTERM, _end)
     collector = _collector(chosen, logger)
@@ -123,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _collector(chosen: Settings, logger: Any) -> Collector:
     if not chosen.database.collector:
-        sys.exit("dcctl-collector: database.collector is not set; name the settings' file in DCCTL_CONFIG")
+        sys.exit("\n".join(told_of("dcctl-collector", DcctlError("DCCTL-442", setting="database.collector"))))
     engine = store.engine(chosen.database.collector, "dcctl-collector")
     cloud = Cloud(chosen.cloud.clouds_yaml, chosen.collector.cloud, chosen.cloud.region, timeout_seconds=CALL_SECONDS)
     return Collector(engine, cloud, logger)

@@ -4,7 +4,6 @@ The text is written once per refresh, swapped as a whole and served as bytes. Wh
 served, and `dcctl_render_timestamp_seconds` stands still. Before the first text there is a 503, never an empty page.
 """
 
-import argparse
 import signal
 import sys
 import threading
@@ -17,7 +16,9 @@ import waitress
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, generate_latest
 
 from dcctl.cloud.wording import clean
-from dcctl.config import Settings, settings
+from dcctl.commandline import EXPORTER, begun, told_of
+from dcctl.config import Settings
+from dcctl.errors import DcctlError
 from metrics import log, store
 from metrics.exposition import CONTENT_TYPE, render
 from metrics.families import families
@@ -125,12 +126,10 @@ def reader(chosen: Settings) -> Callable[[], Snapshot]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until SIGTERM."""
-    parser = argparse.ArgumentParser(prog="dcctl-exporter", description="Serve dcctl's figures to Prometheus. Settings: DCCTL_CONFIG.")
-    parser.parse_args(arguments)
-    chosen = settings()
+    _, chosen = begun("dcctl-exporter", EXPORTER, arguments, example="DCCTL_EXPORTER__PORT=9646")
     logger = log.configure(as_json=chosen.log_json)
     if not chosen.database.exporter:
-        sys.exit("dcctl-exporter: database.exporter is not set; name the settings' file in DCCTL_CONFIG")
+        sys.exit("\n".join(told_of("dcctl-exporter", DcctlError("DCCTL-442", setting="database.exporter"))))
     renderer, stop = Renderer(reader(chosen), logger), threading.Event()
     signal.signal(signal.SIGTERM, _end)
     try:

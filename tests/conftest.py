@@ -2,6 +2,7 @@
 
 The site (trial cloud, database, API, worker, collector, exporter) is started by the first test that asks and ended with the run;
 `DCCTL_TEST_KEEP=1` leaves it up and takes the one that is up, for working on tests. `DCCTL_TEST_PORTS` names its first port.
+With the site goes its watcher (`tests.watching`), from the first test on it to the last: what it finds fails the run.
 """
 
 import fcntl
@@ -24,6 +25,7 @@ from infra.site import operations
 from infra.site.layout import CHECKOUT, Site
 from tests import postgres
 from tests.site import RunningSite
+from tests.watching import process as watcher
 
 # What a busy machine takes for an example says nothing of the code: neither a deadline for one nor a bound on how fast they are made.
 settings.register_profile("dcctl", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -103,7 +105,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """End the site with the run that asked for it: everything of it was up to the end, and nothing of it is left."""
     if not hasattr(session.config, "workerinput") and (wrong := end_site()):
-        pytest.exit("\n".join(wrong), returncode=1)
+        fail(session, wrong)
+
+
+def fail(session: pytest.Session, wrong: list[str]) -> None:
+    """Make the run fail for what no single test is to blame for: an error of the run, shown among the others and counted in the closing line."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    place = ("tests/conftest.py", None, "the tests' site")
+    report = pytest.TestReport("the tests' site", place, {}, "failed", "\n".join(wrong), "teardown")
+    if reporter is not None:
+        reporter.stats.setdefault("error", []).append(report)
+    session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -113,7 +125,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def end_site() -> list[str]:
-    """Bring the site down if this run asked for it and no other run has it; return what is wrong: services that were not up, what is left."""
+    """Bring the site down if this run asked for it and no other run has it; return what is wrong: services that were not up, what is left.
+
+    With it ends its watcher, whose findings are wrong, too.
+    """
     if not asked().exists():
         return []
     came_up = asked().read_text() == "up"
@@ -122,12 +137,16 @@ def end_site() -> list[str]:
         held.close()
     with lock_file("lock") as lock, lock_file("runs") as runs:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if KEEP or not alone(runs):
+        if not alone(runs):
             return []
-        down = sorted(name for name, there in operations.status(Site(state=STATE, ports=PORTS)).items() if not there) if came_up else []
+        site = Site(state=STATE, ports=PORTS)
+        down = sorted(name for name, there in operations.status(site).items() if not there) if came_up else []
+        wrong = [f"not up at the end of the tests: {', '.join(down)}"] if down else []
+        wrong += watcher.end(site) if came_up else []
+        if KEEP:
+            return wrong
         command("down")
         left = [process for state in (STATE, STATE / "cloud") for process in processes.strays(state)]
-    wrong = [f"not up at the end of the tests: {', '.join(down)}"] if down else []
     return wrong + ([f"the site was ended, but these processes are still there: {left}"] if left else [])
 
 
@@ -149,6 +168,7 @@ def running_site() -> RunningSite:
                 command("down")
                 shutil.rmtree(STATE, ignore_errors=True)
             command("up")
+            watcher.start(Site(state=STATE, ports=PORTS))
         asked().write_text("up")
         fcntl.flock(runs, fcntl.LOCK_SH)
     return RunningSite(Site(state=STATE, ports=PORTS))

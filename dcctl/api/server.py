@@ -4,6 +4,7 @@ import logging
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from types import FrameType
 from typing import Any
 
@@ -18,7 +19,8 @@ from dcctl.api.asking import Service
 from dcctl.api.bridge import Bridge
 from dcctl.api.front import Admitted, Front, Wsgi
 from dcctl.api.policy import Policy
-from dcctl.config import Settings, settings
+from dcctl.commandline import API, begun
+from dcctl.config import Settings
 from dcctl.errors import DcctlError
 from dcctl.workflow import calls
 from dcctl.workflow.app import App
@@ -68,9 +70,9 @@ def _nothing(environ: Any, start_response: Any) -> list[bytes]:
     return []
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until SIGTERM or SIGINT; requests that are being answered are finished."""
-    of = settings()
+    _, of = begun("dcctl-api", API, arguments, example="DCCTL_API__PORT=8774")
     logs.configure(json=of.log_json)
     for chatty in ("waitress.queue", "keystonemiddleware.auth_token"):
         logging.getLogger(chatty).setLevel(logging.ERROR)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -38,7 +39,8 @@ class Steps:
         log = self.logs / f"{name}.log"
         begun = told = time.monotonic()
         self.say(f"  {name:<10} {what} (usually {usually}) …")
-        with log.open("w+", encoding="utf-8", errors="replace") as errors, (self.logs / f"{name}.out").open("w+", encoding="utf-8") as output:
+        # The answer goes to a file that nobody else has: the logs are of the user's cache, where another checkout may be set up at the same time.
+        with log.open("w", encoding="utf-8") as errors, tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
             process = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=output, stderr=errors, env=dict(environment))
             try:
                 while process.poll() is None:

@@ -1,6 +1,5 @@
 """Where one site keeps its things, and on which ports it listens. This module is pure but for the search of the runtime directory."""
 
-import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,12 +72,11 @@ class Site:
 
     @property
     def sockets(self) -> Path:
-        """Where PostgreSQL's socket is; its name is short, whatever the state directory's is."""
+        """Where PostgreSQL's socket is; its name is short, whatever the state directory's is, and the same for every login."""
         try:
-            home = sockets.directory("dcctl")
+            return sockets.of(self.state, "dcctl")
         except PermissionError as refused:
             raise SiteError(str(refused)) from refused
-        return home / hashlib.sha256(os.fsencode(self.state)).hexdigest()[:16]
 
     def dsn(self, database: str, user: str) -> str:
         """Address of a database for libpq, without a password: the socket's directory is closed to others."""

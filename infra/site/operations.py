@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from infra.devcloud.devcloud import processes
+from infra.devcloud.devcloud import processes, sockets
 from infra.setup.install import CHECKOUT
 from infra.setup.machine import cache_home
 from infra.setup.steps import Steps
@@ -23,7 +23,7 @@ def up(site: Site) -> list[str]:
     site.make_directories()
     with _locked(site):
         steps = Steps(logs=site.log)
-        started = ["postgres"] if postgres.start(site) else []
+        started, _ = _start_database(site)
         postgres.prepare(site)
         _start_cloud(site, steps)
         configuration.write(site, engine_home())
@@ -45,7 +45,9 @@ def restart(site: Site) -> list[str]:
         raise SiteError(f"there is no complete site in {site.state}; make one: make demo")
     with _locked(site):
         steps = Steps(logs=site.log)
-        started = ["postgres"] if postgres.start(site) else []
+        started, moved = _start_database(site)
+        if moved:
+            configuration.write(site, engine_home())
         _start_cloud(site, steps)
         started += _start_servers(site, steps)
     return started
@@ -61,6 +63,7 @@ def down(site: Site) -> list[str]:
         if postgres.stop(site):
             stopped.append("postgres")
         shutil.rmtree(site.sockets, ignore_errors=True)
+        (site.state / sockets.NOTE).unlink(missing_ok=True)
         if site.cloud.is_dir():
             done = subprocess.run([DEVCLOUD, "down", "--state", site.cloud], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
             if done.returncode:
@@ -84,6 +87,14 @@ def engine_home() -> Path:
     if done.returncode:
         raise SiteError(f"the Pulumi engine is missing: {done.stderr.strip()}")
     return Path(done.stdout.splitlines()[-1])
+
+
+def _start_database(site: Site) -> tuple[list[str], bool]:
+    """What was started, and whether the sockets are elsewhere now: their place went with the login that chose it. Servers know only the old one."""
+    moved = sockets.noted(site.state) not in (None, site.sockets)
+    if moved:
+        servers.stop(site)
+    return (["postgres"] if postgres.start(site) else []), moved
 
 
 def _start_servers(site: Site, steps: Steps) -> list[str]:

@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from infra.devcloud.devcloud import processes
+from infra.devcloud.devcloud import processes, sockets
 from infra.site.layout import Site, SiteError
 
 SUPERUSER = "postgres"
@@ -39,12 +39,18 @@ SETTINGS = {
 
 
 def start(site: Site) -> bool:
-    """Start the server, its data made first where there are none, and wait until it answers. False where it runs already."""
-    pid_file = site.run / "postgres.pid"
+    """Start the server, its data made first where there are none, and wait until it answers. False where it runs already.
+
+    One whose socket has gone, with the runtime directory of the login that started it, is stopped and started again.
+    """
+    pid_file, directory = site.run / "postgres.pid", site.sockets
     if processes.find(pid_file):
-        return False
-    site.sockets.mkdir(mode=0o700, exist_ok=True)
-    _give(site.sockets)
+        if (directory / sockets.SOCKET).exists():
+            return False
+        stop(site)
+    directory.mkdir(mode=0o700, exist_ok=True)
+    _give(directory)
+    sockets.note(site.state, directory)
     if not (site.database / "PG_VERSION").exists():
         _initialise(site.database)
     flags = [f"--{name}={value}" for name, value in (SETTINGS | {"unix_socket_directories": str(site.sockets)}).items()]

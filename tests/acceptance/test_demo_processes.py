@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,18 +15,26 @@ from infra.site.layout import CHECKOUT
 from tests.site import RunningSite
 
 
-def restart(site: RunningSite) -> subprocess.CompletedProcess[str]:
+@pytest.fixture
+def another_login(running_site: RunningSite) -> dict[str, str]:
+    """What the shell of another login says of where the user's temporary things are. What is started there outlives the test, so this stays."""
+    directory = running_site.layout.state / "tmp"
+    directory.mkdir(mode=0o700, exist_ok=True)
+    return {"XDG_RUNTIME_DIR": str(directory), "TMPDIR": str(directory)}
+
+
+def restart(site: RunningSite, **login: str) -> subprocess.CompletedProcess[str]:
     argv = [sys.executable, "-m", "infra.site", "restart", "--state", str(site.layout.state), "--ports", str(site.ports)]
-    return subprocess.run(argv, cwd=CHECKOUT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    return subprocess.run(argv, cwd=CHECKOUT, env=os.environ | login, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("victims", [("api", "exporter"), ("worker", "collector")], ids="+".join)
-def test_what_was_killed_is_started_again_and_nothing_else(site_alone: RunningSite, victims):
+def test_what_was_killed_is_started_again_and_nothing_else_from_whatever_login(site_alone: RunningSite, another_login, victims):
     before = site_alone.pids()
     for victim in victims:
         os.kill(before[victim], signal.SIGKILL)
 
-    done = restart(site_alone)
+    done = restart(site_alone, **another_login)
 
     after = site_alone.pids()
     assert done.returncode == 0, done.stderr
@@ -34,9 +43,10 @@ def test_what_was_killed_is_started_again_and_nothing_else(site_alone: RunningSi
     assert all(operations.status(site_alone.layout).values())
 
 
-def test_the_site_works_again_after_its_database_and_a_service_of_the_cloud_were_killed(site_alone: RunningSite):
+def test_the_site_works_again_after_its_database_its_socket_and_a_service_of_the_cloud_have_gone(site_alone: RunningSite):
     before = site_alone.pids()
     os.kill(before["postgres"], signal.SIGKILL)
+    shutil.rmtree(site_alone.layout.sockets)  # as a runtime directory goes with the login that it was made for
     os.kill(before["cloud/cinder"], signal.SIGKILL)
 
     done = restart(site_alone)

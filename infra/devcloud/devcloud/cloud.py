@@ -1,7 +1,5 @@
 """Where one cloud keeps its things, and on which ports it listens."""
 
-import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,10 +51,9 @@ class Cloud:
     @property
     def socket_directory(self) -> Path:
         try:
-            home = sockets.directory("devcloud")
+            return sockets.of(self.state, "devcloud")
         except PermissionError as refused:
             raise DevcloudError(str(refused)) from refused
-        return home / hashlib.sha256(os.fsencode(self.state)).hexdigest()[:16]
 
     def database_url(self, database: str) -> str:
         return f"postgresql+psycopg2://postgres@/{database}?host={self.socket_directory}"

@@ -5,7 +5,7 @@ import shutil
 import time
 from pathlib import Path
 
-from devcloud import configuration, passwords, postgres, processes, startup, status, template
+from devcloud import configuration, passwords, postgres, processes, sockets, startup, status, template
 from devcloud.api import Administrator
 from devcloud.cloud import Cloud, DevcloudError
 from devcloud.seeding import unified_limits
@@ -35,6 +35,9 @@ def up(cloud: Cloud, cache: Path, say: template.Say, *, unified: bool | None = N
     with template.locked(cloud.state / "lock"):
         noted = settings(cloud.state)
         there = startup.running(cloud)
+        if sockets.noted(cloud.state) not in (None, cloud.socket_directory):
+            processes.stop(there.values())  # they know their database by its old place only
+            there = {}
         complete = len(there) == len(SERVICES) and processes.find(postgres.pid_file(cloud))
         was = bool(noted and noted.get("unified_limits"))
         now = was if unified is None else unified

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psycopg2
 
-from devcloud import processes
+from devcloud import processes, sockets
 from devcloud.cloud import Cloud, DevcloudError
 
 NAME = "postgres"
@@ -90,13 +90,16 @@ def pid_file(cloud: Cloud) -> Path:
 
 
 def start(cloud: Cloud, *, seconds: float = 30.0) -> None:
-    """Start the server and wait until it answers; nothing to do where it runs."""
+    """Start the server and wait until it answers; nothing to do where it runs and its socket has not gone with a login's runtime directory."""
+    directory = cloud.socket_directory
     if processes.find(pid_file(cloud)):
-        return
-    sockets = cloud.socket_directory
-    sockets.mkdir(mode=0o700, exist_ok=True)
-    _give_to_server(sockets)
-    argv = [str(binary("postgres")), "-D", str(cloud.database_directory), "-k", str(sockets)]
+        if (directory / sockets.SOCKET).exists():
+            return
+        stop(cloud)
+    directory.mkdir(mode=0o700, exist_ok=True)
+    _give_to_server(directory)
+    sockets.note(cloud.state, directory)
+    argv = [str(binary("postgres")), "-D", str(cloud.database_directory), "-k", str(directory)]
     for key, value in SETTINGS.items():
         argv += ["-c", f"{key}={value}"]
     end = time.monotonic() + seconds

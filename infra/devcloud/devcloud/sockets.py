@@ -1,5 +1,9 @@
-"""Where sockets go: a private directory with a short path, since a socket's path must stay under 100 bytes."""
+"""Where sockets go: a private directory with a short path, since a socket's path must stay under 100 bytes.
 
+Which one it was is noted beside the data, so that a command from another login, with another runtime directory, finds what runs.
+"""
+
+import hashlib
 import os
 import stat
 import tempfile
@@ -7,6 +11,9 @@ from pathlib import Path
 
 #: What follows in the path is a directory's name of 16 letters and PostgreSQL's socket.
 LONGEST = 50
+#: PostgreSQL's name for its socket on the usual port.
+SOCKET = ".s.PGSQL.5432"
+NOTE = Path("run") / "sockets"
 
 
 def directory(owner: str) -> Path:
@@ -29,3 +36,30 @@ def directory(owner: str) -> Path:
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
         raise PermissionError(f"{path} must be a directory of yours with mode 0700; remove it, then try again")
     return path
+
+
+def of(state: Path, owner: str) -> Path:
+    """The directory of the sockets of what keeps its data in `state`: the noted one while it is there, and still below a directory of ours.
+
+    Raises:
+        PermissionError: see `directory`.
+    """
+    kept = noted(state)
+    try:
+        if kept is not None and kept.is_dir() and kept.parent.stat().st_uid == os.geteuid():
+            return kept
+    except OSError:
+        pass  # the runtime directory of a login that has ended
+    return directory(owner) / hashlib.sha256(os.fsencode(state)).hexdigest()[:16]
+
+
+def noted(state: Path) -> Path | None:
+    """Where the sockets were when the server was last started."""
+    try:
+        return Path((state / NOTE).read_text(encoding="utf-8").strip())
+    except FileNotFoundError:
+        return None
+
+
+def note(state: Path, path: Path) -> None:
+    (state / NOTE).write_text(f"{path}\n", encoding="utf-8")

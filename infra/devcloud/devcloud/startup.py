@@ -10,7 +10,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from devcloud import postgres, processes
+from devcloud import postgres, processes, sockets
 from devcloud.cloud import Cloud, DevcloudError
 from devcloud.services import BY_NAME, LAUNCH_ORDER, SERVICES, Service, environment
 
@@ -141,6 +141,7 @@ def stop(cloud: Cloud) -> list[str]:
     processes.stop([*services.values(), *strays])
     postgres.stop(cloud)
     shutil.rmtree(cloud.socket_directory, ignore_errors=True)
+    (cloud.state / sockets.NOTE).unlink(missing_ok=True)
     for service in SERVICES:
         pid_file(cloud, service.name).unlink(missing_ok=True)
     return [*services, *(["postgres"] if database else [])]

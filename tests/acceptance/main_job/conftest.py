@@ -3,6 +3,7 @@
 import itertools
 import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.site import RunningSite
+from tests.watching.by_hand import changing
 
 ENVELOPE = {
     "instances": 20, "cores": 32, "ram": 65536, "volumes": 20, "gigabytes": 400, "gigabytes_ssd": 100, "gigabytes_standard": 200,
@@ -93,6 +95,14 @@ def ministry(site: RunningSite, tmp_path: Path) -> Ministry:
 
 
 Connect = Callable[..., Any]
+ByHand = Callable[[str], None]
+
+
+@pytest.fixture
+def by_hand(site: RunningSite) -> Iterator[ByHand]:
+    """Told of a project whose limits or people this test changes by hand, the watcher of the run does not judge it until the test ends."""
+    with ExitStack() as stack:
+        yield lambda project_id: stack.enter_context(changing(site.layout, project_id))
 
 
 @pytest.fixture

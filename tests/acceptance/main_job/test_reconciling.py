@@ -22,10 +22,11 @@ from dcctl.workflow import auditing, discrepancies, reconciling, regions
 from dcctl.workflow.app import App
 from infra.site import postgres
 from infra.site.layout import REGION
-from tests.acceptance.main_job.conftest import QUOTA, Connect, Ministry
+from tests.acceptance.main_job.conftest import QUOTA, ByHand, Connect, Ministry
 from tests.acceptance.metrics.faults import Proxy, faulty
 from tests.integration.workflow.conftest import person
 from tests.site import RunningSite
+from tests.watching.looking import Eyes
 
 OPERATOR = person("operator", "dc_operator")
 BARE: dict[str, Any] = {"network": None, "servers": [], "members": []}
@@ -96,7 +97,9 @@ def of(ministry: Ministry, items: list[dict[str, Any]]) -> set[tuple[str, str, i
     return {(item["name"], item["item"].split(" ")[0], item["expected"], item["found"]) for item in mine}
 
 
-def test_what_is_done_beside_dcctl_is_named_and_a_restored_backup_touches_nothing(ministry: Ministry, connect: Connect, drill: Drill):
+def test_what_is_done_beside_dcctl_is_named_and_a_restored_backup_touches_nothing(
+    ministry: Ministry, connect: Connect, drill: Drill, by_hand: ByHand
+):
     site = ministry.site
     ministry.provide("avant", **BARE)
 
@@ -111,7 +114,9 @@ def test_what_is_done_beside_dcctl_is_named_and_a_restored_backup_touches_nothin
     # In Horizon's stead.
     tenant = connect(ministry.agent, made["project_id"])
     (server,) = tenant.compute.servers(details=False)
+    by_hand(made["project_id"])
     site.openstack("quota", "set", "--cores", "40", "--ram", "20480", made["project_id"])
+    _the_watcher_would_say_so(ministry, made["project_id"])
     site.openstack("server", "delete", "--wait", server.id)
     network = next(tenant.network.networks(project_id=made["project_id"]))
     image = next(tenant.image.images(name="cirros"))
@@ -154,6 +159,16 @@ def test_what_is_done_beside_dcctl_is_named_and_a_restored_backup_touches_nothin
         restored.close()
     assert tenant.compute.get_server(intruder.id).status == "ACTIVE"
     _a_shrink_waits_for_use(ministry, drill.app(postgres.DATABASE), tenant, intruder, made["project_id"])
+
+
+def _the_watcher_would_say_so(ministry: Ministry, project_id: str) -> None:
+    """The eyes that look at the site for the whole run see each limit above the ledger, and who has a role."""
+    with Eyes(ministry.site.layout) as eyes:
+        seen = eyes.look(only=project_id)
+    assert [said.partition(" at ")[0] for said in seen.broken] == [
+        f"{ministry.code}/apres cores: limit 40, allocated {QUOTA['cores']}", f"{ministry.code}/apres ram: limit 20480, allocated {QUOTA['ram']}",
+    ]  # fmt: skip
+    assert (seen.projects, seen.peopled) == (1, 1)
 
 
 def _compared(app: App) -> None:

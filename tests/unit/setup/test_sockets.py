@@ -9,9 +9,6 @@ import pytest
 from infra.devcloud.devcloud import sockets
 from infra.site.layout import Site
 
-#: PostgreSQL's name for its socket on the usual port.
-SOCKET = ".s.PGSQL.5432"
-
 
 @pytest.mark.parametrize("variable", ["TMPDIR", "XDG_RUNTIME_DIR"])
 def test_paths_of_sockets_stay_under_100_bytes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str) -> None:
@@ -21,7 +18,7 @@ def test_paths_of_sockets_stay_under_100_bytes(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(tempfile, "tempdir", None)
 
     for directory in (sockets.directory("devcloud") / ("0" * 16), Site(state=tmp_path, ports=25000).sockets):
-        assert len(os.fsencode(directory / SOCKET)) < 100
+        assert len(os.fsencode(directory / sockets.SOCKET)) < 100
 
 
 def test_a_directory_that_others_may_enter_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,3 +29,23 @@ def test_a_directory_that_others_may_enter_is_refused(monkeypatch: pytest.Monkey
 
         with pytest.raises(PermissionError, match="must be a directory of yours with mode 0700"):
             sockets.directory("dcctl")
+
+
+def test_another_login_finds_the_sockets_that_were_made_until_they_go_with_the_first_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    with tempfile.TemporaryDirectory(dir="/tmp") as first, tempfile.TemporaryDirectory(dir="/tmp") as second:
+
+        def login(directory: str) -> Path:
+            for variable in ("XDG_RUNTIME_DIR", "TMPDIR"):
+                monkeypatch.setenv(variable, directory)
+            monkeypatch.setattr(tempfile, "tempdir", None)
+            return sockets.of(tmp_path, "dcctl")
+
+        made = login(first)
+        made.mkdir()
+        sockets.note(tmp_path, made)
+
+        assert login(second) == made
+        made.rmdir()
+        assert login(second).is_relative_to(second)
+        assert len(os.fsencode(login(second) / sockets.SOCKET)) < 100

@@ -19,6 +19,12 @@ def test_a_step_says_what_it_does_how_long_it_usually_takes_and_took(tmp_path, c
     assert re.fullmatch(r"  engine     done in \d s", last)
 
 
+def test_an_answer_is_the_steps_own_although_another_checkout_runs_the_same_step_meanwhile(tmp_path):
+    other = f"import pathlib; [path.write_text('') for path in pathlib.Path({str(tmp_path)!r}).iterdir()]; print('there')"
+
+    assert Steps(logs=tmp_path).run("engine", "finding the engine", "1 second", [sys.executable, "-c", other], os.environ) == "there\n"
+
+
 def test_a_failed_step_says_what_the_last_lines_where_the_log_is_and_what_next(tmp_path):
     program = "import sys; [print('line', n, file=sys.stderr) for n in range(40)]; sys.exit(3)"
 
