@@ -1,10 +1,8 @@
-"""What a watcher sees: a tree that lives on a terminal, a line an event elsewhere, JSON lines for programs.
+"""What a watcher sees: a tree that lives on a terminal (`dcctl.cli.tree`), a line an event elsewhere, JSON lines for programs.
 
 Events have `at`, `kind`, `operation` and what their kind has: `step` a step's name, `resource` name, type, state and seconds, `failed` an error.
 """
 
-import contextlib
-import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self, TextIO
@@ -34,6 +32,8 @@ SENTENCES: Mapping[str, str] = {
     "abandoned": N_("Abandoned: what was made is given back."),
     "decommissioned": N_("Decommissioned: everything is destroyed, every unit given back."),
 }
+#: Kinds of events after which no step goes on.
+ENDINGS = frozenset({"succeeded", "failed", "cancelled", "abandoned", "decommissioned"})
 #: steps of the provisioner in plain words.
 STEPS: Mapping[str, str] = {
     "tenant": N_("project and group"),
@@ -98,63 +98,15 @@ class Lines(Progress):
         self.stream.flush()
 
 
-class Tree(Progress):
-    """A tree that is drawn again and again: steps, and below them resources with their seconds."""
-
-    def __init__(self, stream: TextIO) -> None:
-        from rich.console import Console
-        from rich.live import Live
-
-        self.before: list[str] = []
-        self.steps: dict[str, float] = {}
-        self.things: dict[str, dict[str, tuple[str, float, float | None]]] = {}
-        self.at = ""
-        self.live = Live(console=Console(file=stream, highlight=False, markup=False), refresh_per_second=4, get_renderable=self.draw)
-
-    def __enter__(self) -> Self:
-        self.live.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        with contextlib.suppress(KeyboardInterrupt):
-            self.live.stop()
-
-    def event(self, event: Mapping[str, Any]) -> None:
-        now, kind = time.monotonic(), event.get("kind")
-        if kind == "step":
-            self.at = str(event.get("step"))
-            self.steps[self.at] = now
-        elif kind == "resource":
-            label = " ".join([thing(event.get("type")), str(event.get("cloud_name") or event.get("name") or "")])
-            below = self.things.setdefault(self.at, {})
-            began = below[label][1] if label in below else now
-            seconds = event.get("seconds")
-            ended = None if event.get("status") == "running" else float(seconds) if isinstance(seconds, (int, float)) else now - began
-            below[label] = (state(event), began, ended)
-        else:
-            self.before.append(words(event))
-
-    def draw(self) -> Any:
-        """The tree as it is now."""
-        from rich.text import Text
-        from rich.tree import Tree as Drawn
-
-        root = Drawn(Text(clean("\n".join(self.before) or "…", keep="\n")))
-        now = time.monotonic()
-        names = list(self.steps) or ([""] if self.things else [])
-        for number, name in enumerate(names):
-            end = self.steps[names[number + 1]] if number + 1 < len(names) else now
-            branch = root.add(Text(clean(f"{_(STEPS.get(name, name))}  {end - self.steps.get(name, now):.0f} s")))
-            for label, (said, began, ended) in self.things.get(name, {}).items():
-                branch.add(Text(clean(f"{label}: {said}  {now - began if ended is None else ended:.0f} s")))
-        return root
-
-
 def progress(form: str, stream: TextIO) -> Progress:
     """What suits the format and the stream."""
     if form == "ndjson":
         return Json()
-    return Tree(stream) if is_lively(stream) else Lines(stream)
+    if not is_lively(stream):
+        return Lines(stream)
+    from dcctl.cli.tree import Tree
+
+    return Tree(stream)
 
 
 def words(event: Mapping[str, Any]) -> str:

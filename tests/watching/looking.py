@@ -71,7 +71,7 @@ class Eyes:
         self._database: psycopg.Connection[Any] | None = None
         # dcctl's own users: the one has a role on each project from the first moment, and no person has its password.
         servers = YAML(typ="safe").load((site.etc / "clouds.yaml").read_text())["clouds"].values()
-        self._own = {(server["auth"]["user_domain_name"], server["auth"]["username"]) for server in servers}
+        self._own = {(auth["user_domain_name"], auth["username"]) for server in servers if "username" in (auth := server["auth"])}
         self._turn = 0
 
     def __enter__(self) -> Self:

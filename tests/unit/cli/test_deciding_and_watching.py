@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -282,11 +283,61 @@ def test_ctrl_c_stops_the_following_only_and_says_how_to_take_it_up_again(api: F
     assert "Traceback" not in err
 
 
+def on_screen(shown: str) -> list[str]:
+    """The lines that were drawn last, without colours and without what moves the cursor."""
+    last = shown.rpartition("\x1b[2K")[2]
+    return [line.rstrip() for line in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", last).replace("\r", "").splitlines() if line.strip()]
+
+
+WATCHED = {
+    "en": ["Approved by sante-lead: conforme", "├── project and group  7 s", "└── network, servers, volumes  15 s",
+           "    ├── ✓ network min-sante-dossier-patient: made  2 s", "    └── ✓ server min-sante-dossier-patient-web-1: made  12 s", "Done.",
+           "min-sante/dossier-patient is ready."],
+    "fr": ["Approuvée par sante-lead\u00a0: conforme", "├── projet et groupe  7 s", "└── réseau, serveurs, volumes  15 s",
+           "    ├── ✓ réseau min-sante-dossier-patient\u00a0: fait  2 s", "    └── ✓ serveur min-sante-dossier-patient-web-1\u00a0: fait  12 s",
+           "Terminé.", "min-sante/dossier-patient est prêt."],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("lang", WATCHED)
+def test_watching_again_shows_all_from_the_start_with_the_seconds_that_it_took(api: FakeApi, lang: str) -> None:
+    api.request("R-2026-0042", "fulfilling", operation="O-2026-0042-1")
+    network = {"type": "openstack:networking/network:Network", "name": "network", "cloud_name": "min-sante-dossier-patient", "op": "create"}
+    server = {"type": "openstack:compute/instance:Instance", "name": "server-web-1", "cloud_name": "min-sante-dossier-patient-web-1", "op": "create"}
+    for seconds, kind, more in (
+        (0, "approved", {"user": "sante-lead", "reason": "conforme"}),
+        (1, "step", {"step": "tenant"}),
+        (8, "step", {"step": "workload"}),
+        (9, "resource", {"status": "running", "seconds": None, **network}),
+        (11, "resource", {"status": "done", "seconds": 1.8, **network}),
+        (11, "resource", {"status": "running", "seconds": None, **server}),
+        (23, "resource", {"status": "done", "seconds": None, **server}),
+        (23, "succeeded", {}),
+    ):
+        api.happens(kind, operation="O-2026-0042-1", at=f"2026-11-22T16:05:{seconds:02}+00:00", **more)
+    api.on_events = fulfilled
+
+    ended, shown = on_a_terminal("request", "watch", "R-2026-0042", DCCTL_LANG=lang)
+
+    assert ended == 0
+    assert on_screen(shown)[: len(WATCHED[lang])] == WATCHED[lang]
+    assert any("ssh cirros@198.51.100.7" in line for line in on_screen(shown))
+    assert any("dcctl environment decommission dossier-patient" in line for line in on_screen(shown))
+
+
+def test_ctrl_c_on_a_terminal_says_in_french_how_to_follow_again(api: FakeApi) -> None:
+    story(api)
+    ended, shown = on_a_terminal("request", "watch", "R-2026-0042", until="web-1", then=signal.SIGINT, DCCTL_LANG="fr")
+    assert ended == 9
+    assert "le travail continue" in shown
+    assert "dcctl request watch R-2026-0042" in shown
+
+
 def test_on_a_terminal_a_tree_with_seconds_lives_and_the_cursor_comes_back(api: FakeApi) -> None:
     story(api)
     ended, shown = on_a_terminal("request", "watch", "R-2026-0042", until="made", then=signal.SIGINT)
     assert ended == 9
-    assert "└── server min-sante-dossier-patient-web-1: made  3 s" in shown
+    assert "└── ✓ server min-sante-dossier-patient-web-1: made  3 s" in "\n".join(on_screen(shown))
     assert "the work goes on." in shown
     assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
 
