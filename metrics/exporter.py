@@ -126,7 +126,7 @@ def reader(chosen: Settings) -> Callable[[], Snapshot]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until SIGTERM."""
-    _, chosen = begun("dcctl-exporter", EXPORTER, arguments, example="DCCTL_EXPORTER__PORT=9646")
+    _, chosen = begun("dcctl-exporter", EXPORTER, arguments, example="DCCTL_EXPORTER__PORT=9780")
     logger = log.configure(as_json=chosen.log_json)
     if not chosen.database.exporter:
         sys.exit("\n".join(told_of("dcctl-exporter", DcctlError("DCCTL-442", setting="database.exporter"))))

@@ -72,7 +72,7 @@ def _nothing(environ: Any, start_response: Any) -> list[bytes]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until SIGTERM or SIGINT; requests that are being answered are finished."""
-    _, of = begun("dcctl-api", API, arguments, example="DCCTL_API__PORT=8774")
+    _, of = begun("dcctl-api", API, arguments, example="DCCTL_API__PORT=8780")
     logs.configure(json=of.log_json)
     for chatty in ("waitress.queue", "keystonemiddleware.auth_token"):
         logging.getLogger(chatty).setLevel(logging.ERROR)

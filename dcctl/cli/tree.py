@@ -12,9 +12,9 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TextIO
 
-from dcctl.cli.progress import ENDINGS, STEPS, Progress, state, thing, words
+from dcctl.cli.progress import ENDINGS, SENTENCES, STEPS, Progress, state, thing, words
 from dcctl.cli.talk import clean
-from dcctl.words import _
+from dcctl.words import _, sentence
 
 #: The mark before a resource, the same where a terminal knows ASCII only, and its colour: it is being done, it is done, it failed.
 RUNNING, DONE, FAILED = ("…", ".", "yellow"), ("✓", "+", "green"), ("✗", "!", "red")
@@ -22,7 +22,7 @@ RUNNING, DONE, FAILED = ("…", ".", "yellow"), ("✓", "+", "green"), ("✗", "
 
 @dataclass(slots=True)
 class Thing:
-    """A resource: its plain name, what is said of it, when that began, and its seconds once they are known."""
+    """A resource: what is said of it, when that began, and its seconds once they are known."""
 
     said: str
     mark: tuple[str, str, str]
@@ -32,12 +32,12 @@ class Thing:
 
 @dataclass(slots=True)
 class Step:
-    """One step of one attempt; times are seconds on the events' own clock."""
+    """One step of one attempt, and what is made in it by type and name in plain words; times are seconds on the events' own clock."""
 
     name: str
     begun: float
     ended: float | None = None
-    things: dict[str, Thing] = field(default_factory=dict)
+    things: dict[tuple[str, str], Thing] = field(default_factory=dict)
 
 
 class Story:
@@ -76,7 +76,7 @@ class Story:
     def _resource(self, event: Mapping[str, Any], at: float) -> None:
         if not self.steps:
             self.steps.append(Step(name="", begun=at))
-        label = f"{thing(event.get('type'))} {event.get('cloud_name') or event.get('name') or ''}".rstrip()
+        label = (thing(event.get("type")), str(event.get("cloud_name") or event.get("name") or ""))
         things, status, seconds = self.steps[-1].things, event.get("status") or event.get("state"), event.get("seconds")
         begun = things[label].begun if label in things else at
         if status == "running":
@@ -121,7 +121,8 @@ class Tree(Progress):
             for label, made in step.things.items():
                 mark, plain, colour = made.mark
                 seconds = ended - made.begun if made.seconds is None else made.seconds
-                branch.add(Text(f"{mark if self.rich else plain} ", style=colour) + Text(clean(f"{label}: {made.said}  {_amount(seconds)}")))
+                said = sentence(SENTENCES["resource"], {"type": label[0], "name": label[1], "state": made.said})
+                branch.add(Text(f"{mark if self.rich else plain} ", style=colour) + Text(clean(f"{said}  {_amount(seconds)}")))
         return Group(root, *(Text(clean(line)) for line in self.story.after))
 
 

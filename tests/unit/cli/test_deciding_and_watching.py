@@ -294,7 +294,7 @@ WATCHED = {
            "    ├── ✓ network min-sante-dossier-patient: made  2 s", "    └── ✓ server min-sante-dossier-patient-web-1: made  12 s", "Done.",
            "min-sante/dossier-patient is ready."],
     "fr": ["Approuvée par sante-lead\u00a0: conforme", "├── projet et groupe  7 s", "└── réseau, serveurs, volumes  15 s",
-           "    ├── ✓ réseau min-sante-dossier-patient\u00a0: fait  2 s", "    └── ✓ serveur min-sante-dossier-patient-web-1\u00a0: fait  12 s",
+           "    ├── ✓ réseau min-sante-dossier-patient\u00a0: créé  2 s", "    └── ✓ serveur min-sante-dossier-patient-web-1\u00a0: créé  12 s",
            "Terminé.", "min-sante/dossier-patient est prêt."],
 }  # fmt: skip
 
