@@ -48,8 +48,9 @@ def watch(site: Site, ending: threading.Event) -> int:
                 return -1.0
             looks, moving, peopled = looks + 1, moving + seen.moving, peopled + seen.peopled
             for sentence in seen.broken:
-                if sentence not in found:
-                    found[sentence] = None
+                what = sentence.partition(" at ")[0]
+                if what not in found:
+                    found[what] = None
                     file.write(f"{sentence}\n")
                     file.flush()
             return seconds

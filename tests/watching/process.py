@@ -18,13 +18,14 @@ def start(site: Site) -> None:
     for old in (by_hand.findings(site), by_hand.summary(site)):
         old.unlink(missing_ok=True)
     kept = {name: os.environ[name] for name in ("HOME", "TMPDIR") if name in os.environ}
-    processes.start(
+    started = processes.start(
         [sys.executable, "-m", "tests.watching", "--state", str(site.state), "--ports", str(site.ports)],
         pid_file=by_hand.folder(site) / "pid",
         output=by_hand.folder(site) / "log",
         env=kept | {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONPATH": str(CHECKOUT), "PYTHONUNBUFFERED": "1"},
         state=site.state,
     )
+    started.returncode = 0  # whichever process ends it, it is not for this one to wait
 
 
 def end(site: Site) -> list[str]:
