@@ -67,9 +67,11 @@ def begun(
         parser.add_argument(name, action="store_true", help=_(what))
     options = parser.parse_args(arguments)
     try:
-        return options, read_settings()
+        chosen = read_settings()
     except DcctlError as error:
         sys.exit("\n".join(told_of(program, error)))
+    words.use("en")  # from here on whoever asks says in which language; what a server logs by itself is for programs
+    return options, chosen
 
 
 def told_of(program: str, error: DcctlError) -> list[str]:
