@@ -44,6 +44,8 @@ class Cloud(_Section):
     admin: str = "dcctl-admin"
     build: str = "dcctl-build"
     region: str = "RegionOne"
+    calls_at_once: int = Field(default=8, ge=0)
+    """Most calls that one worker has under way towards one service; 0: any number."""
     people_domain: str = "asin"
     """The domain that no ministry manages; dcctl's people are looked up there first."""
 

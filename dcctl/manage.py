@@ -30,15 +30,17 @@ def db() -> None:
     pass
 
 
-@db.command(help=N_("Bring the schema to the newest revision and grant each database role its rights."))
+@db.command(help=N_("Bring the schema to the newest revision, grant each database role its rights, and put up the fence of the engine's state."))
 def upgrade() -> None:
     from dcctl import migrations
+    from dcctl.migrations import fence
 
     settings = _settings()
     if not settings.database.owner:
         raise DcctlError("DCCTL-002", field="database.owner", value="''", allowed=_("the owner's address, in dcctl.toml"))
     with _database_errors():
         migrations.upgrade(settings.database.owner, settings.roles)
+        fence.install(settings.engine.backend)
     _say(_("The database has revision {revision}."), revision=migrations.head())
 
 

@@ -77,6 +77,13 @@ class SayIn(In):
     until: Annotated[datetime, Strict(False)] | None = None
 
 
+class MaintenanceIn(In):
+    """Whether operations may begin."""
+
+    on: bool
+    reason: str = Field(default="", max_length=500)
+
+
 class RegionModeIn(In):
     mode: str = Field(pattern="^(observe|enforce)$")
     reason: Reason
@@ -381,6 +388,7 @@ class Status(Out):
     administrations: list[AdministrationStatus]
     sources: list[SourceStatus]
     warnings: list[dict[str, Any]]
+    maintenance: dict[str, Any] | None = None
     next: list[str] = []
 
 
@@ -424,6 +432,8 @@ class RequestOut(Out):
     operation: str | None
     error: dict[str, Any] | None
     events: list[dict[str, Any]] = []
+    maintenance: dict[str, Any] | None = None
+    """During maintenance: nothing begins before its end."""
 
 
 class RequestLine(BaseModel):
@@ -544,6 +554,14 @@ class DiscrepancyOut(Out, DiscrepancyItem):
     """With everything that was said of it."""
 
     notes: list[dict[str, Any]]
+
+
+class MaintenanceOut(Out):
+    region: str
+    on: bool
+    reason: str | None
+    actor: str | None
+    since: datetime | None
 
 
 class RegionOut(Out):

@@ -240,6 +240,17 @@ class Lease(SQLModel, table=True):
     """Since its last success a run of this environment did not end by its own word, or ended badly."""
 
 
+class Maintenance(SQLModel, table=True):
+    """Whether operations may begin in a region; without a row they may."""
+
+    __tablename__ = "maintenance"
+    region: str = Field(primary_key=True)
+    on: bool
+    reason: str
+    actor: dict[str, Any] = _json(default_factory=dict)
+    since: datetime = _at(default_factory=now)
+
+
 class Event(SQLModel, table=True):
     """What happened to a request or an operation, in order. Append-only; `watch` reads it by cursor."""
 

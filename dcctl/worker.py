@@ -1,9 +1,12 @@
 """`dcctl-worker`: takes jobs from the queue and calls the use cases behind them; keeps the copy of OpenStack's catalogue and the clock of holds.
 
-Any number of workers may run; one job at a time for an environment (the queue's lock). SIGTERM: no new job is begun, running ones are finished.
+Any number of workers may run, on any number of machines; one run at a time for an environment (the queue's lock, and the lease). SIGTERM: no new
+job is begun, running ones are finished. What a worker that was killed or frozen leaves is taken up by any other (`workflow.stalled`). While the
+database is away, the worker waits for it.
 """
 
 import asyncio
+import contextlib
 import signal
 import threading
 from collections.abc import Sequence
@@ -16,14 +19,18 @@ from procrastinate.jobs import Job
 from dcctl import logs
 from dcctl.commandline import WORKER, begun
 from dcctl.errors import DcctlError
+from dcctl.provisioner import processes
 from dcctl.workflow import auditing, calls, catalogue, decommission, evidence, expiry, fulfilment, reconciling, regions
 from dcctl.workflow.app import App
 from dcctl.workflow.queue import ABANDON, BUILDING, COMPARING, DECOMMISSION, FULFIL, RECONCILE, REVIEW, SHORT, conninfo
 from dcctl.workflow.sealing import Sealer
+from dcctl.workflow.stalled import Keeper, silence
 
 #: Reviews at once; each is some calls of Keystone and two transactions.
 REVIEWERS = 2
 WATCH_SECONDS = 15.0
+#: Between two attempts to reach the database.
+AWAY_SECONDS = 1.0
 #: Exit status of errors that may pass by themselves: OpenStack or the database are away.
 MAY_PASS = 4
 #: Between two attempts of a review while that lasts: doubled each time, up to this.
@@ -140,10 +147,23 @@ class LedgerWatch(threading.Thread):
 
 
 async def _work(app: App) -> None:
-    """Both queues until SIGTERM or SIGINT; then what runs is finished."""
-    queue, building = tasks(app), app.settings.worker.concurrency
-    loop = asyncio.get_running_loop()
-    loop.set_default_executor(ThreadPoolExecutor(building + REVIEWERS + 3, thread_name_prefix="job"))
+    """Work until SIGTERM or SIGINT; then what runs is finished. A database that went away is waited for."""
+    loop, stopping = asyncio.get_running_loop(), asyncio.Event()
+    loop.set_default_executor(ThreadPoolExecutor(app.settings.worker.concurrency + REVIEWERS + 3, thread_name_prefix="job"))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    while not stopping.is_set():
+        try:
+            await _take_jobs(app, stopping)
+        except procrastinate.exceptions.ConnectorException as error:
+            log.warning("queue_away", why=str(error.__cause__ or error))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), AWAY_SECONDS)
+
+
+async def _take_jobs(app: App, stopping: asyncio.Event) -> None:
+    """All queues, until one of them ends by itself or `stopping` is set."""
+    queue, lease = tasks(app), app.settings.worker.lease_seconds
     async with queue.open_async():
         working = [
             asyncio.create_task(
@@ -154,14 +174,15 @@ async def _work(app: App) -> None:
                     install_signal_handlers=False,
                     fetch_job_polling_interval=2.0,
                     delete_jobs="successful",
+                    update_heartbeat_interval=lease / 3,
+                    stalled_worker_timeout=silence(app),
                 )
             )
-            for name, concurrency in ((SHORT, REVIEWERS), (BUILDING, building), (COMPARING, 1))
+            for name, concurrency in ((SHORT, REVIEWERS), (BUILDING, app.settings.worker.concurrency), (COMPARING, 1))
         ]
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, lambda: [task.cancel() for task in working])
-        await asyncio.wait(working, return_when=asyncio.FIRST_COMPLETED)
-        for task in working:
+        told = asyncio.create_task(stopping.wait())
+        await asyncio.wait([told, *working], return_when=asyncio.FIRST_COMPLETED)
+        for task in (told, *working):
             task.cancel()
         ended = await asyncio.gather(*working, return_exceptions=True)
     for outcome in ended:
@@ -173,6 +194,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of `dcctl-worker`."""
     _, chosen = begun("dcctl-worker", WORKER, arguments, example="DCCTL_WORKER__CONCURRENCY=4")
     logs.configure(json=chosen.log_json)
+    processes.become_subreaper()  # what a killed guardian leaves comes here, and not to a parent who does not know it
     app = App(chosen)
     keeper = CatalogueKeeper(app)
     keeper.start()
@@ -181,12 +203,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     counter.start()
     sealer = Sealer(app.settings)
     sealer.start()
+    stalled = Keeper(app)
+    stalled.start()
     log.info("started", concurrency=app.settings.worker.concurrency)
     try:
         asyncio.run(_work(app))
     finally:
         keeper.ending.set()
         watch.ending.set()
+        stalled.ending.set()
         sealer.ending.set()
         counter.end()
         app.close()

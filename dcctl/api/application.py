@@ -20,6 +20,7 @@ from dcctl.api.routes import (
     environments,
     health,
     ledger,
+    maintenance,
     offers,
     operations,
     quota,
@@ -30,7 +31,7 @@ from dcctl.api.routes import (
 from dcctl.errors import CATALOGUE, DcctlError
 
 #: In the order in which a path is compared with them: what is asked most comes first.
-ROUTES = (requests, quota, status, environments, operations, acts, administrations, capacity, catalogue, ledger, offers, reconciliations)
+ROUTES = (requests, quota, status, environments, operations, acts, administrations, capacity, catalogue, ledger, maintenance, offers, reconciliations)
 
 log = structlog.get_logger("dcctl.api")
 

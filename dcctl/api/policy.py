@@ -97,6 +97,8 @@ RULES: tuple[Rule, ...] = (
     _rule("discrepancy:say", "Explain, waive or resolve a difference.", "POST /v1/discrepancies/{number}/{verb}", anywhere=(OPERATOR,)),
     _rule("region:show", "See the mode of the region.", "GET /v1/region", anywhere=(OPERATOR, AUDITOR)),
     _rule("region:mode", "Set the mode of the region.", "PUT /v1/region", anywhere=(OPERATOR,)),
+    _rule("maintenance:show", "See whether operations may begin.", "GET /v1/maintenance", anywhere=(OPERATOR, AUDITOR)),
+    _rule("maintenance:set", "Begin or end maintenance.", "PUT /v1/maintenance", anywhere=(OPERATOR,)),
     _rule("operation:abandon", "Give up a failed operation.", "POST /v1/operations/{id}/abandon", own=(LEAD,), anywhere=(OPERATOR,)),
 )  # fmt: skip
 BY_NAME: Mapping[str, Rule] = {rule.name: rule for rule in RULES}

@@ -27,6 +27,7 @@ NOUNS = {
     "capacity": N_("What the datacenter has to give."),
     "reconcile": N_("Compare the ledger with OpenStack, and name every difference."),
     "discrepancy": N_("The differences: list, explain, waive, resolve."),
+    "maintenance": N_("Whether new operations may begin."),
     "region": N_("Whether dcctl may write limits, or only looks."),
     "explain": N_("What an error code means."),
     "completion": N_("Completion of commands in your shell."),

@@ -23,6 +23,7 @@ SENTENCES: Mapping[str, str] = {
     "lapsed": N_("Lapsed: nobody decided in time; what was held is given back."),
     "queued": N_("Waiting for its turn ({operation})."),
     "running": N_("Begun (attempt {attempt})."),
+    "requeued": N_("Broken off (attempt {attempt}); it is taken up again by itself."),
     "step": N_("Step: {step}"),
     "resource": N_("{type} {name}: {state}"),
     "succeeded": N_("Done."),

@@ -9,6 +9,7 @@ from dcctl.cli import output
 from dcctl.cli.command import Command
 from dcctl.cli.desk import Desk, shown
 from dcctl.cli.talk import clean, width
+from dcctl.cli.times import moment
 from dcctl.errors import DcctlError
 from dcctl.words import N_, _, sentence
 
@@ -55,6 +56,9 @@ def paragraphs(found: Mapping[str, Any]) -> list[str]:
         lines += [*one(administration), ""]
     if not found.get("administrations"):
         lines += [_("There is no administration that you may see."), ""]
+    if during := found.get("maintenance"):
+        said = {"since": moment(str(during.get("since"))), "reason": during.get("reason") or "–"}
+        lines += [sentence(N_("Maintenance since {since}: {reason}. Requests are taken; operations begin when it ends."), said), ""]
     warnings = [warning(said) for said in found.get("warnings") or ()]
     if warnings:
         lines += [_("Figures that may be old:"), *(f"  {line}" for line in warnings), ""]

@@ -35,6 +35,9 @@ def followed(desk: Desk, request: Mapping[str, Any], words: str, *, wait_seconds
     if desk.for_people:
         output.write(number)
         say(words, **request)
+        if during := request.get("maintenance"):
+            reason = during.get("reason") or "–"
+            say(N_("Maintenance ({reason}): the request is taken, and nothing is built before the maintenance ends."), reason=reason)
     if wait_seconds is None:
         reviewed(desk, number)
         return

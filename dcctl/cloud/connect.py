@@ -7,7 +7,8 @@ inventory of a project reads a dozen lists.
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,14 +40,25 @@ class Cloud:
         region: the region to work in; the entry's own when empty.
         timeout_seconds: longest time to wait for a connection or an answer.
         attempts: how often a call that got no answer is made.
+        at_once: how many calls of all threads may be under way towards one service; 0: any number.
     """
 
-    def __init__(self, config_file: Path, cloud: str, region: str = "", *, timeout_seconds: float = 60.0, attempts: int = _ATTEMPTS) -> None:
+    def __init__(
+        self,
+        config_file: Path,
+        cloud: str,
+        region: str = "",
+        *,
+        timeout_seconds: float = 60.0,
+        attempts: int = _ATTEMPTS,
+        at_once: int = 0,
+    ) -> None:
         self.config_file = config_file
         self.name = cloud
         self._wanted_region = region
         self._timeout_seconds = timeout_seconds
         self._attempts = attempts
+        self._gates = {service: threading.BoundedSemaphore(at_once) for service in _VERSIONS} if at_once else {}
         self._local = threading.local()
         self._lock = threading.Lock()
         self._known: dict[str, Any] = {}
@@ -115,6 +127,16 @@ class Cloud:
                 return None
             raise
         raise AssertionError("unreachable: the last attempt raises")  # pragma: no cover
+
+    @contextmanager
+    def only_while(self, check: Callable[[], None]) -> Iterator[None]:
+        """Ask `check` before each call, and each attempt, that this thread makes inside; what it raises keeps the call from being sent."""
+        before = getattr(self._local, "check", None)
+        self._local.check = check
+        try:
+            yield
+        finally:
+            self._local.check = before
 
     def session_json(self, service_type: str, path: str, **params: str | int) -> Any:
         """The JSON of one GET."""
@@ -219,8 +241,15 @@ class Cloud:
             arguments["json"] = body
         if microversion is not None:
             arguments["microversion"] = microversion
+        adapter = self._mine().adapter(service)
+        with self._gates.get(service.replace("_", "-"), nullcontext()):
+            return self._sent(adapter, service, method, path, arguments)
+
+    def _sent(self, adapter: Adapter, service: str, method: str, path: str, arguments: Mapping[str, Any]) -> Any:
+        if (check := getattr(self._local, "check", None)) is not None:
+            check()
         try:
-            response = self._mine().adapter(service).request(path, method, **arguments)
+            response = adapter.request(path, method, **arguments)
         except Exception as error:
             self._count(service, method, outcome_of(error))
             raise

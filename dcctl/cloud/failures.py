@@ -7,6 +7,8 @@ unreachable  no answer, 5xx, no token, no endpoint: DCCTL-402
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 import requests.exceptions
 import urllib3.exceptions
@@ -27,6 +29,8 @@ _REFUSED_UNDONE = frozenset({429, 503})
 _IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 
 
+#: A service may ask for more; whoever waits is told that it is away instead.
+LONGEST_PAUSE_SECONDS = 10.0
 #: Where a sentence about a connection goes over into the HTTP library's inner state.
 _LIBRARY = re.compile(r":?\s*(?:HTTPS?ConnectionPool|\('Connection aborted)")
 
@@ -64,15 +68,26 @@ def status_of(error: CloudError) -> int | None:
     return status if isinstance(status, int) else None
 
 
-def worth_another_try(method: str) -> Callable[[Exception], bool]:
-    """A predicate: may a call with this method be repeated after that error without doing anything twice?"""
+def worth_another_try(method: str) -> Callable[[Exception], bool | float]:
+    """A predicate: may a call with this method be repeated after that error without doing anything twice? Seconds, where the service named them."""
 
-    def decide(error: Exception) -> bool:
+    def decide(error: Exception) -> bool | float:
         if isinstance(error, ksa.RetriableConnectionFailure):
             return method in _IDEMPOTENT or _never_sent(error)
-        return _status(error) in (_PASSING if method in ("GET", "HEAD") else _REFUSED_UNDONE)
+        again = _status(error) in (_PASSING if method in ("GET", "HEAD") else _REFUSED_UNDONE)
+        return _retry_after(error) or True if again else False
 
     return decide
+
+
+def _retry_after(error: Exception) -> float | None:
+    """What the answer's Retry-After asks for, in seconds, bounded; None where it asks for nothing that can be understood."""
+    said = getattr(getattr(error, "response", None), "headers", {}).get("Retry-After", "").strip()
+    try:
+        seconds = float(said) if said.isdigit() else (parsedate_to_datetime(said) - datetime.now(UTC)).total_seconds()
+    except (ValueError, TypeError):
+        return None
+    return min(max(seconds, 0.1), LONGEST_PAUSE_SECONDS)
 
 
 def _never_sent(error: BaseException) -> bool:

@@ -27,6 +27,10 @@ class Stopped(Exception):
         self.why, self.clean = why, clean
 
 
+class Broken(Exception):
+    """The command was killed by somebody else."""
+
+
 class Complaint(Exception):
     """The command ended with an error."""
 
@@ -73,7 +77,7 @@ class Pulumi:
         )
 
     def run(self, *arguments: str) -> str:
-        """Run it to its end; what it printed. Raises Complaint, Stopped."""
+        """Run it to its end; what it printed. Raises Broken, Complaint, Stopped."""
         return self.finish(self.start(*arguments), self.started)
 
     def follow(self, *arguments: str) -> Progress:
@@ -102,6 +106,8 @@ class Pulumi:
             progress.read()
         if why is not None:
             raise Stopped(why, clean=interrupts == 1)
+        if process.returncode < 0:
+            raise Broken(f"the engine was killed (signal {-process.returncode})")
         stderr = (self.directory / f"errors.{number}").read_text(errors="replace")
         stdout = (self.directory / f"output.{number}").read_text(errors="replace")
         if process.returncode != 0:

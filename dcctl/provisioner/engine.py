@@ -16,12 +16,15 @@ from typing import Any
 
 import dcctl
 from dcctl.provisioner import directories, errors, processes
+from dcctl.provisioner.guardian import KILLED
 from dcctl.provisioner.job import Action, Event, Job, Outcome
 from dcctl.words import N_
 from stacks import naming
 from stacks.environment import EnvironmentSpec, to_document
 from stacks.plan import Resolved
 
+#: What runs are told to go on until, where there is no lease.
+ENDLESS = "-"
 PLUGIN = Path("plugins/resource-openstack-v5.5.3/pulumi-resource-openstack")
 # A run ends itself when it is late; after this much more it is taken for frozen.
 PATIENCE_SECONDS = 60.0
@@ -45,6 +48,21 @@ class Work:
     @property
     def stack(self) -> str:
         return naming.stack_name(self.resolved.region, self.spec.administration, self.spec.name, self.layer)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """The lease under which a run works: its token, by which the state knows it, and until when (`processes.boottime`) the run may go on."""
+
+    token: int
+    until: Callable[[], float]
+
+
+def fenced(backend: str, token: int) -> str:
+    """The state's address with the token, which its database reads as a run-time parameter; only PostgreSQL has a fence."""
+    if not backend.startswith("postgres"):
+        return backend
+    return f"{backend}{'&' if '?' in backend else '?'}dcctl.fence={token}"
 
 
 def _nothing(event: Event) -> None:
@@ -72,6 +90,8 @@ class Engine:
     passphrase_file: Path
     seconds: float = 900.0
     parallel: int = 16
+    guard: Guard | None = None
+    """None: a run without a lease, which only whoever has the stack for themselves may do."""
 
     def up(
         self,
@@ -137,7 +157,7 @@ class Engine:
         settled: Collection[str] = (),
         replace: Collection[str] = (),
     ) -> dict[str, Any]:
-        self._check()
+        self.check()
         with directories.private(self.home, cloud) as directory:
             job = Job(
                 action=action, stack=stack, directory=str(directory), engine=str(self.home / "bin" / "pulumi"), seconds=self.seconds,
@@ -154,7 +174,8 @@ class Engine:
     def _follow(self, job: Job, environment: Mapping[str, str], on_event: OnEvent, cancelled: Callable[[], bool]) -> dict[str, Any]:
         """Start the run and hear it out."""
         deadline = time.monotonic() + job.seconds + PATIENCE_SECONDS
-        with (Path(job.directory) / "stderr").open("w+") as complaints, _started(environment, complaints) as process:
+        until = self._until()
+        with (Path(job.directory) / "stderr").open("w+") as complaints, _started(environment, complaints, until) as process:
             assert process.stdin is not None
             with contextlib.suppress(BrokenPipeError):
                 process.stdin.write(json.dumps(job.to_document()) + "\n")
@@ -162,7 +183,15 @@ class Engine:
             last: dict[str, Any] = {}
             told = False
             for document in _lines(process):
+                if (renewed := self._until()) != until:
+                    until = renewed
+                    with contextlib.suppress(BrokenPipeError):
+                        process.stdin.write(f"until {until}\n")
+                        process.stdin.flush()
                 if document is None:
+                    if process.poll() is not None:
+                        # The guardian was killed; what it leaves would keep our end of the pipe open.
+                        processes.end(lambda: processes.marked("DCCTL_RUN", environment["DCCTL_RUN"]), reaping=False)
                     if not told and cancelled():
                         told = True
                         with contextlib.suppress(BrokenPipeError):
@@ -174,18 +203,21 @@ class Engine:
                     on_event(Event(**document["event"]))
                 else:
                     last = document
-            process.wait()
+            status = process.wait()
+            if status == KILLED:
+                raise errors.EngineFenced("the lease was not renewed in time")
             if "result" in last:
                 return dict(last["result"])
-            if "error" in last:
+            if "error" in last and status >= 0:
                 raise errors.from_document(job.stack, last["error"])
             complaints.seek(0)
-            raise errors.EngineFailed(
-                f"the run ended by itself (status {process.returncode})",
-                [errors.Diagnostic(words="the run was killed", raw=complaints.read()[-8000:])],
-            )
+            raise errors.EngineBroken(f"the run ended by itself (status {status}): {complaints.read()[-2000:]}".strip(": \n"))
 
-    def _check(self) -> None:
+    def _until(self) -> str:
+        return ENDLESS if self.guard is None else f"{self.guard.until():.3f}"
+
+    def check(self) -> None:
+        """Return when engine, plugin and passphrase are there; raises EngineMissing."""
         for what, path in ((N_("Pulumi engine"), self.home / "bin" / "pulumi"), (N_("OpenStack provider"), self.home / PLUGIN)):
             if not os.access(path, os.X_OK):
                 raise errors.EngineMissing(what, str(path))
@@ -200,9 +232,10 @@ class Engine:
             "PYTHONPATH": str(Path(dcctl.__file__).parents[1]),
             "DCCTL_RUN": token,
             "DCCTL_STACK": stack,
+            processes.GUARDED: "1",
             "OS_CLIENT_CONFIG_FILE": str(directory / "clouds.yaml"),
             "PULUMI_HOME": str(directory / "home"),
-            "PULUMI_BACKEND_URL": self.backend,
+            "PULUMI_BACKEND_URL": self.backend if self.guard is None else fenced(self.backend, self.guard.token),
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(self.passphrase_file.resolve()),
             "PULUMI_DEBUG_COMMANDS": "true",  # without it the command does not know --event-log
             "PULUMI_SKIP_UPDATE_CHECK": "true",
@@ -212,10 +245,11 @@ class Engine:
 
 
 @contextlib.contextmanager
-def _started(environment: Mapping[str, str], complaints: Any) -> Iterator["subprocess.Popen[str]"]:
-    """A run; it is ended with the block, by the end of its standard input when it still goes on."""
-    command = [sys.executable, "-W", "ignore", "-m", "dcctl.provisioner.run"]
-    process = subprocess.Popen(
+def _started(environment: Mapping[str, str], complaints: Any, until: str) -> Iterator["subprocess.Popen[str]"]:
+    """A run under its guardian; it is ended with the block, by the end of its standard input when it still goes on."""
+    # Without site-packages, of which the guardian needs nothing, it is there in half the time.
+    command = [sys.executable, "-S", "-m", processes.GUARDIAN, until, sys.executable, "-W", "ignore", "-m", "dcctl.provisioner.run"]
+    process = processes.started(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints, env=environment, cwd="/", text=True, start_new_session=True
     )
     try:
@@ -230,6 +264,7 @@ def _started(environment: Mapping[str, str], complaints: Any) -> Iterator["subpr
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        processes.forgotten(process)
         process.stdout.close()
 
 

@@ -4,6 +4,8 @@ EngineFailed          something could not be made, changed or destroyed; with th
 ├── EnginePending     a killed run left creations without a known outcome: somebody must look before it goes on
 ├── EngineCancelled   ended on request, or because nobody waits for it any more
 └── EngineLate        ended because it took longer than it may
+EngineBroken          the run, its guardian, the engine or its provider were killed: what they had begun may exist, so somebody must look
+EngineFenced          the lease is lost: the guardian ended the run, or the state refused its write
 EngineLocked          another run holds the stack, or one that was killed did
 EngineMissing         engine or plugin are not where they should be
 PlanExceeded          the engine would do what the plan does not have; nothing was done
@@ -63,6 +65,14 @@ class EngineLate(EngineFailed):
     """The run took longer than it may and was ended."""
 
 
+class EngineBroken(Exception):
+    """Something of the run was killed in the middle; nothing of it runs any more. What it had begun may exist without being in the state."""
+
+
+class EngineFenced(Exception):
+    """Whoever ran this does not have the environment any more; its successor does."""
+
+
 class EngineLocked(Exception):
     """The stack is locked. The engine's lock has no end of its own: see `Engine.unlock`."""
 
@@ -107,6 +117,10 @@ def from_document(stack: str, document: Mapping[str, Any]) -> Exception:
         return EngineLocked(stack, summary)
     if kind == "missing":
         return EngineMissing(summary, str(document.get("path", "")))
+    if kind == "broken":
+        return EngineBroken(summary)
+    if kind == "fenced":
+        return EngineFenced(summary)
     if kind == "exceeded":
         return PlanExceeded([Step(**step) for step in document["steps"]])
     kinds = {"pending": EnginePending, "cancelled": EngineCancelled, "late": EngineLate}

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dcctl.provisioner import processes, words
-from dcctl.provisioner.command import Complaint, Pulumi, Reins, Stopped
+from dcctl.provisioner.command import Broken, Complaint, Pulumi, Reins, Stopped
 from dcctl.provisioner.errors import Diagnostic, Step
 from dcctl.provisioner.job import Event, Job
 from dcctl.provisioner.progress import Progress
@@ -95,6 +95,9 @@ def _act(job: Job, pulumi: Pulumi) -> dict[str, Any]:
         raise Refused(
             stopped.why, "the run was cancelled" if stopped.why == "cancelled" else f"the run took longer than {job.seconds:.0f} s"
         ) from None
+    except Broken as broken:
+        # Its lock stays: only whoever has the environment's lease may take it away.
+        raise Refused("broken", str(broken)) from None
     except Complaint as complaint:
         raise _refusal(complaint) from None
 
@@ -105,7 +108,12 @@ def _refusal(complaint: Complaint) -> Refused:
     if words.is_locked(stderr):
         return Refused("locked", str(complaint))
     diagnostics = progress.diagnostics() if progress is not None else []
-    if words.plugin_missing(stderr + " ".join(d.raw for d in diagnostics)):
+    everything = stderr + " ".join(d.raw for d in diagnostics)
+    if words.is_fenced(everything):
+        return Refused("fenced", str(complaint))
+    if words.provider_gone(everything):
+        return Refused("broken", "the provider was killed")
+    if words.plugin_missing(everything):
         return Refused("missing", "OpenStack provider", path="plugins")
     if not diagnostics:
         diagnostics = [Diagnostic(words=str(complaint), raw=stderr[-4000:])]

@@ -102,6 +102,16 @@ def is_locked(stderr: str) -> bool:
     return "the stack is currently locked by" in stderr
 
 
+def is_fenced(stderr: str) -> bool:
+    """Whether the state's database refused a write because of its token."""
+    return "pq: fenced" in stderr
+
+
+def provider_gone(said: str) -> bool:
+    """Whether the plugin ended in the middle of a call: what it was told to make may exist."""
+    return "rpc error: code = Unavailable" in said or "error reading from server: EOF" in said
+
+
 def already_exists(stderr: str) -> bool:
     return "already exists" in stderr
 

@@ -67,7 +67,7 @@ class App:
     def admin_cloud(self) -> Cloud:
         """OpenStack with the rights of dcctl-admin."""
         cloud = self.settings.cloud
-        return Cloud(cloud.clouds_yaml, cloud.admin, cloud.region)
+        return Cloud(cloud.clouds_yaml, cloud.admin, cloud.region, at_once=cloud.calls_at_once)
 
     @cached_property
     def hurried_cloud(self) -> Cloud:

@@ -36,9 +36,11 @@ class Lease:
 _THERE = text("""
     INSERT INTO lease (administration, environment, token, expires_at, unclean)
     VALUES (:administration, :environment, 0, 'epoch', false) ON CONFLICT DO NOTHING""")
-_LOCK = text("""
-    SELECT holder IS NULL OR expires_at <= clock_timestamp() AS free, holder IS NOT NULL AS lapsed, unclean
-    FROM lease WHERE administration = :administration AND environment = :environment FOR UPDATE""")
+_LOCK = text("SELECT 1 FROM lease WHERE administration = :administration AND environment = :environment FOR UPDATE")
+#: A statement of its own: the clock that counts is that after the wait for the lock.
+_LOOK = text("""
+    SELECT operation, holder IS NULL OR expires_at <= clock_timestamp() AS free, holder IS NOT NULL AS held, unclean
+    FROM lease WHERE administration = :administration AND environment = :environment""")
 _TAKE = text("""
     UPDATE lease SET token = token + 1, holder = :holder, operation = :operation,
         expires_at = clock_timestamp() + make_interval(secs => :seconds), unclean = :unclean
@@ -53,10 +55,11 @@ def take(session: Session, administration: str, environment: str, *, operation: 
     """Take the environment's lease, in the caller's transaction; None while another holds it."""
     key = {"administration": administration, "environment": environment}
     session.connection().execute(_THERE, key)
-    row = session.connection().execute(_LOCK, key).one()
+    session.connection().execute(_LOCK, key)
+    row = session.connection().execute(_LOOK, key).one()
     if not row.free:
         return None
-    unclean = bool(row.unclean or row.lapsed)
+    unclean = bool(row.unclean or row.held)  # free and held: it lapsed
     given = {**key, "holder": holder, "operation": operation, "seconds": seconds, "unclean": unclean}
     token = int(session.connection().execute(_TAKE, given).scalar_one())
     return Lease(administration=administration, environment=environment, holder=holder, token=token, unclean=unclean)
@@ -81,6 +84,14 @@ def give_back(session: Session, lease: Lease, *, unclean: bool) -> None:
     """End it, in the caller's transaction; what was unclean is so until a run ends well (`unclean` False)."""
     if not session.connection().execute(_GIVE_BACK, {**_key(lease), "unclean": unclean}).rowcount:
         raise Lost(f"{lease.administration}/{lease.environment} is not of token {lease.token} any more")
+
+
+def free(session: Session, administration: str, environment: str, *, but: str) -> bool:
+    """Whether nobody has the environment for the operation `but`: given back, lapsed, or another's. Nobody takes it before the transaction ends."""
+    key = {"administration": administration, "environment": environment}
+    session.connection().execute(_LOCK, key)
+    row = session.connection().execute(_LOOK, key).first()
+    return row is None or bool(row.free) or row.operation != but
 
 
 def _key(lease: Lease) -> dict[str, object]:

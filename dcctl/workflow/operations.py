@@ -7,12 +7,10 @@ from sqlmodel import Session, col, select
 from dcctl.errors import NotVisible
 from dcctl.lifecycle import EnvironmentState, OperationState, RequestState, environment_after, operation_after, request_after
 from dcctl.store import Environment, Event, Operation, Request, now
-from dcctl.workflow import feed, holding, sight
+from dcctl.workflow import ending, feed, holding, sight
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
-from dcctl.workflow.queue import ABANDON, DECOMMISSION, FULFIL, environment_lock
 
-TASKS = {"fulfil": FULFIL, "decommission": DECOMMISSION, "abandon": ABANDON}
 FINAL = frozenset({OperationState.SUCCEEDED, OperationState.FAILED, OperationState.CANCELLED})
 PAGE = 100
 
@@ -122,8 +120,7 @@ def abandon(app: App, actor: Actor, identifier: str) -> dict[str, Any]:
 
 def _queued(app: App, session: Session, actor: Actor, operation: Operation) -> None:
     feed.record(session, "queued", request=operation.request, operation=operation.id, user=actor.user, attempt=operation.attempt)
-    lock = environment_lock(operation.administration, operation.environment)
-    app.queue.defer(session, TASKS[operation.kind], lock=lock, operation=operation.id)
+    ending.defer(app, session, operation)
 
 
 def find(session: Session, actor: Actor, identifier: str) -> Operation:

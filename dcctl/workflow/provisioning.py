@@ -4,10 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from ruamel.yaml import YAML
-
-from dcctl.config import Settings
-from dcctl.errors import DcctlError, EngineError
+from dcctl.errors import EngineError
 from dcctl.provisioner import errors
 from dcctl.provisioner.engine import Engine, Work
 from dcctl.provisioner.job import Event
@@ -28,7 +25,9 @@ class Layer:
         self.work = Work(layer=layer, spec=spec, resolved=resolved)
         self.project_id = project_id
         settings = app.settings.engine
-        self.engine = Engine(home=settings.home, backend=settings.backend, passphrase_file=settings.passphrase_file, seconds=settings.seconds)
+        self.engine = Engine(
+            home=settings.home, backend=settings.backend, passphrase_file=settings.passphrase_file, seconds=settings.seconds, guard=run.guard
+        )
 
     def up(self) -> Mapping[str, Any]:
         """Make what the plan has; the program's outputs."""
@@ -48,7 +47,7 @@ class Layer:
         return frozenset(str(resource["id"]) for resource in resources if resource.get("id"))
 
     def _entry(self) -> dict[str, Any]:
-        return entry(self.app.settings, self.work.layer, self.project_id)
+        return self.run.credentials.entry(self.work.layer, self.project_id)
 
     def _tell(self, event: Event) -> None:
         if event.op == "same":
@@ -85,19 +84,3 @@ class Layer:
             raise EngineError("DCCTL-409", why=error.what, path=error.path, stack=self.work.stack) from error
         except errors.PlanExceeded as error:
             raise EngineError("DCCTL-405", steps=[f"{step.op} {step.type} {step.name}" for step in error.steps]) from error
-
-
-def entry(settings: Settings, layer: naming.Layer, project_id: str | None = None) -> dict[str, Any]:
-    """The clouds.yaml entry that a run of the engine gets; the workload's has the environment's project."""
-    name = settings.cloud.admin if layer == "tenant" else settings.cloud.build
-    try:
-        with settings.cloud.clouds_yaml.open(encoding="utf-8") as file:
-            clouds = YAML(typ="safe", pure=True).load(file)["clouds"]
-        found: dict[str, Any] = dict(clouds[name])
-    except (OSError, KeyError, TypeError) as error:
-        raise DcctlError("DCCTL-109", cloud=name, file=str(settings.cloud.clouds_yaml), known=[]) from error
-    if layer == "workload":
-        auth = {key: value for key, value in found["auth"].items() if not key.startswith(("project", "tenant", "domain"))}
-        found["auth"] = {**auth, "project_id": project_id}
-    found.setdefault("region_name", settings.cloud.region)
-    return found

@@ -7,6 +7,7 @@ from typing import Any
 
 import procrastinate
 from procrastinate.exceptions import AlreadyEnqueued
+from sqlalchemy import text
 from sqlmodel import Session
 
 REVIEW = "review"
@@ -19,6 +20,8 @@ RECONCILE = "reconcile"
 SHORT, BUILDING = "dcctl-short", "dcctl-building"
 #: Comparing asks OpenStack much; one at a time in each worker, and nobody's environment waits for it.
 COMPARING = "dcctl-comparing"
+#: The task of each kind of operation.
+TASKS = {"fulfil": FULFIL, "decommission": DECOMMISSION, "abandon": ABANDON}
 _QUEUES = {REVIEW: SHORT, RECONCILE: COMPARING}
 
 
@@ -53,3 +56,31 @@ class Queue:
             savepoint.rollback()
         else:
             savepoint.commit()
+
+    def give_up(self, session: Session, operation: str) -> None:
+        """End the jobs of an operation that a worker has begun and will not end: they block their lock.
+
+        They are not queued again under their number: a worker that wakes up would end what is another's by then.
+        """
+        for (number,) in session.connection().execute(_BEGUN, {"operation": operation}).all():
+            session.connection().execute(_FINISH, {"number": number})
+
+    def take_back(self, session: Session, seconds: float) -> list[str]:
+        """End the jobs of workers that have given no sign of life for so long, and queue anew what is not an operation's; the tasks' names.
+
+        Operations get their jobs by the lease; periodic tasks by the clock.
+        """
+        found = session.connection().execute(_SILENT, {"seconds": seconds}).all()
+        for job in found:
+            session.connection().execute(_FINISH, {"number": job.id})
+            if job.task_name in (REVIEW, RECONCILE):
+                self.defer(session, job.task_name, lock=job.lock, once=job.queueing_lock, **job.args)
+        return [str(job.task_name) for job in found]
+
+
+_BEGUN = text("SELECT id FROM procrastinate_jobs WHERE status = 'doing' AND args ->> 'operation' = :operation FOR UPDATE")
+_FINISH = text("SELECT procrastinate_finish_job_v1(:number, 'failed', false)")
+_SILENT = text("""
+    SELECT j.id, j.task_name, j.lock, j.queueing_lock, j.args FROM procrastinate_jobs j LEFT JOIN procrastinate_workers w ON w.id = j.worker_id
+    WHERE j.status = 'doing' AND (w.id IS NULL OR w.last_heartbeat < now() - make_interval(secs => :seconds))
+    ORDER BY j.id FOR UPDATE OF j SKIP LOCKED""")

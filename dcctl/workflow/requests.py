@@ -16,7 +16,7 @@ from dcctl.errors import DcctlError, NotVisible, SpecRefused
 from dcctl.lifecycle import ENDED, EnvironmentState, Kind, OperationState, RequestState, environment_after, request_after
 from dcctl.schemas import RequestIn, WithdrawIn
 from dcctl.store import REQUEST_NUMBER, Decision, Environment, Event, Idempotency, Operation, Request, now
-from dcctl.workflow import feed, holding, idempotency, members, sight
+from dcctl.workflow import feed, holding, idempotency, maintenance, members, sight
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
 from dcctl.workflow.queue import REVIEW
@@ -54,7 +54,7 @@ def submit(app: App, actor: Actor, body: RequestIn, key: str) -> tuple[dict[str,
             session.flush()
             app.queue.defer(session, REVIEW, lock=f"request:{request.number}", number=request.number)
             idempotency.lead_to(session, actor, key, request.number)
-            return as_json(session, request, submitted), True
+            return as_json(session, request, submitted) | {"maintenance": maintenance.told(app, session)}, True
     except IntegrityError as error:
         if "request_name_in_use" not in str(error.orig) or spec is None:
             raise

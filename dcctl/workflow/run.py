@@ -1,4 +1,4 @@
-"""One run of an operation: begun, taken step by step with what each took, ended in exactly one way; what happens is told as it happens."""
+"""One run of an operation: begun with its environment's lease, taken step by step with what each took, ended in exactly one way."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -6,14 +6,27 @@ from time import monotonic
 from typing import Any
 
 import structlog
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
 from dcctl.errors import DcctlError
-from dcctl.lifecycle import EnvironmentState, OperationState, RequestState, environment_after, operation_after, request_after
-from dcctl.store import Environment, Operation, Request, now
-from dcctl.workflow import feed, leases
+from dcctl.lifecycle import OperationState, RequestState, operation_after, request_after
+from dcctl.provisioner.engine import Guard
+from dcctl.provisioner.errors import EngineBroken, EngineFenced
+from dcctl.provisioner.processes import boottime
+from dcctl.store import Operation, Request, now
+from dcctl.workflow import ending, feed, leases, maintenance, succession
 from dcctl.workflow.app import App
+from dcctl.workflow.credentials import Credentials
+from dcctl.workflow.heartbeat import Heartbeat
 from dcctl.workflow.leases import Lease, Lost
+
+#: What PostgreSQL says of a transaction in which nothing happened for too long.
+_IDLE_TOO_LONG = "25P03"
+
+#: What was under way when the database went away is known to nobody; that is nobody's failure.
+DATABASE_AWAY = "DCCTL-501"
 
 log = structlog.get_logger("dcctl.workflow.run")
 
@@ -23,11 +36,13 @@ class Cancelled(Exception):
 
 
 class Run:
-    """What a running operation writes; each method is a transaction of its own."""
+    """What a running operation writes; each method is a transaction of its own, and none is committed without the lease."""
 
-    def __init__(self, app: App, operation: Operation, lease: Lease) -> None:
+    def __init__(self, app: App, operation: Operation, lease: Lease, since: float) -> None:
         self.app = app
         self.lease = lease
+        self.heartbeat = Heartbeat(app, lease, since=since)
+        self.credentials = Credentials(app.settings, lease.administration, lease.environment, lease.token)
         self.id = operation.id
         self.number = operation.request
         self.administration = operation.administration
@@ -43,18 +58,25 @@ class Run:
         """Whether an earlier run of this environment did not end by its own word, or ended badly: then look before anything is made."""
         return self.lease.unclean
 
+    @property
+    def guard(self) -> Guard:
+        """What runs of the engine have of the lease."""
+        return Guard(token=self.token, until=lambda: self.heartbeat.until)
+
     @classmethod
     def begin(cls, app: App, identifier: str) -> "Run | None":
         """Take a queued operation with its environment's lease.
 
-        None when it is not queued any more (cancelled, or the job came twice), or while another run has the environment.
+        None when it is not queued any more (cancelled, or the job came twice), while another run has the environment, and during maintenance:
+        what stays queued gets its job again (`stalled`).
         """
+        since = boottime()
         with app.transaction() as session:
             known = session.get_one(Operation, identifier)
             seconds = app.settings.worker.lease_seconds
             lease = leases.take(session, known.administration, known.environment, operation=identifier, seconds=seconds)
             operation = session.get_one(Operation, identifier, with_for_update=True, populate_existing=True)
-            if lease is None or operation.state != OperationState.QUEUED:
+            if lease is None or operation.state != OperationState.QUEUED or maintenance.is_on(session):
                 session.rollback()
                 return None
             operation.state = operation_after(identifier, OperationState.QUEUED, "run")
@@ -63,18 +85,27 @@ class Run:
             operation.seconds = {"queue": round(waited, 3)}
             session.add(operation)
             feed.record(session, "running", request=operation.request, operation=identifier, attempt=operation.attempt)
-            return cls(app, operation, lease)
+            return cls(app, operation, lease, since)
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
         """A transaction that only the holder of the lease commits.
 
+        A worker that is frozen in the middle of it does not keep its successor waiting: the database ends a transaction in which nothing
+        happens for longer than the lease.
+
         Raises:
             Lost: the lease lapsed or was taken; nothing is written.
         """
-        with self.app.transaction() as session:
-            leases.require(session, self.lease)
-            yield session
+        try:
+            with self.app.transaction() as session:
+                session.connection().execute(_IMPATIENT, {"ms": str(round(1000 * self.app.settings.worker.lease_seconds))})
+                leases.require(session, self.lease)
+                yield session
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) == _IDLE_TOO_LONG:
+                raise Lost(f"token {self.token} was idle in a transaction for longer than the lease") from error
+            raise
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -103,7 +134,7 @@ class Run:
             feed.record(session, kind, request=self.number, operation=self.id, **document)
 
     def succeed(self, session: Session, request: str, **outputs: Any) -> None:
-        """End well, in the caller's transaction: `request` is the action on the request's state."""
+        """End well, in the caller's transaction (`transaction`): `request` is the action on the request's state."""
         operation = session.get_one(Operation, self.id, with_for_update=True)
         operation.state = operation_after(self.id, OperationState(operation.state), "succeed")
         operation.step, operation.finished_at = None, now()
@@ -115,43 +146,58 @@ class Run:
         leases.give_back(session, self.lease, unclean=False)
 
     def end(self, error: DcctlError | None) -> None:
-        """End badly, or as it was asked to (`error` None): the request is *failed*, a new environment too; all of it may be retried."""
-        action = "cancel" if error is None else "fail"
+        """End badly, or as it was asked to (`error` None)."""
         with self.transaction() as session:
             operation = session.get_one(Operation, self.id, with_for_update=True)
-            operation.state = operation_after(self.id, OperationState(operation.state), action)
-            operation.finished_at, operation.error = now(), error.to_json() if error else None
-            session.add(operation)
-            request = session.get_one(Request, self.number, with_for_update=True)
-            request.error, request.updated_at = operation.error, now()
-            if request.state == RequestState.FULFILLING:
-                request.state = request_after(self.number, RequestState.FULFILLING, "fail")
-            session.add(request)
-            environment = session.get(Environment, operation.environment_id) if operation.environment_id is not None else None
-            if environment is not None and environment.state == EnvironmentState.PROVISIONING:
-                environment.state = environment_after(environment.name, EnvironmentState.PROVISIONING, "fail")
-                session.add(environment)
-            kind = "cancelled" if error is None else "failed"
-            feed.record(session, kind, request=self.number, operation=self.id, step=operation.step, error=operation.error)
+            ending.end(session, operation, error)
             leases.give_back(session, self.lease, unclean=self.unclean or operation.step is not None)
+
+    def break_off(self, why: str = "killed") -> None:
+        """Something that the run needs was killed: whoever takes the lease next looks, and goes on from what there is."""
+        with self.transaction() as session:
+            operation = session.get_one(Operation, self.id, with_for_update=True)
+            ending.requeue(self.app, session, operation, why)
+            leases.give_back(session, self.lease, unclean=True)
+
+
+_IMPATIENT = text("SELECT set_config('idle_in_transaction_session_timeout', :ms, true)")
 
 
 def perform(app: App, identifier: str, work: Callable[[Run], None]) -> None:
-    """Run `work` for a queued operation, and end the operation whatever happens in it."""
+    """Run `work` for a queued operation, and end the operation whatever happens in it.
+
+    A run that lost its lease ends without a word: the operation is its successor's.
+    """
     run = Run.begin(app, identifier)
     if run is None:
         return
-    try:
+    with run.heartbeat, app.cloud().only_while(run.heartbeat.check):
         try:
-            work(run)
-        except Cancelled:
-            run.end(None)
-        except DcctlError as error:
+            _worked(run, work)
+        except (Lost, EngineFenced) as lost:
+            log.warning("lease_lost", operation=identifier, token=run.token, why=str(lost))
+        except DcctlError as error:  # not even its end could be written
+            log.warning("left_to_its_lapse", operation=identifier, token=run.token, code=error.code)
+        finally:
+            run.credentials.remove()
+
+
+def _worked(run: Run, work: Callable[[Run], None]) -> None:
+    try:
+        succession.succeed(run.app, run)
+        work(run)
+    except Cancelled:
+        run.end(None)
+    except DcctlError as error:
+        if error.code == DATABASE_AWAY:
+            run.break_off("database")
+        else:
             run.end(error)
-        except Lost:
-            raise
-        except Exception:
-            run.end(DcctlError("DCCTL-500", reference=identifier))
-            raise
-    except Lost:
-        log.warning("lease_lost", operation=identifier, token=run.token)
+    except EngineBroken as broken:
+        log.warning("run_broken_off", operation=run.id, token=run.token, why=str(broken))
+        run.break_off()
+    except (Lost, EngineFenced):
+        raise
+    except Exception:
+        run.end(DcctlError("DCCTL-500", reference=run.id))
+        raise

@@ -1,9 +1,10 @@
-"""The lease of an environment"""
+"""The lease of an environment, and maintenance"""
 
 from collections.abc import Sequence
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision: str = "0004"
 down_revision: str | None = "0003"
@@ -23,6 +24,15 @@ def upgrade() -> None:
         sa.Column("unclean", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["administration"], ["administration.code"]),
         sa.PrimaryKeyConstraint("administration", "environment"),
+    )
+    op.create_table(
+        "maintenance",
+        sa.Column("region", sa.String(), nullable=False),
+        sa.Column("on", sa.Boolean(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("actor", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("region"),
     )
     # A token that went back would let a run write that was fenced off.
     op.execute("""

@@ -84,6 +84,8 @@ discrepancy:show      GET    /v1/discrepancies/D-999                      404 40
 discrepancy:say       POST   /v1/discrepancies/D-999/explain              404 403 403 403 403 403 403 403 403
 region:show           GET    /v1/region                                   ok  ok  403 403 403 403 403 403 403
 region:mode           PUT    /v1/region                                   ok  403 403 403 403 403 403 403 403
+maintenance:show      GET    /v1/maintenance                              ok  ok  403 403 403 403 403 403 403
+maintenance:set       PUT    /v1/maintenance                              ok  403 403 403 403 403 403 403 403
 operation:abandon     POST   /v1/operations/O-2026-9001-1/abandon         ok  403 403 ok  404 404 404 404 404
 operation:abandon     POST   /v1/operations/O-2026-9002-1/abandon         ok  403 403 403 403 404 404 404 404
 """
@@ -103,6 +105,7 @@ def body(method: str, path: str) -> dict[str, Any] | None:
         "/v1/corrections": {"entry": 1, "resources": {"cores": 10**9}, "reason": "Essai", "document": "Note 9"},
         "/v1/reconciliations": {"apply": code == "apply"},
         "/v1/region": {"mode": "enforce", "reason": "Écarts vus"},
+        "/v1/maintenance": {"on": False},
         "/v1/requests": {"kind": "environment", "spec": SPEC | {"administration": code}},
     }
     if method == "GET" or method == "DELETE":

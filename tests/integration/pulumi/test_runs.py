@@ -14,13 +14,22 @@ from pathlib import Path
 import pytest
 
 from dcctl.provisioner import directories, processes
-from dcctl.provisioner.engine import Engine, Work
-from dcctl.provisioner.errors import EngineCancelled, EngineFailed, EngineLate, EngineLocked, EngineMissing, EnginePending
+from dcctl.provisioner.engine import Engine, Guard, Work
+from dcctl.provisioner.errors import EngineBroken, EngineCancelled, EngineFailed, EngineFenced, EngineLate, EngineLocked, EngineMissing, EnginePending
 from tests.integration.pulumi.conftest import Silence
 
 
 def processes_of(work: Work) -> list[int]:
     return processes.marked("DCCTL_STACK", work.stack)
+
+
+GUARDIAN, RUN, ENGINE, PLUGIN = b"-S", b"ignore", b"bin/pulumi", b"pulumi-resource-openstack"
+
+
+def part_of(work: Work, what: bytes) -> int:
+    """The one process of a run that is its guardian, its run, its engine or its provider, by the beginning of its command line."""
+    [found] = [pid for pid in processes_of(work) if what in b" ".join(read(f"/proc/{pid}/cmdline").split(b"\0")[:3])]
+    return found
 
 
 def run_directories() -> list[Path]:
@@ -99,15 +108,15 @@ def locks(engine: Engine) -> list[Path]:
     return [path for path in state.rglob("*") if path.is_file() and "locks" in path.parts]
 
 
-def test_when_a_run_alone_is_killed_its_engine_is_ended_too(engine: Engine, work: Work, silence: Silence) -> None:
+@pytest.mark.parametrize("part", [GUARDIAN, RUN, ENGINE, PLUGIN], ids=["guardian", "run", "engine", "provider"])
+def test_whatever_part_of_a_run_is_killed_all_of_it_ends_and_is_called_broken(engine: Engine, work: Work, silence: Silence, part: bytes) -> None:
     def kill() -> bool:
         if silence.reached.is_set():
-            [run] = [pid for pid in processes_of(work) if b"dcctl.provisioner.run" in read(f"/proc/{pid}/cmdline")]
-            os.kill(run, signal.SIGKILL)
+            os.kill(part_of(work, part), signal.SIGKILL)
             silence.reached.clear()
         return False
 
-    with pytest.raises(EngineFailed, match="ended by itself"):
+    with pytest.raises(EngineBroken):
         engine.up(work, cloud=silence.cloud, cancelled=kill)
 
     assert processes_of(work) == []
@@ -123,7 +132,7 @@ def test_an_engine_killed_in_the_middle_leaves_a_lock_and_a_question_and_both_mu
             silence.reached.clear()
         return False
 
-    with pytest.raises(EngineFailed, match="ended by itself"):
+    with pytest.raises(EngineBroken):
         engine.up(work, cloud=silence.cloud, cancelled=kill)
 
     assert processes_of(work) == []
@@ -141,7 +150,7 @@ def test_an_engine_killed_in_the_middle_leaves_a_lock_and_a_question_and_both_mu
 WORKER = """
 import json, sys
 from pathlib import Path
-from dcctl.provisioner.engine import Engine, Work
+from dcctl.provisioner.engine import Engine, Guard, Work
 from stacks.plan import Resolved
 from stacks.specs import parse
 given = json.loads(sys.stdin.readline())
@@ -176,6 +185,24 @@ def test_when_the_worker_is_killed_its_run_ends_itself(engine: Engine, work: Wor
     assert len(run_directories()) == 1
     assert engine.export(work.stack) is not None  # the next run removes what the killed worker could not
     assert run_directories() == []
+
+
+def test_a_run_whose_lease_is_not_renewed_is_killed_before_it_lapses(engine: Engine, work: Work, silence: Silence) -> None:
+    until = processes.boottime() + 600
+    seen: list[float] = []
+
+    def lapse() -> bool:
+        nonlocal until
+        if silence.reached.is_set() and not seen:
+            until = processes.boottime() + 0.5
+            seen.append(until)
+        return False
+
+    with pytest.raises(EngineFenced):
+        replace(engine, guard=Guard(token=7, until=lambda: until)).up(work, cloud=silence.cloud, cancelled=lapse)
+
+    assert processes_of(work) == []
+    assert processes.boottime() < seen[0] + 10
 
 
 def test_two_runs_of_one_stack_are_not_possible_at_once(engine: Engine, work: Work, silence: Silence) -> None:

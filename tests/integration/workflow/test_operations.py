@@ -29,7 +29,7 @@ RESOLVED = Resolved(
 @pytest.fixture
 def bare(app: App, tmp_path: Path) -> App:
     """A worker's machine without an engine, and a Keystone that does not answer: nobody listens on port 9."""
-    engine = Engine(home=tmp_path / "pulumi", passphrase_file=tmp_path / "passphrase")
+    engine = Engine(home=tmp_path / "pulumi", passphrase_file=tmp_path / "passphrase", backend=f"file://{tmp_path}")
     app.settings = app.settings.model_copy(update={"cloud": keystone_at(tmp_path, 9), "engine": engine})
     return app
 
@@ -123,7 +123,7 @@ def test_a_decommission_that_is_cancelled_before_it_began_fails_its_request_and_
     assert state(bare, number) == ("failed", "queued")
     decommission.decommission(bare, operation)
     assert state(bare, number) == ("failed", "failed")
-    assert requests.show(bare, LEAD, number)["error"]["code"] == "DCCTL-402"
+    assert requests.show(bare, LEAD, number)["error"]["code"] == "DCCTL-409"
     with bare.reading() as session:
         assert session.get_one(Environment, environment.id).state == "decommissioning"
 

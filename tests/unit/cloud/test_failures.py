@@ -84,3 +84,14 @@ def never_sent() -> ksa.ConnectFailure:
 )  # fmt: skip
 def test_only_what_cannot_happen_twice_is_tried_again(method: str, error: Exception, again: bool) -> None:
     assert worth_another_try(method)(error) is again
+
+
+@pytest.mark.parametrize(
+    ("said", "pause"),
+    [("3", 3.0), ("3600", 10.0), ("0", 0.1), ("Sun, 06 Nov 1994 08:49:37 GMT", 0.1), ("soon", True), ("", True)],
+)
+def test_a_service_that_names_a_time_is_asked_again_after_it_but_nobody_waits_for_an_hour(said: str, pause: float) -> None:
+    error = answered(429, "")
+    error.response.headers["Retry-After"] = said
+
+    assert worth_another_try("POST")(error) == pause

@@ -1,0 +1,203 @@
+"""Whoever dies or freezes, one worker at a time has an environment: two workers with leases of 3 s on a real cloud, and what people see of it."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from dcctl.provisioner import processes as provisioner
+from infra.devcloud.devcloud import processes
+from infra.site import operations, postgres, servers
+from infra.site.layout import REGION
+from stacks import naming
+from tests.acceptance.main_job.conftest import Connect, Ministry
+from tests.acceptance.main_job.witness import things
+from tests.site import RunningSite
+
+LEASE_SECONDS = 3.0
+#: No servers: what is made here is made in a few seconds.
+BARE = {"servers": [], "quota": {"networks": 1, "routers": 1, "floatingips": 1}}
+ONE_SERVER = {"servers": [{"name": "web", "flavor": "m1.small", "image": "cirros"}]}
+
+
+class Workers:
+    """Workers of a test, by name; each with its log."""
+
+    def __init__(self, site: RunningSite) -> None:
+        self.site = site.layout
+        self.started: dict[str, int] = {}
+
+    def start(self, name: str) -> None:
+        environment = servers.environment(self.site) | {
+            "DCCTL_WORKER__LEASE_SECONDS": str(LEASE_SECONDS),
+            "DCCTL_WORKER__STATE_DIR": str(self.site.state / name),
+        }
+        program = [str(servers.BIN / "dcctl-worker")]
+        processes.start(program, pid_file=self.site.run / f"{name}.pid", output=self._log(name), env=environment, state=self.site.state)
+        found = processes.find(self.site.run / f"{name}.pid")
+        assert found is not None
+        self.started[name] = found.pid
+
+    def holder(self, environment: str) -> str | None:
+        """Who has the environment now."""
+        with postgres.connect(self.site, postgres.DATABASE) as connection:
+            row = connection.execute("SELECT holder FROM lease WHERE environment = %s AND expires_at > clock_timestamp()", (environment,)).fetchone()
+        pid = int(str(row[0]).rpartition("/")[2]) if row is not None and row[0] else None
+        return next((name for name, own in self.started.items() if own == pid), None)
+
+    def log(self, name: str) -> list[str]:
+        lines = self._log(name).read_text(errors="replace").splitlines()
+        return [str(json.loads(line).get("event")) for line in lines if line.startswith("{")]
+
+    def living(self, name: str) -> bool:
+        return processes.find(self.site.run / f"{name}.pid") is not None
+
+    def end(self) -> None:
+        for name, pid in self.started.items():
+            if self.living(name):
+                os.kill(pid, signal.SIGKILL)
+                os.kill(pid, signal.SIGCONT)
+            (self.site.run / f"{name}.pid").unlink(missing_ok=True)
+
+    def _log(self, name: str) -> Path:
+        return self.site.log / f"{name}.log"
+
+
+@pytest.fixture
+def workers(site_alone: RunningSite) -> Iterator[Workers]:
+    """Two workers with short leases, in the place of the site's own."""
+    own = processes.find(site_alone.layout.run / "worker.pid")
+    assert own is not None
+    processes.stop([own], grace_seconds=servers.GRACE_SECONDS)
+    both = Workers(site_alone)
+    for name in ("worker-a", "worker-b"):
+        both.start(name)
+    yield both
+    both.end()
+    operations.restart(site_alone.layout)
+
+
+def asked(mine: Ministry, name: str, **changes: object) -> str:
+    """A request that is approved."""
+    number = str(mine.site.answer(mine.agent, "request", "submit", str(mine.spec(name, **changes)))["number"])
+    mine.site.until(lambda: mine.site.answer(mine.agent, "request", "show", number)["state"] == "in_review", "in review", seconds=90)
+    mine.approve(number)
+    return number
+
+
+def parts(mine: Ministry, name: str) -> list[int]:
+    """Everything that runs for the environment's workload now."""
+    return provisioner.marked("DCCTL_STACK", naming.stack_name(REGION, mine.code, name, "workload"))
+
+
+def guardians(pids: list[int]) -> list[int]:
+    return [pid for pid in pids if provisioner.is_guardian(pid)]
+
+
+def events(mine: Ministry, number: str, kind: str) -> list[dict[str, object]]:
+    return [event for event in mine.site.answer(mine.lead, "request", "show", number)["events"] if event["kind"] == kind]
+
+
+def test_a_frozen_worker_loses_its_environment_and_writes_nothing_when_it_wakes(workers: Workers, ministry: Ministry, connect: Connect):
+    site, admin = ministry.site, connect()
+    number = asked(ministry, "recette", **ONE_SERVER)
+    site.until(lambda: len(parts(ministry, "recette")) >= 4, "the engine and its provider run", seconds=120, pause=0.05)
+    frozen = workers.holder("recette")
+    assert frozen is not None
+    [guardian] = guardians(parts(ministry, "recette"))
+
+    os.kill(workers.started[frozen], signal.SIGSTOP)
+    os.kill(guardian, signal.SIGSTOP)
+    site.until(lambda: workers.holder("recette") not in (None, frozen), "the other worker has it", seconds=60, pause=0.2)
+    ended = ministry.ended(number)
+    os.kill(workers.started[frozen], signal.SIGCONT)
+    site.until(lambda: "lease_lost" in workers.log(frozen), "the frozen one noticed", seconds=60)
+
+    assert ended["state"] == "fulfilled", ended["error"]
+    assert [event["attempt"] for event in events(ministry, number, "requeued")] == [1]
+    assert len(events(ministry, number, "succeeded")) == 1
+    found = things(admin, ministry.environment("recette")["project_id"])
+    assert {kind: len(ids) for kind, ids in found.items() if kind in ("servers", "networks", "subnets", "routers")} == {
+        "servers": 1, "networks": 1, "subnets": 1, "routers": 1,
+    }  # fmt: skip
+    assert {resource: item["allocated"] for resource, item in site.quota(ministry.lead).items() if item["allocated"]} == {
+        resource: amount for resource, amount in ended["demand"].items() if amount
+    }
+    assert workers.living(frozen)
+    assert parts(ministry, "recette") == []
+
+
+def test_a_killed_worker_is_succeeded_within_two_leases_and_a_drained_one_ends_what_it_does(workers: Workers, ministry: Ministry):
+    site = ministry.site
+    number = asked(ministry, "portail", **BARE)
+    site.until(lambda: bool(parts(ministry, "portail")), "its workload is being made", seconds=120, pause=0.05)
+    killed = workers.holder("portail")
+    assert killed is not None
+    for pid in (workers.started[killed], *guardians(parts(ministry, "portail"))):
+        os.kill(pid, signal.SIGKILL)
+    began = time.monotonic()
+    site.until(lambda: len(events(ministry, number, "running")) == 2, "the other one has begun", seconds=60, pause=0.2)
+    taken_up = time.monotonic() - began
+    print(f"taken up again {taken_up:.1f} s after kill -9, leases of {LEASE_SECONDS:.0f} s")
+    [left] = [name for name in workers.started if name != killed]
+
+    os.kill(workers.started[left], signal.SIGTERM)
+    ended = ministry.ended(number)
+
+    assert ended["state"] == "fulfilled", ended["error"]
+    site.until(lambda: not workers.living(left), "the drained worker has ended", seconds=60)
+    assert "ended" in workers.log(left)
+
+
+def test_a_running_operation_that_is_cancelled_ends_in_order_and_a_retry_continues(ministry: Ministry):
+    site = ministry.site
+    number = asked(ministry, "xroad", **BARE)
+    operation = site.answer(ministry.lead, "request", "show", number)["operation"]
+    site.until(lambda: bool(parts(ministry, "xroad")), "its workload is being made", seconds=120, pause=0.05)
+
+    done = site.dcctl(ministry.agent, "operation", "cancel", operation, lang="fr")
+
+    assert done.returncode == 0, done.stderr
+    ended = ministry.ended(number)
+    assert (ended["state"], site.answer(ministry.agent, "operation", "show", operation)["state"]) == ("failed", "cancelled")
+    assert parts(ministry, "xroad") == []
+    site.answer(ministry.lead, "operation", "retry", operation)
+    again = ministry.ended(number)
+    assert again["state"] == "fulfilled", again["error"]
+    assert ministry.environment("xroad")["state"] == "active"
+
+
+def test_maintenance_is_said_to_whoever_asks_and_nothing_begins_before_its_end(site_alone: RunningSite, ministry: Ministry):
+    site = ministry.site
+    try:
+        assert site.answer("operator", "maintenance", "on", "--reason", "mise à jour de Neutron")["on"] is True
+        assert site.dcctl(ministry.agent, "maintenance", "off").returncode == 3
+        told = site.dcctl(ministry.agent, "status", lang="fr")
+        assert "mise à jour de Neutron" in told.stdout
+        submitted = site.dcctl(ministry.agent, "request", "submit", str(ministry.spec("calme", **BARE)), lang="fr")
+        assert "mise à jour de Neutron" in submitted.stderr
+        number = submitted.stdout.split()[0]
+        site.until(lambda: site.answer(ministry.agent, "request", "show", number)["state"] == "in_review", "in review", seconds=90)
+        ministry.approve(number)
+        time.sleep(6)
+        assert site.answer(ministry.agent, "request", "show", number)["state"] == "approved"
+    finally:
+        site.answer("operator", "maintenance", "off")
+
+    assert ministry.ended(number)["state"] == "fulfilled"
+
+
+def test_the_fence_stands_in_the_sites_own_database_of_the_engines_state(site: RunningSite):
+    write = "INSERT INTO pulumi_state (key, data) VALUES ('.pulumi/stacks/dcctl/cotonou.min-sante.personne.workload.json', '{}')"
+    with postgres.connect(site.layout, postgres.ENGINE_DATABASE) as connection:
+        connection.execute("INSERT INTO dcctl_fence (stack, token) VALUES ('cotonou.min-sante.personne.workload', 7)")
+        try:
+            with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match="fenced: no token"):
+                connection.execute(write)
+        finally:
+            connection.execute("DELETE FROM dcctl_fence WHERE stack = 'cotonou.min-sante.personne.workload'")

@@ -1,0 +1,230 @@
+"""One run at a time for an environment, by its lease; what a lost run still wants to write is refused. On a real database, without OpenStack."""
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlmodel import select
+
+from dcctl.errors import DcctlError
+from dcctl.lifecycle import OperationState
+from dcctl.store import Event, Operation, Request
+from dcctl.workflow import holding, leases, run, stalled, succession
+from dcctl.workflow.app import App
+from dcctl.workflow.leases import Lost
+from dcctl.workflow.run import Run
+from tests.integration.workflow.test_operations import approved, bare, kinds, state  # noqa: F401 - a fixture
+from tests.integration.workflow.test_requests import available
+
+KEY = ("min-sante", "dossier-patient")
+
+
+@pytest.fixture
+def worker(bare: App) -> App:  # noqa: F811
+    """A worker whose leases are short."""
+    bare.settings = bare.settings.model_copy(update={"worker": bare.settings.worker.model_copy(update={"lease_seconds": 1.0})})
+    return bare
+
+
+def taken(app: App, *, holder: str, seconds: float = 60.0) -> leases.Lease | None:
+    with app.transaction() as session:
+        return leases.take(session, *KEY, operation=None, seconds=seconds, holder=holder)
+
+
+def lapse(app: App) -> None:
+    with app.transaction() as session:
+        session.execute(text("UPDATE lease SET expires_at = clock_timestamp() - interval '1 second'"))
+
+
+def test_a_lease_has_one_holder_and_a_token_that_only_grows(app: App) -> None:
+    first = taken(app, holder="worker-1")
+    assert first is not None
+    assert (first.token, first.unclean) == (1, False)
+    assert taken(app, holder="worker-2") is None
+
+    with app.transaction() as session:
+        leases.give_back(session, first, unclean=False)
+    second = taken(app, holder="worker-2")
+
+    assert second is not None
+    assert (second.token, second.unclean) == (2, False)
+    with pytest.raises(Exception, match="only grow"), app.transaction() as session:
+        session.execute(text("UPDATE lease SET token = 1"))
+
+
+def test_a_lapsed_lease_cannot_be_renewed_and_its_successor_knows_that_it_must_look(app: App) -> None:
+    first = taken(app, holder="worker-1")
+    assert first is not None
+    with app.transaction() as session:
+        assert leases.renew(session, first, 60.0)
+    lapse(app)
+
+    with app.transaction() as session:
+        assert not leases.renew(session, first, 60.0)
+    second = taken(app, holder="worker-2")
+    assert second is not None
+    assert (second.token, second.unclean) == (2, True)
+
+    with app.transaction() as session:  # it failed, too: the next one has to look as well
+        leases.give_back(session, second, unclean=second.unclean)
+    third = taken(app, holder="worker-1")
+    assert third is not None
+    assert third.unclean
+
+
+def test_a_run_that_lost_its_lease_writes_nothing_neither_in_our_tables_nor_in_the_ledger(worker: App) -> None:
+    number, operation = approved(worker)
+    lost = Run.begin(worker, operation)
+    assert lost is not None
+    assert Run.begin(worker, operation) is None
+    lapse(worker)
+    assert taken(worker, holder="worker-2") is not None
+    before = kinds(worker, number)
+
+    with pytest.raises(Lost):
+        lost.tell("resource", name="web-1")
+    with pytest.raises(Lost), lost.step("limits"):
+        pytest.fail("a lost run went on")
+    with worker.reading() as session:
+        request = session.get_one(Request, number)
+    with pytest.raises(Lost), lost.transaction() as session:
+        holding.allocate(session, request)
+    with pytest.raises(Lost):
+        lost.end(None)
+
+    assert kinds(worker, number) == before
+    assert (available(worker).held, available(worker).available) == (8, 72)
+
+
+def test_a_lapse_in_the_middle_of_a_transaction_lets_nobody_in_before_its_end(worker: App) -> None:
+    _, operation = approved(worker)
+    held = Run.begin(worker, operation)
+    assert held is not None
+    order: list[str] = []
+
+    def succeed() -> None:
+        taken(worker, holder="worker-2")
+        order.append("taken")
+
+    with held.transaction() as session:
+        successor = threading.Thread(target=succeed)
+        time.sleep(0.7)
+        successor.start()
+        time.sleep(0.2)
+        session.execute(text("SELECT 1"))
+        time.sleep(0.3)
+        order.append("committed")
+    successor.join()
+
+    assert order == ["committed", "taken"]
+
+
+def test_a_worker_that_is_frozen_in_a_transaction_does_not_keep_its_successor_waiting(worker: App) -> None:
+    _, operation = approved(worker)
+    frozen = Run.begin(worker, operation)
+    assert frozen is not None
+    began = time.monotonic()
+
+    freezing = frozen.transaction()
+    session = freezing.__enter__()
+    successor = taken(worker, holder="worker-2")  # waits for the frozen one's lock on the row
+    with pytest.raises(DBAPIError) as ended:
+        session.execute(text("SELECT 1"))
+    with pytest.raises(Lost) as lost:
+        freezing.__exit__(DBAPIError, ended.value, None)
+
+    assert successor is not None
+    assert "idle in a transaction" in str(lost.value)
+    assert time.monotonic() - began < 30
+
+
+def test_a_lost_run_ends_without_a_word(worker: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    number, operation = approved(worker)
+    monkeypatch.setattr(succession, "succeed", lambda app, mine: None)  # there is no engine here
+
+    def work(mine: Run) -> None:
+        lapse(worker)
+        assert taken(worker, holder="worker-2") is not None
+        mine.tell("resource", name="web-1")
+
+    run.perform(worker, operation, work)
+
+    assert state(worker, number) == ("approved", "running")
+    assert kinds(worker, number)[-1] == "running"
+
+
+def test_a_heartbeat_renews_and_stops_when_the_lease_is_gone(worker: App) -> None:
+    worker.settings = worker.settings.model_copy(update={"worker": worker.settings.worker.model_copy(update={"lease_seconds": 6.0})})
+    _, operation = approved(worker)
+    mine = Run.begin(worker, operation)
+    assert mine is not None
+    with mine.heartbeat:
+        first = mine.heartbeat.until
+        until(lambda: mine.heartbeat.until > first)
+        mine.heartbeat.check()
+        mine.tell("resource", name="web-1")
+        lapse(worker)
+        until(lambda: not mine.heartbeat.is_alive())
+        mine.heartbeat.until -= 6.0  # its time passes
+        with pytest.raises(Lost):
+            mine.heartbeat.check()
+
+
+def until(happened: Callable[[], bool]) -> None:
+    late = time.monotonic() + 30
+    while not happened():
+        assert time.monotonic() < late
+        time.sleep(0.1)
+
+
+def test_an_operation_whose_lease_lapsed_is_queued_again_once_and_the_attempt_is_in_the_feed(worker: App) -> None:
+    number, operation = approved(worker)
+    assert Run.begin(worker, operation) is not None
+    assert stalled.take_up(worker) == []
+    lapse(worker)
+
+    assert stalled.take_up(worker) == [operation]
+    assert stalled.take_up(worker) == []
+
+    assert state(worker, number)[1] == "queued"
+    with worker.reading() as session:
+        assert session.get_one(Operation, operation).attempt == 2
+        told = session.exec(select(Event).where(Event.operation == operation, Event.kind == "requeued")).one()
+    assert (told.document["attempt"], told.document["why"]) == (1, "lapsed")
+    again = Run.begin(worker, operation)
+    assert again is not None
+    assert again.unclean
+
+
+def test_what_is_broken_off_again_and_again_fails_and_a_person_may_retry_it(worker: App) -> None:
+    number, operation = approved(worker)
+    for _ in range(6):
+        assert Run.begin(worker, operation) is not None
+        lapse(worker)
+        stalled.take_up(worker)
+
+    assert state(worker, number)[1] == "failed"
+    with worker.reading() as session:
+        failed = session.get_one(Operation, operation)
+        assert failed.error is not None
+        assert failed.error["code"] == "DCCTL-410"
+        assert failed.state == OperationState.FAILED
+
+
+def test_a_database_that_went_away_in_the_middle_is_nobodys_failure(worker: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    number, operation = approved(worker)
+    monkeypatch.setattr(succession, "succeed", lambda app, mine: None)  # there is no engine here
+
+    def work(mine: Run) -> None:
+        raise DcctlError("DCCTL-501")
+
+    run.perform(worker, operation, work)
+
+    assert state(worker, number) == ("approved", "queued")
+    assert kinds(worker, number)[-1] == "requeued"
+    again = Run.begin(worker, operation)
+    assert again is not None
+    assert again.unclean
