@@ -55,9 +55,16 @@ SENTENCES: Mapping[str, str] = {
     "spec.does_not_fit": N_("{resource}: {needed} are needed, the quota says {quota} (allowed: at least {needed})"),
     "spec.beyond_offer": N_("{resource}: {asked} is more than the offer allows (at most {most})"),
     "spec.duration_too_long": N_("{asked} is longer than the offer allows (at most {most})"),
+    # -- a change
+    "spec.change_of_network": N_("the network stays {old}, not {new}: servers have their addresses in it (ask for another environment)"),
+    "spec.change_of_image": N_("servers that exist stay with {old}, not {new} (give servers of the new image a name of their own)"),
+    "spec.change_of_duration": N_("the duration stays {old} in a change, not {new} (a later end: dcctl request extend)"),
+    "spec.volume_shrinks": N_("a volume of {old} GiB cannot become one of {new} GiB (allowed: at least {old})"),
+    "spec.volume_of_other_type": N_("a volume of the type {old} cannot become one of the type {new} (add another volume)"),
     # -- to be noted
     "spec.ssh_open_to_everyone": N_("to be noted: SSH of the server {server} is open to {source}"),
     "spec.server_without_key": N_("to be noted: nobody can log in to the server {server}, for there are no ssh_keys"),
+    "spec.keys_for_new_servers": N_("to be noted: the ssh_keys are those of new servers; servers that exist keep theirs"),
     # -- a file of envelopes
     "opening.unknown_administration": N_("there is no administration {found}{nearest}"),
     "opening.unknown_resource": N_("{found} is not a resource{nearest} (allowed: {allowed})"),

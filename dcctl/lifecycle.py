@@ -53,9 +53,13 @@ class Kind(StrEnum):
     ENVIRONMENT = "environment"
     CHANGE = "change"
     EXTENSION = "extension"
+    REPAIR = "repair"
     ENVELOPE = "envelope"
     DECOMMISSION = "decommission"
 
+
+#: Kinds that work on an environment that exists and lead through the engine to another form of it, or back to its own.
+ALTERING = frozenset({Kind.CHANGE, Kind.REPAIR})
 
 R, E, O = RequestState, EnvironmentState, OperationState  # noqa: E741 - three letters keep the tables readable
 

@@ -147,10 +147,12 @@ class ParentIn(In):
 
 
 class RequestIn(In):
-    """A request: `spec` for the kind environment; `environment` (its name), `administration` and `confirm` for decommission."""
+    """A request: `spec` for the kind environment (of one that exists, it is a change); for decommission, extension and repair `environment`
+    (its name) and `administration`; `duration` for an extension; `confirm`, the name once more, where data are destroyed."""
 
-    kind: str = "environment"
+    kind: str = Field(default="environment", pattern="^(environment|change|extension|repair|decommission)$")
     spec: dict[str, Any] | None = None
+    duration: str | None = Field(default=None, max_length=64)
     administration: str | None = None
     environment: str | None = None
     confirm: str | None = None
@@ -158,8 +160,22 @@ class RequestIn(In):
 
 
 class DecisionIn(In):
+    """`confirm`: the environment's name, where what is approved destroys, replaces or shrinks."""
+
     verdict: str = Field(pattern="^(approve|refuse)$")
     digest: str | None = None
+    reason: Reason
+    confirm: str | None = Field(default=None, max_length=255)
+
+
+class PlanIn(In):
+    """What would be done for `spec`; without one: what differs between what was built and what is there. `drift`: keep that as discrepancies."""
+
+    spec: dict[str, Any] | None = None
+    drift: bool = False
+
+
+class AcceptIn(In):
     reason: Reason
 
 
@@ -425,6 +441,7 @@ class RequestOut(Out):
     offer: str | None
     digest: str | None
     plan: list[dict[str, Any]] = []
+    steps: list[dict[str, Any]] = []
     notices: list[dict[str, Any]] = []
     evidence: dict[str, Any] = {}
     decisions: list[dict[str, Any]] = []
@@ -464,6 +481,7 @@ class EnvironmentOut(Out):
     spec: dict[str, Any]
     outputs: dict[str, Any]
     limits: list[dict[str, Any]] = []
+    days_left: int | None = None
     operation: str | None = None
     error: dict[str, Any] | None = None
 
@@ -478,6 +496,41 @@ class CloudEntry(Out):
 
     cloud: str
     entry: dict[str, Any]
+
+
+class PlanOut(Out):
+    """`steps` as `dcctl.steps` has them; `quota` by resource from and to; it is over when the state is done or failed."""
+
+    number: int
+    administration: str
+    environment: str
+    state: str
+    drift: bool
+    steps: list[dict[str, Any]]
+    counts: dict[str, int]
+    quota: dict[str, list[int]]
+    demand: Amounts
+    digest: str | None
+    error: dict[str, Any] | None
+    created_at: datetime
+    finished_at: datetime | None
+
+
+class DriftItem(BaseModel):
+    """A difference between what was built and what is there."""
+
+    number: str
+    environment: str
+    item: str
+    detail: str
+    state: str
+    first_seen: datetime
+    last_seen: datetime
+    reason: str | None
+
+
+class Drifts(Out):
+    items: list[DriftItem]
 
 
 class OperationOut(Out):

@@ -66,9 +66,7 @@ class Environment(SQLModel, table=True):
     """What an administration obtains; one Keystone project each."""
 
     __tablename__ = "environment"
-    __table_args__ = (
-        Index("environment_name_in_use", "administration", "name", unique=True, postgresql_where=text("state <> 'decommissioned'")),
-    )
+    __table_args__ = (Index("environment_name_in_use", "administration", "name", unique=True, postgresql_where=text("state <> 'decommissioned'")),)
     id: int | None = Field(default=None, primary_key=True)
     administration: str = Field(foreign_key="administration.code", index=True)
     name: str
@@ -80,8 +78,33 @@ class Environment(SQLModel, table=True):
     spec: dict[str, Any] = _json(default_factory=dict)
     outputs: dict[str, Any] = _json(default_factory=dict)
     request: str
+    """The first one; everything in the cloud carries its number."""
+    made_by: str | None = None
+    """The request whose spec, ids and plan it has now: the last change that was fulfilled; None: the first."""
+    life: dict[str, Any] = _json(default_factory=dict, sa_column_kwargs={"server_default": text("'{}'")})
+    """Towards its end: {"warned": days of the last warning, "stopped": [ids of the servers that its end has stopped]}."""
     created_at: datetime = _at(default_factory=now)
     expires_at: datetime | None = _at(default=None)
+
+
+class PlanRun(SQLModel, table=True):
+    """What a spec would change in an environment, or what differs between its stack and the cloud: found by the worker, kept to be read."""
+
+    __tablename__ = "plan_run"
+    id: int | None = Field(default=None, primary_key=True)
+    environment_id: int = Field(foreign_key="environment.id", index=True)
+    administration: str = Field(foreign_key="administration.code")
+    drift: bool = False
+    """What differs is kept as discrepancies."""
+    spec: dict[str, Any] | None = _json(default=None, nullable=True)
+    state: str = "queued"
+    """queued | running | done | failed"""
+    result: dict[str, Any] = _json(default_factory=dict)
+    """steps, digest, quota, demand"""
+    error: dict[str, Any] | None = _json(default=None, nullable=True)
+    actor: dict[str, Any] = _json(default_factory=dict)
+    created_at: datetime = _at(default_factory=now)
+    finished_at: datetime | None = _at(default=None)
 
 
 #: Acts are numbered A-YEAR-NUMBER, as requests are.
@@ -140,10 +163,11 @@ class Request(SQLModel, table=True):
         CheckConstraint("state NOT IN ('approved', 'fulfilling', 'fulfilled') OR digest IS NOT NULL", name="request_approved_has_digest"),
         Index("request_by_administration", "administration", "state"),
         Index(
-            "request_name_in_use", "administration", "environment", unique=True,
-            postgresql_where=text(
-                "kind = 'environment' AND state IN ('submitted', 'in_review', 'returned', 'approved', 'fulfilling', 'failed')"
-            ),
+            "request_name_in_use",
+            "administration",
+            "environment",
+            unique=True,
+            postgresql_where=text("kind = 'environment' AND state IN ('submitted', 'in_review', 'returned', 'approved', 'fulfilling', 'failed')"),
         ),
     )
     number: str = Field(primary_key=True)
@@ -159,6 +183,8 @@ class Request(SQLModel, table=True):
     demand: dict[str, Any] = _json(default_factory=dict)
     resolved: dict[str, Any] = _json(default_factory=dict)
     plan: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSONB)
+    steps: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSONB, sa_column_kwargs={"server_default": text("'[]'")})
+    """Of a change: what is made, changed, replaced and destroyed, as `dcctl.steps` has it; part of what its digest covers."""
     notices: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSONB)
     evidence: dict[str, Any] = _json(default_factory=dict)
     digest: str | None = None

@@ -20,9 +20,38 @@ from dcctl import logs
 from dcctl.commandline import WORKER, begun
 from dcctl.errors import DcctlError
 from dcctl.provisioner import processes
-from dcctl.workflow import auditing, calls, catalogue, decommission, evidence, expiry, fulfilment, reconciling, regions
+from dcctl.workflow import (
+    altering,
+    auditing,
+    calls,
+    catalogue,
+    decommission,
+    drift,
+    evidence,
+    expiry,
+    extensions,
+    fulfilment,
+    life,
+    previews,
+    reconciling,
+    regions,
+)  # fmt: skip
 from dcctl.workflow.app import App
-from dcctl.workflow.queue import ABANDON, BUILDING, COMPARING, DECOMMISSION, FULFIL, RECONCILE, REVIEW, SHORT, conninfo
+from dcctl.workflow.queue import (
+    ABANDON,
+    BUILDING,
+    CHANGE,
+    COMPARING,
+    DECOMMISSION,
+    EXTENSION,
+    FULFIL,
+    PLAN,
+    RECONCILE,
+    REVIEW,
+    SHORT,
+    UNDO,
+    conninfo,
+)  # fmt: skip
 from dcctl.workflow.sealing import Sealer
 from dcctl.workflow.stalled import Keeper, silence
 
@@ -81,6 +110,27 @@ def tasks(app: App) -> procrastinate.App:
     def abandon(operation: str) -> None:
         decommission.abandon(app, operation)
 
+    @queue.task(name=CHANGE, queue=BUILDING)
+    def change(operation: str) -> None:
+        altering.change(app, operation)
+
+    @queue.task(name=UNDO, queue=BUILDING)
+    def undo(operation: str) -> None:
+        altering.undo(app, operation)
+
+    @queue.task(name=EXTENSION, queue=BUILDING)
+    def extend(operation: str) -> None:
+        extensions.extend(app, operation)
+
+    @queue.task(name=PLAN, queue=SHORT)
+    def plan(number: int) -> None:
+        previews.run(app, number)
+
+    @queue.periodic(cron="43 2 * * *")
+    @queue.task(name="every_night", queue=COMPARING, lock="drift", queueing_lock="every_night")
+    def every_night(timestamp: int) -> None:
+        log.info("drift_compared", **drift.compare_all(app))
+
     @queue.task(name=RECONCILE, queue=COMPARING)
     def reconcile(number: int) -> None:
         reconciling.run(app, number)
@@ -102,6 +152,8 @@ def tasks(app: App) -> procrastinate.App:
         lapsed = expiry.expire(app)
         if lapsed:
             log.info("holds_lapsed", requests=lapsed)
+        for name, happened in life.tend(app):
+            log.info("environment_expiring", environment=name, happened=happened)
 
     return queue
 

@@ -44,6 +44,8 @@ class Name(StrEnum):
     STALE_SOURCE = "stale_source"
     CAPACITY_OVERPROMISED = "capacity_overpromised"
     DEFAULT_QUOTA_NOT_ZERO = "default_quota_not_zero"
+    DRIFT = "drift"
+    """Something of an environment's stack is otherwise in the cloud; found by comparing the stack, not here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +205,10 @@ class Looked:
 OF_LIMITS = frozenset({Name.LIMIT_MISMATCH, Name.INEFFECTIVE_WRITE, Name.USAGE_OVER_LIMIT, Name.STALE_SOURCE})
 
 
+#: Differences that a whole comparison could find.
+COMPARED = frozenset(Name) - {Name.DRIFT}
+
+
 def over(open_: Iterable[Difference], found: Collection[Difference], looked: Looked) -> list[Difference]:
     """Those of `open_` that are no more: looked for and not found, although everything that they rest on answered."""
     keys = {difference.key for difference in found}
@@ -300,9 +306,7 @@ def _capacity(ledger: Ledger, observed: Observed) -> Iterator[Difference]:
         declared = ledger.declared.get(resource, 0)
         if declared > real:
             source = PLACEMENT if source_of(resource) == COMPUTE else source_of(resource)
-            yield Difference(
-                name=Name.CAPACITY_OVERPROMISED, subject="", item=resource, expected=real, found=declared, rests_on=frozenset({source})
-            )
+            yield Difference(name=Name.CAPACITY_OVERPROMISED, subject="", item=resource, expected=real, found=declared, rests_on=frozenset({source}))
 
 
 def _defaults(observed: Observed) -> Iterator[Difference]:

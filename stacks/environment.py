@@ -6,6 +6,7 @@ This module is pure: no clock, no database, no network.
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Literal
 
 from stacks.faults import Fault
@@ -27,6 +28,19 @@ class Duration:
 
     def __str__(self) -> str:
         return f"{self.amount} {self.unit}"
+
+    def after(self, begin: datetime) -> datetime:
+        """The end of a duration that begins then; a day that the last month lacks becomes its last."""
+        if self.unit == "days":
+            return begin + timedelta(days=self.amount)
+        months = begin.month - 1 + self.amount
+        year, month = begin.year + months // 12, months % 12 + 1
+        for day in range(begin.day, 27, -1):
+            try:
+                return begin.replace(year=year, month=month, day=day)
+            except ValueError:
+                continue
+        return begin.replace(year=year, month=month)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,10 +45,20 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "spec.floating_ip_without_external": ("found", "allowed"),
 }
 
+# Of a change: both specs are well formed, and the difference between them cannot be carried out.
+CHANGES: dict[str, tuple[str, ...]] = {
+    "spec.change_of_network": ("old", "new"),
+    "spec.change_of_image": ("old", "new"),
+    "spec.change_of_duration": ("old", "new"),
+    "spec.volume_shrinks": ("old", "new"),  # GiB
+    "spec.volume_of_other_type": ("old", "new"),
+}
+
 # Not faults: what is allowed but must be pointed out to whoever asks and decides.
 NOTICES: dict[str, tuple[str, ...]] = {
     "spec.ssh_open_to_everyone": ("server", "source"),
     "spec.server_without_key": ("server",),  # nobody can log in: no ssh_keys in the spec
+    "spec.keys_for_new_servers": (),  # of a change: servers that exist keep the keys of their first start
 }
 
 

@@ -97,6 +97,7 @@ class Servers(pulumi.ComponentResource):
             description=making.description,
             size=spec.size,
             volume_type=spec.type or making.resolved.default_volume_type,
+            enable_online_resize=True,  # a volume that grows stays attached
             metadata=making.metadata,
             # Data are only ever destroyed on a lead's word: the engine refuses until a decommission takes the protection away.
             opts=making.child(self, naming.volume(instance, number), protect=True),

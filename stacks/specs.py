@@ -26,7 +26,7 @@ from stacks.fields import KEEPS_LINES, Faults, shown
 
 __all__ = [
     "FAULTS", "NOTICES", "Duration", "EnvironmentSpec", "Fault", "NetworkSpec", "PortSpec", "ServerSpec", "SpecFaults",
-    "VolumeSpec", "notices", "parse", "to_document",
+    "VolumeSpec", "duration", "notices", "parse", "to_document",
 ]  # fmt: skip
 
 LARGEST = 2**53  # what a JSON number holds exactly everywhere
@@ -81,19 +81,32 @@ def parse(document: Mapping[str, object] | object, *, resources: Collection[str]
     ssh_keys = access.ssh_keys(faults, found.get("ssh_keys"))
     members = access.members(faults, found.get("members"))
     servers = _servers(faults, found.get("servers"))
-    duration = _duration(faults, found["duration"]) if given("duration") else None
+    lasts = _duration(faults, found["duration"]) if given("duration") else None
     justification = (
         faults.text(found["justification"], ("justification",), REQUIRED["justification"], maximum=2000, keeps=KEEPS_LINES)
         if given("justification")
         else None
     )
     _together(faults, administration, name, network, servers, network_given=given("network"))
-    if administration is None or name is None or offer is None or quota is None or duration is None or justification is None or faults.found:
+    if administration is None or name is None or offer is None or quota is None or lasts is None or justification is None or faults.found:
         raise SpecFaults(tuple(faults.found))
     return EnvironmentSpec(
         administration=administration, name=name, offer=offer, quota=quota, network=network, ssh_keys=ssh_keys,
-        members=members, servers=tuple(server for _, server in servers), duration=duration, justification=justification,
+        members=members, servers=tuple(server for _, server in servers), duration=lasts, justification=justification,
     )  # fmt: skip
+
+
+def duration(text: object) -> Duration:
+    """A duration alone, as in a spec: `6 months`, `30 jours`.
+
+    Raises:
+        SpecFaults: it is none.
+    """
+    faults = Faults()
+    found = _duration(faults, text)
+    if found is None:
+        raise SpecFaults(tuple(faults.found))
+    return found
 
 
 def _quota(faults: Faults, value: object, resources: Collection[str] | None) -> dict[str, int] | None:

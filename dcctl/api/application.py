@@ -43,6 +43,7 @@ def build(service: Service) -> FastAPI:
     api.include_router(health.router)
     for routes in ROUTES:
         api.include_router(routes.router, prefix="/v1")
+    api.include_router(environments.plans, prefix="/v1")
     api.add_exception_handler(DcctlError, _known)
     api.add_exception_handler(RequestValidationError, _invalid)
     api.add_exception_handler(HTTPException, _http)

@@ -11,7 +11,7 @@ from fastapi import Depends, Header, Query, Request
 from dcctl.api.front import ACTOR
 from dcctl.api.policy import Policy
 from dcctl.errors import NotVisible
-from dcctl.workflow import sight
+from dcctl.workflow import environments, sight
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
 
@@ -73,6 +73,12 @@ class Asking:
         with self.app.reading() as session:
             administration = sight.operation_administration(session, self.actor, identifier)
         self.service.policy.require(self.actor, action, administration)
+
+    def may_on_environment(self, action: str, administration: str, name: str) -> None:
+        """The same for what is done to an environment."""
+        with self.app.reading() as session:
+            found = environments.find(session, self.actor, administration, name).administration
+        self.service.policy.require(self.actor, action, found)
 
     @contextmanager
     def patience(self, wait: float) -> Iterator[float]:

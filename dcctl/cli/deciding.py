@@ -4,10 +4,10 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from dcctl.cli import output
+from dcctl.cli import output, planning
 from dcctl.cli.desk import Desk
 from dcctl.cli.progress import thing
-from dcctl.cli.talk import confirm, interactive, tell
+from dcctl.cli.talk import confirm, confirm_name, interactive, tell
 from dcctl.errors import DcctlError
 from dcctl.faults import sentence as fault_sentence
 from dcctl.words import N_, _, sentence
@@ -46,7 +46,11 @@ def summary(request: Mapping[str, Any]) -> list[tuple[str, str]]:
         (N_("Offer"), output.text_of(request.get("offer"))),
         (N_("Demand"), amounts(request.get("demand"))),
         (N_("Envelope now"), envelope(request)),
-        (N_("To be made"), plan(request.get("plan"))),
+        *(
+            [(N_("What changes"), planning.lines(request["steps"], request.get("evidence")))]
+            if request.get("steps")
+            else [(N_("To be made"), plan(request.get("plan")))]
+        ),
         (N_("To be noted"), notices(request.get("notices"))),
         (N_("Digest"), str(request.get("digest"))),
     ]
@@ -61,6 +65,19 @@ def decide(desk: Desk, number: str, verdict: str, digest: str | None, reason: st
     """Send the decision."""
     body = {"verdict": verdict, "digest": digest, "reason": reason}
     return desk.api.post("requests", number, "decisions", body=body, look=f"dcctl request show {number}")
+
+
+def approve(desk: Desk, number: str, digest: str, reason: str, confirm: str | None) -> Json:
+    """Approve; where that destroys, replaces or lessens something, the environment's name is typed, or given by --confirm."""
+    body = {"verdict": "approve", "digest": digest, "reason": reason} | ({"confirm": confirm} if confirm else {})
+    look = f"dcctl request show {number}"
+    try:
+        return desk.api.post("requests", number, "decisions", body=body, look=look)
+    except DcctlError as error:
+        if error.code != "DCCTL-314" or not interactive():
+            raise
+        given = confirm_name(str(error.params["name"]), None, warning=str(error))
+        return desk.api.post("requests", number, "decisions", body=body | {"confirm": given}, look=look)
 
 
 def short(digest: object) -> str:

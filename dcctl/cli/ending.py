@@ -31,6 +31,8 @@ def end(desk: Desk, number: str, state: str, *, aside: bool = False) -> None:
     if state == "fulfilled" and desk.for_people:
         if request.get("kind") == "decommission":
             say(N_("{administration}/{environment} is decommissioned; every unit is available again."), **request)
+        elif request.get("kind") == "extension":
+            say(N_("{administration}/{environment} lasts longer now; see dcctl environment show {environment}"), **request)
         else:
             obtained(desk, request, aside=aside)
     finish(state, request.get("error"), name=number, operation=request.get("operation"))
@@ -51,7 +53,8 @@ def obtained(desk: Desk, request: Mapping[str, Any], *, aside: bool) -> None:
     write(sentence(N_("Reach it with openstack: dcctl environment cloud {name}"), {"name": name}))
     write(
         sentence(
-            N_("Change it: correct the spec and tell the datacenter's operators; give it back: dcctl environment decommission {name}"), {"name": name}
+            N_("Change it: edit the spec and submit it again (dcctl request submit FILE); give it back: dcctl environment decommission {name}"),
+            {"name": name},
         )
     )
 

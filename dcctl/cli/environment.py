@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from dcctl.cli import ending, output, submitting, watching
+from dcctl.cli import ending, output, planning, specfile, submitting, watching
 from dcctl.cli.command import Group
 from dcctl.cli.desk import Desk, shown, watched
 from dcctl.cli.named import environment
@@ -13,16 +13,25 @@ from dcctl.cli.pending import key_for
 from dcctl.cli.talk import CONTROLS, confirm_name, say
 from dcctl.cli.times import moment
 from dcctl.cli.watching import error_words
+from dcctl.errors import SpecRefused
 from dcctl.words import N_, _, sentence
 
 COLUMNS = {
     "name": N_("Environment"), "administration": N_("Administration"), "state": N_("State"), "offer": N_("Offer"), "request": N_("Request"),
-    "created_at": N_("Since"), "expires_at": N_("Until"),
+    "created_at": N_("Since"), "expires_at": N_("Until"), "days_left": N_("Days left"),
 }  # fmt: skip
 WHOLE = COLUMNS | {
     "project_id": N_("Project"), "outputs": N_("Servers"), "limits": N_("Limits"), "operation": N_("Operation"), "error": N_("Error"),
 }  # fmt: skip
+DRIFT = {
+    "number": N_("Number"), "environment": N_("Environment"), "detail": N_("What differs"), "state": N_("State"), "first_seen": N_("Since"),
+    "reason": N_("Why"),
+}  # fmt: skip
 NAME = N_("ENVIRONMENT")
+TIMEOUT = click.option(
+    "--timeout", type=click.IntRange(min=1), default=planning.LONGEST_SECONDS, show_default=True, metavar=N_("SECONDS"),
+    help=N_("Wait so long at most."),
+)  # fmt: skip
 
 command = Group("environment", help=N_("What your administration has obtained: see it, reach it, give it back."),
                 examples=["dcctl environment list", "dcctl environment cloud dossier-patient"])  # fmt: skip
@@ -94,6 +103,67 @@ def decommission(desk: Desk, name: str, confirm: str | None, reason: str | None,
     }  # fmt: skip
     request = submitting.sent(desk, body, key_for(body, desk.api.cloud.identity))
     submitting.followed(desk, request, N_("{number}: {administration}/{environment} will be decommissioned."), wait_seconds=timeout if wait else None)
+
+
+@command.command(
+    help=N_("Show what the spec in FILE would change in an environment; without FILE, what differs between what was built and what is there."
+            " Nothing is changed."),
+    examples=["dcctl environment plan dossier-patient examples/dossier-patient.yaml", "dcctl environment plan dossier-patient -f json"],
+)  # fmt: skip
+@click.argument("name", metavar=NAME)
+@click.argument("file", metavar=N_("FILE"), required=False)
+@TIMEOUT
+@shown
+@click.pass_obj
+def plan(desk: Desk, name: str, file: str | None, timeout: int) -> None:
+    draft = specfile.read(file) if file is not None else None
+    body = {"spec": draft.document} if draft is not None else {}
+    try:
+        found = planning.awaited(desk, environment(name), body, timeout, command=f"dcctl environment plan {name}")
+    except SpecRefused as error:
+        raise (draft.refusal(error.params["faults"]) if draft is not None else error) from error
+    planning.show(desk, found)
+
+
+@command.command(
+    help=N_("Look for what is otherwise in the cloud than it was built, and keep it as discrepancies; without ENVIRONMENT, list what is known."),
+    examples=["dcctl environment drift dossier-patient", "dcctl environment drift"],
+)
+@click.argument("name", metavar=NAME, required=False)
+@TIMEOUT
+@shown
+@click.pass_obj
+def drift(desk: Desk, name: str | None, timeout: int) -> None:
+    if name is not None:
+        planning.awaited(desk, environment(name), {"drift": True}, timeout, command=f"dcctl environment drift {name}")
+    found = desk.api.get("drift") if name is None else desk.api.get("environments", *environment(name), "drift")
+    if not found["items"]:
+        say(N_("Everything is as it was built."))
+    desk.listing(found, DRIFT, first_seen=moment)
+
+
+@command.command(
+    help=N_("Bring the cloud back to what was built. Where that destroys or replaces something, it becomes a request that a lead approves."),
+    examples=["dcctl environment repair dossier-patient --wait"],
+)
+@click.argument("name", metavar=NAME)
+@click.option("--reason", metavar=N_("TEXT"), help=N_("Why."))
+@click.option("--wait", is_flag=True, help=N_("Follow it until it is done or has failed."))
+@TIMEOUT
+@watched
+@click.pass_obj
+def repair(desk: Desk, name: str, reason: str | None, wait: bool, timeout: int) -> None:
+    submitting.about(desk, "repair", name, wait_seconds=timeout if wait else None, reason=reason)
+
+
+@command.command(help=N_("Say that what is otherwise in an environment than it was built is known, and may stay so until it changes again."))
+@click.argument("name", metavar=NAME)
+@click.option("--reason", required=True, metavar=N_("TEXT"), help=N_("Why."))
+@shown
+@click.pass_obj
+def accept(desk: Desk, name: str, reason: str) -> None:
+    found = desk.api.post("environments", *environment(name), "drift", "accept", body={"reason": reason}, look=f"dcctl environment drift {name}")
+    desk.listing(found, DRIFT, first_seen=moment)
 
 
 def limits(found: Any) -> str:

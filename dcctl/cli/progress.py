@@ -30,6 +30,10 @@ SENTENCES: Mapping[str, str] = {
     "failed": N_("Failed: {error}"),
     "cancel_requested": N_("{user} asked for the end; it stops after the present step."),
     "cancelled": N_("Cancelled."),
+    "expiring": N_("Its time ends in {days} days ({until})."),
+    "stopped": N_("Its time has ended; its servers are stopped, nothing is destroyed."),
+    "extended": N_("It lasts until {until}."),
+    "changed": N_("Changed."),
     "abandoned": N_("Abandoned: what was made is given back."),
     "decommissioned": N_("Decommissioned: everything is destroyed, every unit given back."),
 }
@@ -41,6 +45,8 @@ STEPS: Mapping[str, str] = {
     "limits": N_("limits written and read back"),
     "people": N_("people's access"),
     "workload": N_("network, servers, volumes"),
+    "lower": N_("limits lowered and read back"),
+    "servers": N_("servers started again"),
     "sweep": N_("what was made beside dcctl"),
     "empty": N_("the project is empty"),
 }

@@ -2,7 +2,7 @@
 
 import click
 
-from dcctl.cli import deciding, ending, submitting
+from dcctl.cli import deciding, ending, planning, submitting
 from dcctl.cli.command import Group
 from dcctl.cli.desk import Desk, shown, watched
 from dcctl.cli.talk import say
@@ -15,7 +15,8 @@ COLUMNS = {
     "requester": N_("Asked by"), "created_at": N_("Since"),
 }  # fmt: skip
 WHOLE = COLUMNS | {
-    "offer": N_("Offer"), "justification": N_("Why"), "demand": N_("Demand"), "notices": N_("To be noted"), "plan": N_("To be made"),
+    "offer": N_("Offer"), "justification": N_("Why"), "demand": N_("Demand"), "notices": N_("To be noted"), "steps": N_("What changes"),
+    "plan": N_("To be made"),
     "digest": N_("Digest"), "decisions": N_("Decisions"), "missing": N_("Still needed"), "operation": N_("Operation"), "error": N_("Error"),
 }  # fmt: skip
 NUMBER = N_("NUMBER")
@@ -31,17 +32,34 @@ command = Group("request", help=N_("Ask for an environment, follow what becomes 
 @command.command(
     help=N_(
         "Submit the spec in FILE (- for standard input) and print the request's number. Everything wrong with it is said before anything is sent."
+        " The edited spec of an environment that exists is a change of it."
     ),
     examples=["dcctl request submit examples/dossier-patient.yaml", "number=$(dcctl request submit examples/dossier-patient.yaml)"],
 )
 @click.argument("file", metavar=N_("FILE"))
 @click.option("--wait", is_flag=True, help=N_("Follow it until it is fulfilled or has failed."))
 @click.option("--key", metavar=N_("KEY"), help=N_("The idempotency key to send; otherwise one is made, and kept until the API has answered."))
+@click.option("--confirm", metavar=N_("NAME"), help=N_("The environment's name, where a change destroys data."))
 @TIMEOUT
 @watched
 @click.pass_obj
-def submit(desk: Desk, file: str, wait: bool, key: str | None, timeout: int) -> None:
-    submitting.submit(desk, file, key=key, wait_seconds=timeout if wait else None)
+def submit(desk: Desk, file: str, wait: bool, key: str | None, confirm: str | None, timeout: int) -> None:
+    submitting.submit(desk, file, key=key, wait_seconds=timeout if wait else None, confirm=confirm)
+
+
+@command.command(
+    help=N_("Ask for a later end of ENVIRONMENT, counted from its present one. A lead approves; what its end has stopped runs again."),
+    examples=['dcctl request extend dossier-patient --duration "6 months" --reason "phase 2"'],
+)
+@click.argument("environment", metavar=N_("ENVIRONMENT"))
+@click.option("--duration", required=True, metavar=N_("DURATION"), help=N_("How much longer: 30 days, 6 months."))
+@click.option("--reason", metavar=N_("TEXT"), help=N_("Why."))
+@click.option("--wait", is_flag=True, help=N_("Follow it until it is fulfilled or has failed."))
+@TIMEOUT
+@watched
+@click.pass_obj
+def extend(desk: Desk, environment: str, duration: str, reason: str | None, wait: bool, timeout: int) -> None:
+    submitting.about(desk, "extension", environment, wait_seconds=timeout if wait else None, duration=duration, reason=reason)
 
 
 @command.command("list", help=N_("List the requests that you may see, the newest first."))
@@ -62,19 +80,21 @@ def list_(desk: Desk, administration: str | None, state: str | None, kind: str |
 @click.pass_obj
 def show(desk: Desk, number: str) -> None:
     desk.thing(desk.api.get("requests", number), WHOLE, requester=deciding.person, created_at=moment, demand=deciding.amounts,
-               notices=deciding.notices, plan=deciding.plan, decisions=deciding.decisions, missing=deciding.missing, error=error_words)  # fmt: skip
+               notices=deciding.notices, plan=deciding.plan, steps=planning.lines, decisions=deciding.decisions,
+               missing=deciding.missing, error=error_words)  # fmt: skip
 
 
 @command.command(help=N_("Approve a request. You are shown what it is and asked; where nobody can be asked, --digest says what is meant."),
                  examples=["dcctl request approve R-2026-0042 --reason \"conforme au schéma directeur\""])  # fmt: skip
 @click.argument("number", metavar=NUMBER)
 @click.option("--digest", metavar=N_("DIGEST"), help=N_("The digest that `request show` prints: what you approve."))
+@click.option("--confirm", metavar=N_("NAME"), help=N_("The environment's name, where something is destroyed, replaced or lessened."))
 @click.option("--reason", required=True, metavar=N_("TEXT"), help=N_("Why; the requester reads it."))
 @shown
 @click.pass_obj
-def approve(desk: Desk, number: str, digest: str | None, reason: str) -> None:
+def approve(desk: Desk, number: str, digest: str | None, confirm: str | None, reason: str) -> None:
     meant = digest or deciding.shown_and_confirmed(desk, number)
-    decided = deciding.decide(desk, number, "approve", meant, reason)
+    decided = deciding.approve(desk, number, meant, reason, confirm)
     desk.thing(decided, COLUMNS, requester=deciding.person, created_at=moment)
     if decided.get("missing"):
         say(N_("{number} approved by you; still needed: {missing}."), number=number, missing=deciding.missing(decided["missing"]))

@@ -5,9 +5,10 @@ from typing import Any
 
 from dcctl.cli import ending, once, output, watching
 from dcctl.cli.desk import Desk
+from dcctl.cli.named import environment
 from dcctl.cli.pending import Key, key_for
 from dcctl.cli.specfile import Draft, read
-from dcctl.cli.talk import say, tell
+from dcctl.cli.talk import confirm_name, interactive, say, tell
 from dcctl.errors import DcctlError, SpecRefused
 from dcctl.words import N_
 
@@ -17,16 +18,39 @@ Json = dict[str, Any]
 REVIEW_SECONDS = 20
 
 
-def submit(desk: Desk, path: str, *, key: str | None, wait_seconds: int | None) -> None:
-    """Send the spec in `path` as a request and follow it: until it is in review, or for `wait_seconds` to its end."""
+#: What was asked for, by the kind of the request.
+ASKED = {
+    "environment": N_("{number}: {administration}/{environment} is asked for."),
+    "change": N_("{number}: a change of {administration}/{environment} is asked for."),
+    "extension": N_("{number}: a later end of {administration}/{environment} is asked for."),
+    "repair": N_("{number}: {administration}/{environment} will be brought back to what was built."),
+}
+
+
+def submit(desk: Desk, path: str, *, key: str | None, wait_seconds: int | None, confirm: str | None = None) -> None:
+    """Send the spec in `path` as a request and follow it: until it is in review, or for `wait_seconds` to its end.
+
+    `confirm`: the environment's name, for a change that destroys data; without it somebody at a terminal is asked.
+    """
     draft = read(path)
     examine(desk, draft)
-    body: Json = {"kind": "environment", "spec": draft.document}
+    body: Json = {"kind": "environment", "spec": draft.document} | ({"confirm": confirm} if confirm else {})
     try:
-        request = sent(desk, body, key_for(body, desk.api.cloud.identity, key))
+        request = asked(desk, body, key)
     except SpecRefused as error:
         raise draft.refusal(error.params["faults"]) from error
-    followed(desk, request, N_("{number}: {administration}/{environment} is asked for."), wait_seconds=wait_seconds)
+    followed(desk, request, ASKED.get(str(request.get("kind")), ASKED["environment"]), wait_seconds=wait_seconds)
+
+
+def asked(desk: Desk, body: Json, key: str | None) -> Json:
+    """Send it; where it would destroy data and nobody said so, whoever sits at the terminal may type the name."""
+    try:
+        return sent(desk, body, key_for(body, desk.api.cloud.identity, key))
+    except DcctlError as error:
+        if error.code != "DCCTL-313" or body.get("confirm") or not interactive():
+            raise
+        given = confirm_name(str(error.params["name"]), None, warning=str(error))
+        return sent(desk, whole := body | {"confirm": given}, key_for(whole, desk.api.cloud.identity, key))
 
 
 def followed(desk: Desk, request: Mapping[str, Any], words: str, *, wait_seconds: int | None) -> None:
@@ -115,3 +139,11 @@ def reviewed(desk: Desk, number: str) -> None:
         )
     else:
         watching.finish(state if state in watching.ENDINGS else "fulfilled", request.get("error"), name=number, operation=request.get("operation"))
+
+
+def about(desk: Desk, kind: str, name: str, *, wait_seconds: int | None, **more: Any) -> None:
+    """Send a request about an environment that exists, and follow it."""
+    administration, own = environment(name)
+    body: Json = {"kind": kind, "administration": None if administration == "-" else administration, "environment": own, **more}
+    request = sent(desk, body, key_for(body, desk.api.cloud.identity))
+    followed(desk, request, ASKED[kind], wait_seconds=wait_seconds)

@@ -131,6 +131,11 @@ def fill_group(cloud: Cloud, group_id: str, user_ids: Iterable[str]) -> None:
         cloud.call("identity", "PUT", f"/groups/{group_id}/users/{user_id}")
 
 
+def group_members(cloud: Cloud, group_id: str) -> dict[str, str]:
+    """Names of the group's members, by their ids."""
+    return {str(user["id"]): str(user.get("name", "")) for user in cloud.pages("identity", f"/groups/{_id(group_id)}/users", "users")}
+
+
 def grant_group(cloud: Cloud, project_id: str, group_id: str, role: str = "member") -> None:
     """Give the group's members the role on the project."""
     cloud.call("identity", "PUT", _grant_path(cloud, "groups", group_id, role, "", project_id))

@@ -62,6 +62,8 @@ class Pulumi:
     reins: Reins
     tell: Callable[[Event], None]
     started: int = 0
+    backend: str = ""
+    """Where the state is, when not where the run's environment says."""
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         """Start it without waiting; never asks, never colours."""
@@ -73,6 +75,7 @@ class Pulumi:
             stdout=(self.directory / f"output.{self.started}").open("w+"),
             stderr=errors,
             cwd=self.directory / "work",
+            env={**os.environ, "PULUMI_BACKEND_URL": self.backend} if self.backend else None,
             text=True,
         )
 

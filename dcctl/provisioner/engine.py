@@ -103,23 +103,35 @@ class Engine:
         adopt: Mapping[str, str] | None = None,
         settled: Collection[str] = (),
         replace: Collection[str] = (),
+        refresh: bool = False,
     ) -> Outcome:
         """Make what the plan of `work` says and is not there yet.
 
         Args:
             adopt: ids, by logical name, of things that exist but are not in the stack's state; they are taken over.
             settled: logical names that a killed run was making and that were looked for and not found.
-            replace: logical names that may be replaced or deleted; nothing else may.
+            replace: logical names that may be replaced or deleted, protected or not; nothing else may.
+            refresh: look at the cloud first, and bring back what is otherwise there than the state says.
         """
         result = self._run(
-            "up", work.stack, work=work, cloud=cloud, on_event=on_event, cancelled=cancelled, adopt=adopt or {}, settled=settled, replace=replace
-        )
+            "up", work.stack, work=work, cloud=cloud, on_event=on_event, cancelled=cancelled, adopt=adopt or {}, settled=settled, replace=replace,
+            refresh=refresh,
+        )  # fmt: skip
         return Outcome(outputs=result["outputs"], changes=result["changes"], seconds=result["seconds"])
 
     def preview(self, work: Work, *, cloud: Mapping[str, Any], replace: Collection[str] = ()) -> tuple[errors.Step, ...]:
         """What `up` would do; the stack must exist. Raises PlanExceeded as `up` would."""
         result = self._run("preview", work.stack, work=work, cloud=cloud, replace=replace)
-        return tuple(errors.Step(**step) for step in result["steps"])
+        return tuple(errors.Step.from_document(step) for step in result["steps"])
+
+    def forecast(self, work: Work, *, cloud: Mapping[str, Any], refresh: bool = False) -> tuple[errors.Step, ...]:
+        """Everything that an `up` of `work` would do if nothing were forbidden, destruction of protected things too; nothing is changed.
+
+        The engine works on a copy of the state, so it waits for no run and no run for it. `refresh`: what is otherwise in the cloud than the
+        state says is brought back too.
+        """
+        result = self._run("forecast", work.stack, work=work, cloud=cloud, refresh=refresh)
+        return tuple(errors.Step.from_document(step) for step in result["steps"])
 
     def destroy(self, stack: str, *, cloud: Mapping[str, Any], on_event: OnEvent = _nothing, cancelled: Callable[[], bool] = _never) -> Outcome:
         """Destroy everything of the stack, protected things too, and the stack; a stack that is not there is destroyed already."""
@@ -156,6 +168,7 @@ class Engine:
         adopt: Mapping[str, str] | None = None,
         settled: Collection[str] = (),
         replace: Collection[str] = (),
+        refresh: bool = False,
     ) -> dict[str, Any]:
         self.check()
         with directories.private(self.home, cloud) as directory:
@@ -163,6 +176,7 @@ class Engine:
                 action=action, stack=stack, directory=str(directory), engine=str(self.home / "bin" / "pulumi"), seconds=self.seconds,
                 parallel=self.parallel, layer=work.layer if work else None, spec=to_document(work.spec) if work else None,
                 resolved=work.resolved.to_document() if work else None, adopt=dict(adopt or {}), settled=tuple(settled), replace=tuple(replace),
+                refresh=refresh,
             )  # fmt: skip
             token = secrets.token_hex(8)
             try:

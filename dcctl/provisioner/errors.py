@@ -93,12 +93,21 @@ class EngineMissing(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One thing that the engine would do, or does: create, update, delete, replace, same, import, …"""
+    """One thing that the engine would do, or does: create, update, delete, replace, same, import, …
+
+    `diffs` are the engine's names of what differs (`flavorId`), where it says so.
+    """
 
     op: str
     type: str
     name: str
     urn: str = ""
+    diffs: tuple[str, ...] = ()
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> "Step":
+        """What `dataclasses.asdict` gave, after a journey as JSON."""
+        return cls(**{**document, "diffs": tuple(document.get("diffs") or ())})
 
 
 class PlanExceeded(Exception):
@@ -122,6 +131,6 @@ def from_document(stack: str, document: Mapping[str, Any]) -> Exception:
     if kind == "fenced":
         return EngineFenced(summary)
     if kind == "exceeded":
-        return PlanExceeded([Step(**step) for step in document["steps"]])
+        return PlanExceeded([Step.from_document(step) for step in document["steps"]])
     kinds = {"pending": EnginePending, "cancelled": EngineCancelled, "late": EngineLate}
     return kinds.get(kind, EngineFailed)(summary, diagnostics)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-Action = Literal["up", "preview", "destroy", "remove", "export", "unlock"]
+Action = Literal["up", "preview", "forecast", "destroy", "remove", "export", "unlock"]
 Status = Literal["running", "done", "failed"]
 
 
@@ -12,7 +12,8 @@ Status = Literal["running", "done", "failed"]
 class Job:
     """One run. `directory` is its private one: clouds.yaml, home/ (PULUMI_HOME) and work/ are in it.
 
-    `spec` and `resolved` are documents, as is everything that a program needs; None for actions without a program. `seconds` is how long it may take.
+    `spec` and `resolved` are documents, as is everything that a program needs; None for actions without a program. `seconds` is how long it may take;
+    `refresh`: the cloud is looked at first, and what is otherwise there is brought back.
     """
 
     action: Action
@@ -27,6 +28,7 @@ class Job:
     adopt: Mapping[str, str] = field(default_factory=dict)
     replace: tuple[str, ...] = ()
     settled: tuple[str, ...] = ()
+    refresh: bool = False
 
     def to_document(self) -> dict[str, Any]:
         return asdict(self)

@@ -61,7 +61,7 @@ class Progress:
     def _began_with(self, metadata: Mapping[str, Any]) -> None:
         urn, op = metadata["urn"], metadata["op"]
         type_, name = words.urn_parts(urn)
-        self.steps.append(Step(op=op, type=type_, name=name, urn=urn))
+        self.steps.append(Step(op=op, type=type_, name=name, urn=urn, diffs=tuple(metadata.get("diffs") or ())))
         self._began[urn] = time.time()
         inputs = (metadata.get("new") or metadata.get("old") or {}).get("inputs") or {}
         given = inputs.get("name") or (inputs.get("description") if type_.endswith(":FloatingIp") else None)

@@ -10,7 +10,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,8 @@ def _act(job: Job, pulumi: Pulumi) -> dict[str, Any]:
                 return _up(job, pulumi)
             case "preview":
                 return {"steps": _documents(_preview(job, pulumi, *_serve(job)))}
+            case "forecast":
+                return {"steps": _documents(_forecast(job, pulumi))}
             case "destroy":
                 return _destroy(pulumi)
             case "remove":
@@ -143,9 +145,12 @@ def _up(job: Job, pulumi: Pulumi) -> dict[str, Any]:
             raise
         state = json.loads(pulumi.run("stack", "export")).get("deployment") or {}
         _pending(job, state)
+        _unprotect(state, job.replace, pulumi)
         broken = _broken(state, pulumi)
         served = (*served, *(word for urn in broken for word in ("--replace", urn)))
         job = dataclasses.replace(job, replace=(*job.replace, *(words.urn_parts(urn)[1] for urn in broken)))
+        if job.refresh:
+            served = (*served, "--refresh")
         _preview(job, pulumi, guarded, served)
     try:
         progress = pulumi.follow("up", "--yes", "--skip-preview", *served)
@@ -154,6 +159,37 @@ def _up(job: Job, pulumi: Pulumi) -> dict[str, Any]:
             raise _exceeded(guarded.beyond) from None
         raise
     return {"outputs": progress.outputs, "changes": progress.changes}
+
+
+def _unprotect(state: Mapping[str, Any], names: Collection[str], pulumi: Pulumi) -> None:
+    """Let go of the protection of what was approved to be destroyed; of what stays, the program sets it anew."""
+    for resource in state.get("resources") or ():
+        if resource.get("protect") and words.urn_parts(resource["urn"])[1] in names:
+            pulumi.run("state", "unprotect", resource["urn"], "--yes")
+
+
+def _forecast(job: Job, pulumi: Pulumi) -> list[Step]:
+    """What an `up` would do, found on a copy of the state in which nothing is protected: a protected thing ends the engine's preview."""
+    guarded, served = _serve(job)
+    said = _only_if_there(pulumi, "stack", "export")["said"]
+    state = json.loads(said) if said else None
+    copy = pulumi.directory / "copy"
+    copy.mkdir(mode=0o700)
+    pulumi.backend = f"file://{copy}"
+    pulumi.run("stack", "init", "--no-select")
+    if state is not None:
+        deployment = state.get("deployment") or {}
+        _pending(job, deployment)
+        for resource in deployment.get("resources") or ():
+            resource.pop("protect", None)
+        file = pulumi.directory / "state.json"
+        file.write_text(json.dumps(state))
+        pulumi.run("stack", "import", "--file", str(file))
+    pulumi.tell = lambda event: None
+    progress = pulumi.follow("preview", *served, *(["--refresh"] if job.refresh else []))
+    if guarded.beyond:
+        raise _exceeded(guarded.beyond)
+    return [step for step in progress.steps if step.type not in STRUCTURE]
 
 
 def _exceeded(steps: list[Step]) -> Refused:

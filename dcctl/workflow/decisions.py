@@ -10,10 +10,15 @@ from dcctl.errors import DcctlError
 from dcctl.lifecycle import Kind, OperationState, RequestState
 from dcctl.schemas import DecisionIn
 from dcctl.store import Decision, Operation, Request, now
-from dcctl.workflow import feed, holding, requests, sight
+from dcctl.workflow import changes, feed, holding, requests, sight
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
-from dcctl.workflow.queue import DECOMMISSION, FULFIL, environment_lock
+from dcctl.workflow.queue import CHANGE, DECOMMISSION, EXTENSION, FULFIL, environment_lock
+
+#: What the worker does for an approved request of each kind.
+TASKS = {
+    Kind.ENVIRONMENT: FULFIL, Kind.CHANGE: CHANGE, Kind.REPAIR: CHANGE, Kind.EXTENSION: EXTENSION, Kind.DECOMMISSION: DECOMMISSION,
+}  # fmt: skip
 
 
 def decide(app: App, actor: Actor, number: str, body: DecisionIn) -> dict[str, Any]:
@@ -38,6 +43,7 @@ def decide(app: App, actor: Actor, number: str, body: DecisionIn) -> dict[str, A
                 given_digest=body.digest,
                 digest=request.digest,
             )
+            changes.require_confirmed(request, body.verdict, body.confirm)
             decision = Decision(
                 request=number,
                 verdict=body.verdict,
@@ -68,7 +74,7 @@ def approve(app: App, session: Session, request: Request) -> None:
     holding.keep(session, request)
     _into(session, request, RequestState.APPROVED)
     count = len(session.exec(select(Operation.id).where(Operation.request == request.number)).all())
-    kind = FULFIL if request.kind == Kind.ENVIRONMENT else DECOMMISSION
+    kind = TASKS[Kind(request.kind)]
     operation = Operation(
         id=f"O{request.number[1:]}-{count + 1}",
         kind=kind,

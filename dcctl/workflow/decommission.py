@@ -10,7 +10,7 @@ from dcctl.cloud import identity, inventory, limits, sweep
 from dcctl.errors import CloudError
 from dcctl.lifecycle import EnvironmentState, RequestState, environment_after, request_after
 from dcctl.store import Environment, Operation, ProjectLimit, Request, now
-from dcctl.workflow import evidence, feed, holding, provisioning
+from dcctl.workflow import changes, evidence, feed, holding, provisioning
 from dcctl.workflow.app import App
 from dcctl.workflow.fulfilment import apply_limits
 from dcctl.workflow.run import Run, perform
@@ -63,7 +63,7 @@ def _begin(app: App, run: Run, outcome: str) -> tuple[Environment, Request]:
         if outcome == "succeed" and request.state != RequestState.FULFILLING:  # it is, where an earlier run was lost in the middle
             request.state, request.updated_at = request_after(request.number, RequestState(request.state), "fulfil"), now()
         session.add_all((request, environment))
-        return environment, session.get_one(Request, environment.request)
+        return environment, changes.made_by(session, environment)
 
 
 def _sweep(app: App, run: Run, project_id: str, *, keep: frozenset[str]) -> None:
@@ -92,6 +92,7 @@ def _end(app: App, session: Session, run: Run, environment: Environment, made: R
     cause = session.get_one(Request, run.number)
     holding.free(app, session, cause)
     holding.release(session, holding.ITSELF, made)
+    changes.end_with(session, gone, run.number)
     for row in session.query(ProjectLimit).filter_by(project_id=gone.project_id).all():
         session.delete(row)
     feed.record(session, "decommissioned", request=run.number, operation=run.id)

@@ -96,6 +96,7 @@ def _again(session: Session, row: Discrepancy, difference: Difference, at: datet
     if row.last_seen > at:
         return
     changed = (row.expected, row.found) != (difference.expected, difference.found)
+    changed = changed or (difference.name is Name.DRIFT and row.detail != difference.detail)  # which has no figures
     row.expected, row.found, row.detail, row.last_seen = difference.expected, difference.found, difference.detail, at
     row.rests_on = sorted(difference.rests_on)
     session.add(row)
@@ -123,9 +124,7 @@ def _find(session: Session, region: str, number: str, *, lock: bool = False) -> 
 
 
 def _last_words(session: Session, identifiers: list[int]) -> dict[int, DiscrepancyNote]:
-    notes = session.exec(
-        select(DiscrepancyNote).where(col(DiscrepancyNote.discrepancy).in_(identifiers)).order_by(col(DiscrepancyNote.id))
-    ).all()
+    notes = session.exec(select(DiscrepancyNote).where(col(DiscrepancyNote.discrepancy).in_(identifiers)).order_by(col(DiscrepancyNote.id))).all()
     return {note.discrepancy: note for note in notes}
 
 

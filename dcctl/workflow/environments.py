@@ -1,5 +1,6 @@
 """Environments as people see them: list, one of them, and the entry of a clouds.yaml by which its members reach it."""
 
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy.dialects.postgresql import distinct_on
@@ -8,7 +9,7 @@ from sqlmodel import Session, col, select
 from dcctl.errors import DcctlError, NotVisible
 from dcctl.lifecycle import EnvironmentState, possible
 from dcctl.schemas import API_VERSION
-from dcctl.store import Environment, Operation, ProjectLimit
+from dcctl.store import Environment, Operation, ProjectLimit, now
 from dcctl.workflow import sight
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
@@ -106,6 +107,13 @@ def _latest(session: Session, environments: list[int | None]) -> dict[int | None
     return {operation.environment_id: operation for operation in session.exec(query).all()}
 
 
+def _days_left(environment: Environment) -> int | None:
+    """Whole days until its end, where that is near; None while it is not."""
+    if environment.state not in (EnvironmentState.WARNING, EnvironmentState.STOPPED) or environment.expires_at is None:
+        return None
+    return max(0, -(-(environment.expires_at - now()) // timedelta(days=1)))
+
+
 def as_json(environment: Environment, operation: Operation | None) -> dict[str, Any]:
     """As it travels: `schemas.EnvironmentOut`; limits are only shown one at a time."""
     return {
@@ -121,6 +129,7 @@ def as_json(environment: Environment, operation: Operation | None) -> dict[str, 
         "spec": environment.spec,
         "outputs": environment.outputs,
         "limits": [],
+        "days_left": _days_left(environment),
         "operation": operation.id if operation else None,
         "error": operation.error if operation else None,
     }

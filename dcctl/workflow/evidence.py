@@ -1,23 +1,25 @@
 """After submit: names become ids, the plan and its digest are computed, and the facts for whoever decides are noted.
 
-The digest covers spec, demand, offer version, resolved ids and plan; facts that move by the minute (envelope, pool) are evidence and not
-part of it.
+The digest covers spec, demand, offer version, resolved ids and plan, and of a change what the engine would do; facts that move by the minute
+(envelope, pool) are evidence and not part of it.
 """
 
 import hashlib
+from dataclasses import dataclass, replace
 from typing import Any
 
 import rfc8785
 from sqlmodel import Session, select
 
-from dcctl import speccheck
+from dcctl import sizing, speccheck, steps
 from dcctl.approval import needed
 from dcctl.errors import DcctlError, SpecRefused
-from dcctl.lifecycle import Kind, RequestState, request_after
+from dcctl.lifecycle import ALTERING, Kind, RequestState, request_after
 from dcctl.store import Administration, CatalogueItem, Environment, Request, now
-from dcctl.workflow import decisions, feed, holding, members
+from dcctl.workflow import changes, decisions, feed, holding, members, provisioning
 from dcctl.workflow.app import App
 from quotas import store as ledger
+from quotas.resources import in_order
 from stacks.environment import EnvironmentSpec
 from stacks.plan import Plan, Resolved, plan
 from stacks.specs import parse
@@ -32,22 +34,66 @@ def review(app: App, number: str) -> None:
         if request.state != RequestState.SUBMITTED:
             return
         administration = session.get_one(Administration, request.administration)
-        ids = _ids(session)
-    resolved = _resolve(app, request, administration.domain_id, ids)
-    planned = described(plan(parse(request.spec), resolved)) if request.kind == Kind.ENVIRONMENT else _unplan(app, request)
-    digest = fingerprint(request, resolved, planned)
+    found = _examined(app, request, administration.domain_id)
+    digest = fingerprint(request, found.resolved, found.plan, found.steps)
     with app.transaction() as session:
         request = session.get_one(Request, number, with_for_update=True)
         if request.state != RequestState.SUBMITTED:
             return
-        request.resolved, request.plan, request.digest = resolved.to_document(), planned, digest
+        request.resolved, request.plan, request.steps, request.digest = found.resolved.to_document(), found.plan, found.steps, digest
         request.evidence, request.error = _facts(app, session, request), None
         request.state, request.updated_at = request_after(number, RequestState.SUBMITTED, "review"), now()
         session.add(request)
-        feed.record(session, "reviewed", request=number, digest=digest, things=len(planned))
-        if not needed(request.kind, request.administration, request.requester, []):
+        feed.record(session, "reviewed", request=number, digest=digest, things=len(found.steps or found.plan))
+        if changes.harmless(request) or not needed(request.kind, request.administration, request.requester, []):
             request.state = request_after(number, RequestState.IN_REVIEW, "approve")
             decisions.approve(app, session, request)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examined:
+    """What an approval binds beside what was asked: ids, the plan's things, and of a change its steps."""
+
+    resolved: Resolved
+    plan: list[dict[str, Any]]
+    steps: list[dict[str, Any]]
+
+
+def _examined(app: App, request: Request, domain_id: str) -> Examined:
+    if request.kind == Kind.EXTENSION:
+        with app.reading() as session:
+            made = changes.made_by(session, session.get_one(Environment, request.environment_id))
+        return Examined(resolved=Resolved.from_document(made.resolved), plan=[], steps=request.steps)
+    if request.kind in ALTERING:
+        return altered(app, request)
+    with app.reading() as session:
+        ids = _ids(session)
+    resolved = _resolve(app, request, domain_id, ids)
+    planned = described(plan(parse(request.spec), resolved)) if request.kind == Kind.ENVIRONMENT else _unplan(app, request)
+    return Examined(resolved=resolved, plan=planned, steps=[])
+
+
+def altered(app: App, request: Request) -> Examined:
+    """What the engine would do to make the environment what the request's spec says; a repair looks at the cloud first. Nothing is changed.
+
+    `request` may be one that was never submitted.
+
+    Raises:
+        SpecRefused: a name of the spec is nobody's and nothing's any more. EngineError, CloudError: it could not be found out now.
+    """
+    with app.reading() as session:
+        environment = session.get_one(Environment, request.environment_id)
+        made = changes.made_by(session, environment)
+        administration = session.get_one(Administration, request.administration)
+        ids = _ids(session)
+    spec, before = parse(request.spec), Resolved.from_document(made.resolved)
+    resolved = before if request.kind == Kind.REPAIR else _resolve(app, request, administration.domain_id, ids, before)
+    # What carries the number of the first request would otherwise all be marked anew.
+    resolved = replace(resolved, request=environment.request)
+    planned = described(plan(spec, resolved))
+    layer = provisioning.Layer(app, None, "workload", spec, resolved, project_id=environment.project_id)
+    found = layer.forecast(refresh=request.kind == Kind.REPAIR)
+    return Examined(resolved=resolved, plan=planned, steps=steps.of_engine(found, made.plan, planned))
 
 
 def put_off(app: App, number: str, error: DcctlError) -> None:
@@ -71,7 +117,7 @@ def fail(app: App, number: str, error: DcctlError) -> None:
         feed.record(session, "failed", request=number, error=error.to_json())
 
 
-def fingerprint(request: Request, resolved: Resolved, planned: list[dict[str, Any]]) -> str:
+def fingerprint(request: Request, resolved: Resolved, planned: list[dict[str, Any]], taken: list[dict[str, Any]] | None = None) -> str:
     """The digest: SHA-256 over the canonical JSON (RFC 8785) of what an approval binds."""
     document: Any = {
         "kind": request.kind,
@@ -83,6 +129,8 @@ def fingerprint(request: Request, resolved: Resolved, planned: list[dict[str, An
         "resolved": resolved.to_document(),
         "plan": planned,
     }
+    if taken:
+        document["steps"] = taken
     return hashlib.sha256(rfc8785.dumps(document)).hexdigest()
 
 
@@ -96,7 +144,7 @@ def restored(request: Request) -> tuple[EnvironmentSpec, Resolved]:
     """Spec and ids of a request as they were approved; refuses when the plan that follows from them is not what the digest names."""
     spec, resolved = parse(request.spec), Resolved.from_document(request.resolved)
     planned = plan(spec, resolved)
-    if request.kind == Kind.ENVIRONMENT and fingerprint(request, resolved, described(planned)) != request.digest:
+    if request.kind in (Kind.ENVIRONMENT, *ALTERING) and fingerprint(request, resolved, described(planned), request.steps) != request.digest:
         raise DcctlError("DCCTL-203", number=request.number, given=request.digest, digest="–")
     return spec, resolved
 
@@ -108,7 +156,8 @@ def _ids(session: Session) -> dict[str, dict[str, CatalogueItem]]:
     return found
 
 
-def _resolve(app: App, request: Request, domain_id: str, ids: dict[str, dict[str, CatalogueItem]]) -> Resolved:
+def _resolve(app: App, request: Request, domain_id: str, ids: dict[str, dict[str, CatalogueItem]], before: Resolved | None = None) -> Resolved:
+    """Ids for every name of the spec; what has gone since keeps the id that it had `before`."""
     spec = parse(request.spec)
     default = speccheck.default_volume_type({name: item.document for name, item in ids.get("volume_type", {}).items()})
     names: dict[str, set[str]] = {
@@ -117,12 +166,13 @@ def _resolve(app: App, request: Request, domain_id: str, ids: dict[str, dict[str
         "volume_type": {v.type or default for s in spec.servers for v in s.volumes},
         "network": {spec.network.external} if spec.network is not None and spec.network.external is not None else set(),
     }
-    if request.kind == Kind.ENVIRONMENT:
+    had = {"flavor": before.flavor_ids, "image": before.image_ids, "volume_type": before.volume_types} if before is not None else {}
+    if request.kind in (Kind.ENVIRONMENT, Kind.CHANGE):
         missing = [
             {"path": [kind], "code": f"spec.unknown_{kind}", "params": {kind: name, "nearest": [], "allowed": sorted(ids.get(kind, {}))}}
             for kind, wanted in names.items()
             for name in sorted(wanted)
-            if name not in ids.get(kind, {})
+            if name not in ids.get(kind, {}) and name not in had.get(kind, {})
         ]
         # Keystone is asked only where the copy of the catalogue has no fault to tell: a fault that stays must not wait for it.
         if missing or (missing := members.unknown(app, spec)):
@@ -132,7 +182,9 @@ def _resolve(app: App, request: Request, domain_id: str, ids: dict[str, dict[str
     member = app.directory.role(cloud, MEMBER)
     if build is None or member is None:
         raise DcctlError("DCCTL-401", service="Keystone", action="GET /users, /roles", status=404, words=f"{settings.build}, {MEMBER}")
-    found = {kind: {name: ids[kind][name].cloud_id for name in wanted if name in ids.get(kind, {})} for kind, wanted in names.items()}
+    now_there = {kind: {name: item.cloud_id for name, item in items.items()} for kind, items in ids.items()}
+    known = {kind: {**had.get(kind, {}), **now_there.get(kind, {})} for kind in names}
+    found = {kind: {name: known[kind][name] for name in wanted if name in known[kind]} for kind, wanted in names.items()}
     return Resolved(
         region=app.region,
         administration=request.administration,
@@ -153,8 +205,19 @@ def _unplan(app: App, request: Request) -> list[dict[str, Any]]:
     """What a decommission destroys: the plan that the environment was made of, and whatever else its project holds by then."""
     with app.reading() as session:
         environment = session.get_one(Environment, request.environment_id)
-        made = session.get_one(Request, environment.request)
+        made = changes.made_by(session, environment)
         return [{**planned, "destroyed": True} for planned in made.plan]
+
+
+def _moved(app: App, session: Session, request: Request) -> dict[str, list[int]]:
+    """What the environment has of each resource, and what it will have after the change; those that stay are left out."""
+    allocated = holding.allocated(app, session, request.administration, request.environment)
+    wanted = sizing.demand(parse(request.spec))
+    return {
+        resource: [allocated.get(resource, 0), wanted.get(resource, 0)]
+        for resource in in_order({*allocated, *wanted})
+        if allocated.get(resource, 0) != wanted.get(resource, 0)
+    }
 
 
 def _facts(app: App, session: Session, request: Request) -> dict[str, Any]:
@@ -162,7 +225,9 @@ def _facts(app: App, session: Session, request: Request) -> dict[str, Any]:
     own = holding.holder(session, request.administration)
     envelope = ledger.balances(session, own, app.region)
     pool = ledger.capacity(session, app.region)
+    change = {"change": {"quota": _moved(app, session, request), "counts": steps.counts(request.steps)}} if request.kind in ALTERING else {}
     return {
+        **change,
         "at": now().isoformat(),
         "envelope": {
             resource: {"granted": b.granted, "available": b.available, "held": b.held, "allocated": b.allocated}

@@ -6,7 +6,6 @@ quotas are 0, allocation comes before limits, limits before people.
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel import Session, select
@@ -18,7 +17,7 @@ from dcctl.store import CatalogueItem, Environment, Offer, Operation, ProjectLim
 from dcctl.workflow import evidence, holding, members, provisioning
 from dcctl.workflow.app import App
 from dcctl.workflow.run import Run, perform
-from stacks.environment import Duration, EnvironmentSpec
+from stacks.environment import EnvironmentSpec
 
 Transaction = Callable[[], AbstractContextManager[Session]]
 
@@ -45,18 +44,18 @@ def _fulfil(app: App, run: Run) -> None:
     with run.step("limits"):
         write_limits(app, request, project_id, run.transaction)
     with run.step("people"):
-        identity.fill_group(app.cloud(), group_id, _members(app, spec))
+        identity.fill_group(app.cloud(), group_id, member_ids(app, spec))
         identity.grant_group(app.cloud(), project_id, group_id)
     with run.step("workload"):
         try:
             built = provisioning.Layer(app, run, "workload", spec, resolved, project_id=project_id).up()
         except EngineError as error:
-            raise _in_the_services_words(app, project_id, error) from error
+            raise in_the_services_words(app, project_id, error) from error
     with run.transaction() as session:
         environment = session.get_one(Environment, environment_id, with_for_update=True)
         environment.state = environment_after(environment.name, EnvironmentState(environment.state), "activate")
         environment.outputs = dict(built)
-        environment.expires_at = after(now(), spec.duration)
+        environment.expires_at = spec.duration.after(now())
         session.add(environment)
         run.succeed(session, "succeed", outputs=dict(built))
 
@@ -100,7 +99,7 @@ def write_limits(app: App, request: Request, project_id: str, transaction: Trans
     """
     with app.reading() as session:
         allocated = holding.allocated(app, session, request.administration, request.environment)
-        structural = _structural(session, request)
+        structural = structure(session, request)
     apply_limits(app, project_id, limits.wanted(allocated, structural), transaction=transaction)
 
 
@@ -139,7 +138,8 @@ def apply_limits(
         raise CloudError("DCCTL-403", project=project_id, results=said)
 
 
-def _structural(session: Session, request: Request) -> dict[str, int]:
+def structure(session: Session, request: Request) -> dict[str, int]:
+    """Structural limits that the request's version of its offer gives."""
     offer = session.get_one(Offer, (request.offer, request.offer_version))
     types = session.exec(select(CatalogueItem.name).where(CatalogueItem.kind == "volume_type")).all()
     structure: dict[str, int] = dict(offer.document.get("structural", {}))
@@ -149,7 +149,8 @@ def _structural(session: Session, request: Request) -> dict[str, int]:
     return structure
 
 
-def _members(app: App, spec: EnvironmentSpec) -> list[str]:
+def member_ids(app: App, spec: EnvironmentSpec) -> list[str]:
+    """Ids of the spec's members; DCCTL-107 with those whom Keystone does not know any more."""
     found = members.resolved(app, spec)
     missing = [name for name, user in found.items() if user is None]  # they have gone since the review
     if missing:
@@ -157,7 +158,7 @@ def _members(app: App, spec: EnvironmentSpec) -> list[str]:
     return [user.id for user in found.values() if user is not None]
 
 
-def _in_the_services_words(app: App, project_id: str, error: EngineError) -> EngineError:
+def in_the_services_words(app: App, project_id: str, error: EngineError) -> EngineError:
     """The engine says only that a server is in ERROR; the fault that Nova keeps says why."""
     try:
         faults = servers.faults(app.cloud(), project_id)
@@ -168,17 +169,3 @@ def _in_the_services_words(app: App, project_id: str, error: EngineError) -> Eng
     said = "; ".join(f"{name}: {fault}" for name, fault in sorted(faults.items()))
     words: Any = error.params.get("words", "")
     return EngineError(error.code, **{**error.params, "words": f"{words} [{said}]"})
-
-
-def after(begin: datetime, duration: Duration) -> datetime:
-    """The end of a duration that begins now; months are calendar months, and a day that the last one lacks becomes its last."""
-    if duration.unit == "days":
-        return begin + timedelta(days=duration.amount)
-    months = begin.month - 1 + duration.amount
-    year, month = begin.year + months // 12, months % 12 + 1
-    for day in range(begin.day, 27, -1):
-        try:
-            return begin.replace(year=year, month=month, day=day)
-        except ValueError:
-            continue
-    return begin.replace(year=year, month=month)

@@ -89,7 +89,11 @@ def allocated(app: App, session: Session, administration: str, environment: str)
 
 def free(app: App, session: Session, request: Request) -> None:
     """Give back everything that the environment has."""
-    amounts = allocated(app, session, request.administration, request.environment)
+    give_back(app, session, request, allocated(app, session, request.administration, request.environment))
+
+
+def give_back(app: App, session: Session, request: Request, amounts: Demand) -> None:
+    """Give back so much of what the environment has."""
     if amounts:
         own = holder(session, request.administration)
         moves = free_moves(holder(session, f"{request.administration}/{request.environment}"), own, app.region, amounts)

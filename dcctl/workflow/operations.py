@@ -5,12 +5,14 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from dcctl.errors import NotVisible
-from dcctl.lifecycle import EnvironmentState, OperationState, RequestState, environment_after, operation_after, request_after
+from dcctl.lifecycle import ALTERING, EnvironmentState, Kind, OperationState, RequestState, environment_after, operation_after, request_after
 from dcctl.store import Environment, Event, Operation, Request, now
 from dcctl.workflow import ending, feed, holding, sight
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
 
+#: Kinds of operations that undo a failed request, which stays failed meanwhile.
+_UNDOING = ("abandon", "undo")
 FINAL = frozenset({OperationState.SUCCEEDED, OperationState.FAILED, OperationState.CANCELLED})
 PAGE = 100
 
@@ -58,7 +60,7 @@ def retry(app: App, actor: Actor, identifier: str) -> dict[str, Any]:
     with app.transaction() as session:
         operation, request = _locked(session, actor, identifier)
         operation.state = operation_after(identifier, OperationState(operation.state), "retry")
-        request_after(request.number, RequestState(request.state), "abandon" if operation.kind == "abandon" else "fulfil")
+        request_after(request.number, RequestState(request.state), "abandon" if operation.kind in _UNDOING else "fulfil")
         operation.attempt += 1
         operation.cancel_requested, operation.error, operation.finished_at = False, None, None
         operation.created_at = now()
@@ -90,23 +92,25 @@ def cancel(app: App, actor: Actor, identifier: str) -> dict[str, Any]:
 
 
 def abandon(app: App, actor: Actor, identifier: str) -> dict[str, Any]:
-    """Give up a failed fulfilment: what it made is destroyed, what it held or allocated goes back."""
+    """Give up a failed fulfilment: what it made is destroyed, what it held or allocated goes back; of a change, the environment stays as it was."""
     with app.transaction() as session:
         failed, request = _locked(session, actor, identifier)
         request_after(request.number, RequestState(request.state), "abandon")
         environment = session.get(Environment, failed.environment_id) if failed.environment_id is not None else None
-        if environment is None:
+        if environment is None or request.kind == Kind.EXTENSION:
             holding.release(session, actor.in_ledger(), request)
             request.state, request.updated_at = request_after(request.number, RequestState(request.state), "abandon"), now()
             session.add(request)
             feed.record(session, "abandoned", request=request.number, operation=identifier, user=actor.user)
             return as_json(failed)
-        environment.state = environment_after(environment.name, EnvironmentState(environment.state), "decommission")
-        session.add(environment)
+        altering = request.kind in ALTERING
+        if not altering:
+            environment.state = environment_after(environment.name, EnvironmentState(environment.state), "decommission")
+            session.add(environment)
         count = len(session.exec(select(Operation.id).where(Operation.request == request.number)).all())
         operation = Operation(
             id=f"O{request.number[1:]}-{count + 1}",
-            kind="abandon",
+            kind="undo" if altering else "abandon",
             state=OperationState.QUEUED,
             request=request.number,
             administration=request.administration,

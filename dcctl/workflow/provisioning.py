@@ -1,6 +1,6 @@
 """One stack of one environment, run by the engine for an operation: with the right credentials, its events told, its errors in our words."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,6 +10,7 @@ from dcctl.provisioner.engine import Engine, Work
 from dcctl.provisioner.job import Event
 from dcctl.store import Operation
 from dcctl.workflow.app import App
+from dcctl.workflow.credentials import service_entry
 from dcctl.workflow.run import Cancelled, Run
 from stacks import naming
 from stacks.environment import EnvironmentSpec
@@ -19,20 +20,31 @@ from stacks.plan import Resolved
 class Layer:
     """The tenant's stack (with the administrator's entry) or the workload's (with the build user's, in the environment's project)."""
 
-    def __init__(self, app: App, run: Run, layer: naming.Layer, spec: EnvironmentSpec, resolved: Resolved, *, project_id: str | None = None) -> None:
+    def __init__(
+        self, app: App, run: Run | None, layer: naming.Layer, spec: EnvironmentSpec, resolved: Resolved, *, project_id: str | None = None
+    ) -> None:
+        """`run` is None for what only looks."""
         self.app = app
         self.run = run
         self.work = Work(layer=layer, spec=spec, resolved=resolved)
         self.project_id = project_id
         settings = app.settings.engine
         self.engine = Engine(
-            home=settings.home, backend=settings.backend, passphrase_file=settings.passphrase_file, seconds=settings.seconds, guard=run.guard
+            home=settings.home, backend=settings.backend, passphrase_file=settings.passphrase_file, seconds=settings.seconds,
+            guard=None if run is None else run.guard,
         )
 
-    def up(self) -> Mapping[str, Any]:
-        """Make what the plan has; the program's outputs."""
+    def up(self, *, replace: Collection[str] = (), refresh: bool = False) -> Mapping[str, Any]:
+        """Make what the plan has; the program's outputs. `replace`: what may be destroyed for it; `refresh`: look at the cloud first."""
         with self._translated():
-            return self.engine.up(self.work, cloud=self._entry(), on_event=self._tell, cancelled=self._cancelled).outputs
+            return self.engine.up(
+                self.work, cloud=self._entry(), on_event=self._tell, cancelled=self._cancelled, replace=replace, refresh=refresh
+            ).outputs
+
+    def forecast(self, *, refresh: bool = False) -> tuple[errors.Step, ...]:
+        """What `up` would do, whatever it is; nothing is changed."""
+        with self._translated():
+            return self.engine.forecast(self.work, cloud=self._entry(), refresh=refresh)
 
     def destroy(self) -> None:
         """Destroy all of the stack, and the stack."""
@@ -47,10 +59,12 @@ class Layer:
         return frozenset(str(resource["id"]) for resource in resources if resource.get("id"))
 
     def _entry(self) -> dict[str, Any]:
+        if self.run is None:  # whoever only looks needs no credential that a successor could take away
+            return service_entry(self.app.settings, self.work.layer, self.project_id)
         return self.run.credentials.entry(self.work.layer, self.project_id)
 
     def _tell(self, event: Event) -> None:
-        if event.op == "same":
+        if event.op == "same" or self.run is None:
             return
         self.run.tell(
             "resource",
@@ -65,6 +79,8 @@ class Layer:
         )
 
     def _cancelled(self) -> bool:
+        if self.run is None:
+            return False
         with self.app.reading() as session:
             return session.get_one(Operation, self.run.id).cancel_requested
 

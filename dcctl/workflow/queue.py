@@ -14,6 +14,10 @@ REVIEW = "review"
 FULFIL = "fulfil"
 DECOMMISSION = "decommission"
 ABANDON = "abandon"
+CHANGE = "change"
+UNDO = "undo"
+EXTENSION = "extension"
+PLAN = "plan"
 RECONCILE = "reconcile"
 
 #: Short jobs have a queue and threads of their own: nobody who asks waits until others' environments are built.
@@ -21,8 +25,8 @@ SHORT, BUILDING = "dcctl-short", "dcctl-building"
 #: Comparing asks OpenStack much; one at a time in each worker, and nobody's environment waits for it.
 COMPARING = "dcctl-comparing"
 #: The task of each kind of operation.
-TASKS = {"fulfil": FULFIL, "decommission": DECOMMISSION, "abandon": ABANDON}
-_QUEUES = {REVIEW: SHORT, RECONCILE: COMPARING}
+TASKS = {"fulfil": FULFIL, "decommission": DECOMMISSION, "abandon": ABANDON, "change": CHANGE, "undo": UNDO, "extension": EXTENSION}
+_QUEUES = {REVIEW: SHORT, PLAN: SHORT, RECONCILE: COMPARING}
 
 
 def conninfo(url: str) -> str:

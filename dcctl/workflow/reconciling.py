@@ -19,7 +19,7 @@ from dcctl.errors import CloudError, DcctlError, NotVisible
 from dcctl.lifecycle import EnvironmentState, OperationState
 from dcctl.schemas import API_VERSION
 from dcctl.store import Administration, Environment, Operation, ProjectLimit, Reconciliation, Request, now
-from dcctl.workflow import discrepancies, fulfilment, regions
+from dcctl.workflow import changes, discrepancies, fulfilment, regions
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
 from dcctl.workflow.queue import RECONCILE
@@ -115,7 +115,7 @@ def compare(app: App, project_ids: Collection[str] | None = None) -> list[Differ
     looked = reconcile.Looked(
         subjects=None if project_ids is None else frozenset(chosen) | _SOURCES,
         skipped=frozenset(e.project_id for e in ledger.environments if e.project_id and not e.settled),
-        names=None if project_ids is None else reconcile.OF_LIMITS,
+        names=reconcile.COMPARED if project_ids is None else reconcile.OF_LIMITS,
         failed=frozenset(failed),
     )
     with app.transaction() as session:
@@ -129,7 +129,8 @@ def _side(app: App) -> Side:
     with app.reading() as session:
         domains = {domain: code for code, domain in session.execute(select(Administration.code, Administration.domain_id))}
         environments = session.exec(select(Environment).where(Environment.state != EnvironmentState.DECOMMISSIONED)).all()
-        plans = dict(session.execute(select(Request.number, Request.plan).where(col(Request.number).in_([e.request for e in environments]))).all())
+        made_by = [environment.made_by or environment.request for environment in environments]
+        plans = dict(session.execute(select(Request.number, Request.plan).where(col(Request.number).in_(made_by))).all())
         operations: dict[int, list[Operation]] = {}
         for operation in session.exec(select(Operation).where(col(Operation.environment_id).in_([e.id for e in environments]))).all():
             operations.setdefault(operation.environment_id or 0, []).append(operation)
@@ -150,7 +151,7 @@ def _side(app: App) -> Side:
         found.append(
             reconcile.Environment(
                 holder=name, administration=environment.administration, project_id=environment.project_id, allocated=allocated.get(name, {}),
-                planned=_planned(plans.get(environment.request) or []), settled=environment.state in _SETTLED and not live,
+                planned=_planned(plans.get(environment.made_by or environment.request) or []), settled=environment.state in _SETTLED and not live,
                 wrote=wrote.get(environment.project_id or "", {}),
             )
         )  # fmt: skip
@@ -219,7 +220,7 @@ def write(app: App, holder: str) -> str:
         if session.exec(live).first() is not None:
             return ""
         try:
-            fulfilment.write_limits(app, session.get_one(Request, environment.request), environment.project_id)
+            fulfilment.write_limits(app, changes.made_by(session, environment), environment.project_id)
         except CloudError as error:
             return str(error.to_json()["params"].get("results") or error)
         return "in_sync"

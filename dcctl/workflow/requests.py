@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import rfc8785
@@ -15,14 +15,12 @@ from dcctl.approval import needed
 from dcctl.errors import DcctlError, NotVisible, SpecRefused
 from dcctl.lifecycle import ENDED, EnvironmentState, Kind, OperationState, RequestState, environment_after, request_after
 from dcctl.schemas import RequestIn, WithdrawIn
-from dcctl.store import REQUEST_NUMBER, Decision, Environment, Event, Idempotency, Operation, Request, now
-from dcctl.workflow import feed, holding, idempotency, maintenance, members, sight
+from dcctl.store import Decision, Environment, Event, Idempotency, Operation, Request, now
+from dcctl.workflow import changes, drafting, extensions, feed, holding, idempotency, maintenance, members, sight
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
 from dcctl.workflow.queue import REVIEW
 from stacks.environment import EnvironmentSpec, notices, to_document
-from stacks.faults import Fault, SpecFaults
-from stacks.specs import parse
 
 #: States in which the request's latest operation is of interest to whoever watches.
 FINAL = frozenset({*ENDED, RequestState.FAILED})
@@ -37,18 +35,20 @@ LISTED = (
 def submit(app: App, actor: Actor, body: RequestIn, key: str) -> tuple[dict[str, Any], bool]:
     """Take a request; the same key and body again is the same request (then the second value is False).
 
+    A spec of an environment that exists is a change of it.
+
     Raises:
         SpecRefused: with every fault. QuotaShort: every resource that falls short; nothing is held.
         DcctlError: 302 the name is in use, 303 the key was used for another body. NotVisible: a foreign administration.
     """
     fingerprint = hashlib.sha256(rfc8785.dumps(body.model_dump(mode="json"))).hexdigest()
-    spec = _spec(body) if body.kind == Kind.ENVIRONMENT else None
+    spec = drafting.spec_of(body.spec) if body.kind in (Kind.ENVIRONMENT, Kind.CHANGE) else None
     unknown = _unknown_members(app, actor, spec, key) if spec is not None else []
     try:
         with app.transaction() as session:
             if (before := _claim(session, actor, key, fingerprint)) is not None:
                 return as_json(session, before), False
-            request = _environment(app, session, actor, spec, unknown) if spec is not None else _decommission(session, actor, body)
+            request = _asked(app, session, actor, body, spec, unknown)
             session.add(request)
             submitted = feed.record(session, "submitted", request=request.number, user=actor.user)
             session.flush()
@@ -61,6 +61,22 @@ def submit(app: App, actor: Actor, body: RequestIn, key: str) -> tuple[dict[str,
         raise DcctlError("DCCTL-302", administration=spec.administration, name=spec.name) from error
 
 
+def _asked(app: App, session: Session, actor: Actor, body: RequestIn, spec: EnvironmentSpec | None, unknown: list[dict[str, Any]]) -> Request:
+    """The new request, held for and checked, of whatever kind it is."""
+    if spec is not None:
+        environment = changes.target(session, actor, spec)
+        if environment is not None:
+            return changes.ask(app, session, actor, spec, environment, unknown, confirm=body.confirm)
+        if body.kind == Kind.CHANGE:
+            raise NotVisible("environment", spec.name)
+        return _environment(app, session, actor, spec, unknown)
+    if body.kind == Kind.EXTENSION:
+        return extensions.ask(app, session, actor, body)
+    if body.kind == Kind.REPAIR:
+        return changes.repair(session, actor, body)
+    return _decommission(session, actor, body)
+
+
 def _claim(session: Session, actor: Actor, key: str, fingerprint: str) -> Request | None:
     """Take the key, or return the request that it has led to."""
     known = idempotency.claim(session, actor, key, fingerprint)
@@ -69,19 +85,6 @@ def _claim(session: Session, actor: Actor, key: str, fingerprint: str) -> Reques
     if known.request is None:
         raise DcctlError("DCCTL-303", key=key)
     return session.get_one(Request, known.request)
-
-
-def _spec(body: RequestIn) -> EnvironmentSpec:
-    try:
-        return parse(body.spec)
-    except SpecFaults as refused:
-        raise SpecRefused(map(fault_json, refused.faults)) from refused
-
-
-def fault_json(fault: Fault) -> dict[str, Any]:
-    """A fault or notice as it travels."""
-    params = {name: list(value) if isinstance(value, tuple) else value for name, value in fault.params.items()}
-    return {"path": list(fault.path), "code": fault.code, "params": params}
 
 
 def _unknown_members(app: App, actor: Actor, spec: EnvironmentSpec, key: str) -> list[dict[str, Any]]:
@@ -102,16 +105,14 @@ def _environment(app: App, session: Session, actor: Actor, spec: EnvironmentSpec
         raise DcctlError("DCCTL-408")
     faults = speccheck.check(spec, standing.offers, standing.items)
     if faults or unknown:
-        raise SpecRefused([*map(fault_json, faults), *unknown])
+        raise SpecRefused([*map(drafting.fault_json, faults), *unknown])
     offer = next(offer for offer in standing.offers if offer["name"] == spec.offer)
     demand = sizing.demand(spec)
-    if _in_use(session, spec.administration, spec.name):
-        raise DcctlError("DCCTL-302", administration=spec.administration, name=spec.name)
     holding.foresee(app, session, spec.administration, demand)
-    request = _new(session, actor, Kind.ENVIRONMENT, spec.administration, spec.name)
+    request = drafting.new(session, actor, Kind.ENVIRONMENT, spec.administration, spec.name)
     request.offer, request.offer_version = offer["name"], offer["version"]
     request.spec, request.demand, request.justification = to_document(spec), dict(demand), spec.justification
-    request.notices = [fault_json(notice) for notice in notices(spec)]
+    request.notices = [drafting.fault_json(notice) for notice in notices(spec)]
     holding.hold(app, session, actor, request, until=now() + timedelta(days=app.settings.worker.hold_days))
     return request
 
@@ -136,30 +137,10 @@ def _decommission(session: Session, actor: Actor, body: RequestIn) -> Request:
     ).first()
     if open_ is not None:
         raise DcctlError("DCCTL-301", number=open_.number, state=open_.state, action="decommission", possible=["watch", "retry"])
-    request = _new(session, actor, Kind.DECOMMISSION, code, name)
+    request = drafting.new(session, actor, Kind.DECOMMISSION, code, name)
     request.environment_id, request.offer, request.offer_version = found.id, found.offer, found.offer_version
     request.spec, request.justification = found.spec, body.reason or ""
     return request
-
-
-def _new(session: Session, actor: Actor, kind: Kind, administration: str, environment: str) -> Request:
-    number = session.execute(REQUEST_NUMBER.next_value()).scalar_one()
-    return Request(
-        number=f"R-{datetime.now(UTC).year}-{number:04d}",
-        kind=kind,
-        state=RequestState.SUBMITTED,
-        administration=administration,
-        environment=environment,
-        requester=actor.document(),
-        requester_id=actor.user_id,
-    )
-
-
-def _in_use(session: Session, administration: str, name: str) -> bool:
-    query = select(Environment.id).where(
-        Environment.administration == administration, Environment.name == name, Environment.state != EnvironmentState.DECOMMISSIONED
-    )
-    return session.exec(query).first() is not None
 
 
 def withdraw(app: App, actor: Actor, number: str, body: WithdrawIn) -> dict[str, Any]:
@@ -285,6 +266,7 @@ def _told(request: Request, decisions: Sequence[Decision], operation: str | None
         "offer": f"{request.offer}@{request.offer_version}" if request.offer else None,
         "digest": request.digest,
         "plan": request.plan,
+        "steps": request.steps,
         "notices": request.notices,
         "evidence": request.evidence,
         "decisions": [

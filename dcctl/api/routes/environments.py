@@ -2,12 +2,12 @@
 
 from typing import Annotated, Any
 
-from fastapi import Query
+from fastapi import Path, Query
 
 from dcctl.api.asking import Caller, Limit, Name
 from dcctl.api.bridge import Router
-from dcctl.schemas import CloudEntry, EnvironmentOut, Environments
-from dcctl.workflow import environments
+from dcctl.schemas import AcceptIn, CloudEntry, Drifts, EnvironmentOut, Environments, PlanIn, PlanOut
+from dcctl.workflow import drift, environments, previews
 
 router = Router(prefix="/environments")
 
@@ -37,3 +37,41 @@ def cloud(caller: Caller, administration: str, name: str) -> dict[str, Any]:
     """How its members reach it."""
     caller.may("environment:cloud")
     return environments.cloud(caller.app, caller.actor, administration, name)
+
+
+@router.get("/{administration}/{name}/drift", response_model=Drifts)
+def drifts(caller: Caller, administration: str, name: str) -> dict[str, Any]:
+    """What is known to be otherwise there than it was built."""
+    caller.may("environment:show")
+    return drift.listing(caller.app, caller.actor, administration, name)
+
+
+@router.post("/{administration}/{name}/drift/accept", response_model=Drifts)
+def accept(caller: Caller, administration: str, name: str, body: AcceptIn) -> dict[str, Any]:
+    """It is known, and may stay so."""
+    caller.may_on_environment("environment:accept", administration, name)
+    return drift.accept(caller.app, caller.actor, administration, name, body)
+
+
+@router.post("/{administration}/{name}/plans", response_model=PlanOut)
+def plan(caller: Caller, administration: str, name: str, body: PlanIn) -> dict[str, Any]:
+    """What a spec would change, or what differs; the worker finds it out."""
+    caller.may_on_environment("environment:plan", administration, name)
+    return previews.ask(caller.app, caller.actor, administration, name, body)
+
+
+plans = Router()
+
+
+@plans.get("/plans/{number}", response_model=PlanOut)
+def show_plan(caller: Caller, number: Annotated[int, Path(ge=1, lt=2**31)]) -> dict[str, Any]:
+    """How far the worker is, and what it found."""
+    caller.may("environment:show")
+    return previews.show(caller.app, caller.actor, number)
+
+
+@plans.get("/drift", response_model=Drifts)
+def all_drifts(caller: Caller) -> dict[str, Any]:
+    """Of every environment that the caller may see."""
+    caller.may("environment:list")
+    return drift.listing(caller.app, caller.actor)

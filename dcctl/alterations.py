@@ -1,0 +1,73 @@
+"""What a spec may change of an environment that exists: differences that cannot be carried out, data that would be destroyed, units that move.
+
+This module is pure: no clock, no database, no network. What is said here is known from the two specs alone, before anything is held; what the
+engine would do is computed later, by the worker.
+Codes: spec.change_of_network, spec.change_of_image, spec.change_of_duration, spec.volume_shrinks, spec.volume_of_other_type,
+spec.keys_for_new_servers.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from quotas.resources import Demand
+from stacks import naming
+from stacks.environment import EnvironmentSpec, ServerSpec
+from stacks.faults import Fault
+
+
+def faults(old: EnvironmentSpec, new: EnvironmentSpec) -> list[Fault]:
+    """What of `new` cannot be done to what was made of `old`, with what can be done instead."""
+    found: list[Fault] = []
+    if old.network is not None and new.network != old.network and (new.network is None or new.network.cidr != old.network.cidr):
+        found.append(_fault(("network", "cidr"), "spec.change_of_network", old.network.cidr, new.network.cidr if new.network else "–"))
+    if new.duration != old.duration:
+        found.append(_fault(("duration",), "spec.change_of_duration", str(old.duration), str(new.duration)))
+    before = {server.name: server for server in old.servers}
+    for index, server in enumerate(new.servers):
+        if (was := before.get(server.name)) is not None:
+            found += _of_server(("servers", index), was, server)
+    return found
+
+
+def _of_server(path: tuple[str | int, ...], old: ServerSpec, new: ServerSpec) -> Iterator[Fault]:
+    if new.image != old.image:
+        yield _fault((*path, "image"), "spec.change_of_image", old.image, new.image)
+    for number, (was, will) in enumerate(zip(old.volumes, new.volumes, strict=False)):
+        place = (*path, "volumes", number)
+        if will.size < was.size:
+            yield _fault((*place, "size"), "spec.volume_shrinks", was.size, will.size)
+        if will.type != was.type:
+            yield _fault((*place, "type"), "spec.volume_of_other_type", was.type or "–", will.type or "–")
+
+
+def _fault(path: tuple[str | int, ...], code: str, old: object, new: object) -> Fault:
+    return Fault(path=path, code=code, params={"old": old, "new": new})
+
+
+def notices(old: EnvironmentSpec, new: EnvironmentSpec) -> tuple[Fault, ...]:
+    """What is allowed, and does less than somebody may think."""
+    if old.ssh_keys != new.ssh_keys and {server.name for server in old.servers} & {server.name for server in new.servers}:
+        return (Fault(path=("ssh_keys",), code="spec.keys_for_new_servers"),)
+    return ()
+
+
+def destroyed_volumes(old: EnvironmentSpec, new: EnvironmentSpec) -> list[str]:
+    """Names in the cloud of the data volumes that `old` has and `new` has not."""
+    kept = set(_volumes(new))
+    return [name for name in _volumes(old) if name not in kept]
+
+
+def _volumes(spec: EnvironmentSpec) -> Iterator[str]:
+    for server in spec.servers:
+        for instance in naming.instances(server.name, server.count):
+            for number in range(1, len(server.volumes) + 1):
+                yield f"{naming.prefix(spec.administration, spec.name)}-{instance}-data-{number}"
+
+
+def growth(allocated: Mapping[str, int], wanted: Mapping[str, int]) -> Demand:
+    """Units to be held: what is wanted beyond what is allocated."""
+    return {resource: amount - allocated.get(resource, 0) for resource, amount in wanted.items() if amount > allocated.get(resource, 0)}
+
+
+def shrinkage(allocated: Mapping[str, int], wanted: Mapping[str, int]) -> Demand:
+    """Units to be freed in the end: what is allocated beyond what is wanted."""
+    return {resource: amount - wanted.get(resource, 0) for resource, amount in allocated.items() if amount > wanted.get(resource, 0)}

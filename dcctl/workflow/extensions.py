@@ -1,0 +1,79 @@
+"""Extensions: a later end for an environment, counted from the present one; no units. One that its end had stopped runs again afterwards."""
+
+from datetime import datetime
+
+from sqlmodel import Session
+
+from dcctl.cloud import servers
+from dcctl.errors import DcctlError, SpecRefused
+from dcctl.lifecycle import EnvironmentState, Kind, RequestState, environment_after, possible, request_after
+from dcctl.schemas import RequestIn
+from dcctl.store import Environment, Offer, Operation, Request, now
+from dcctl.workflow import changes, drafting, feed
+from dcctl.workflow.actor import Actor
+from dcctl.workflow.app import App
+from dcctl.workflow.run import Run, perform
+from stacks.environment import Duration
+from stacks.faults import SpecFaults
+from stacks.specs import duration
+
+EXTENDABLE = (EnvironmentState.ACTIVE, EnvironmentState.WARNING, EnvironmentState.STOPPED)
+EXTEND = "extend"
+
+
+def ask(app: App, session: Session, actor: Actor, body: RequestIn) -> Request:
+    """A request for a later end.
+
+    Raises:
+        DcctlError: 305 not in its present state, 311 further than the offer lets an environment reach, 312 something else is asked of it.
+    """
+    try:
+        longer = duration(body.duration)
+    except SpecFaults as refused:
+        raise SpecRefused(map(drafting.fault_json, refused.faults)) from refused
+    environment = changes.named(session, actor, body)
+    state = EnvironmentState(environment.state)
+    if state not in EXTENDABLE or environment.expires_at is None:
+        raise DcctlError("DCCTL-305", name=environment.name, state=state, action=EXTEND, possible=possible(state))
+    changes.alone(session, environment, EXTEND)
+    moment = now()
+    # What its end has stopped is not given the days that have passed since.
+    until = longer.after(max(environment.expires_at, moment))
+    offer = session.get_one(Offer, (environment.offer, environment.offer_version))
+    longest = Duration(amount=int(offer.document["duration_months"]), unit="months")
+    if until > (most := longest.after(moment)):
+        raise DcctlError("DCCTL-311", name=environment.name, until=until.date().isoformat(), offer=offer.name, most=most.date().isoformat())
+    request = drafting.new(session, actor, Kind.EXTENSION, environment.administration, environment.name)
+    request.environment_id, request.offer, request.offer_version = environment.id, offer.name, offer.version
+    request.spec, request.justification = {"duration": str(longer)}, body.reason or ""
+    request.steps = [{"op": EXTEND, "from": environment.expires_at.isoformat(), "until": until.isoformat()}]
+    return request
+
+
+def extend(app: App, identifier: str) -> None:
+    """Run the operation: the environment has its new end, and its servers run."""
+    perform(app, identifier, lambda run: _extend(app, run))
+
+
+def _extend(app: App, run: Run) -> None:
+    with run.transaction() as session:
+        request = session.get_one(Request, run.number, with_for_update=True)
+        environment = session.get_one(Environment, session.get_one(Operation, run.id).environment_id, with_for_update=True)
+        state = EnvironmentState(environment.state)
+        if state not in EXTENDABLE:
+            raise DcctlError("DCCTL-305", name=environment.name, state=state, action=EXTEND, possible=possible(state))
+        if request.state != RequestState.FULFILLING:  # it is, where an earlier run was lost in the middle
+            request.state = request_after(run.number, RequestState(request.state), "fulfil")
+        request.updated_at, request.error = now(), None
+        session.add(request)
+    if state is EnvironmentState.STOPPED and environment.project_id is not None:
+        with run.step("servers"):
+            servers.start(app.cloud(), environment.project_id, environment.life.get("stopped") or [])
+    with run.transaction() as session:
+        environment = session.get_one(Environment, environment.id, with_for_update=True)
+        environment.expires_at, environment.life = datetime.fromisoformat(request.steps[0]["until"]), {}
+        if environment.state != EnvironmentState.ACTIVE:
+            environment.state = environment_after(environment.name, EnvironmentState(environment.state), "renew")
+        session.add(environment)
+        feed.record(session, "extended", request=run.number, operation=run.id, until=request.steps[0]["until"])
+        run.succeed(session, "succeed")

@@ -1,0 +1,307 @@
+"""Changes and extensions of an environment on a real database: what is held, refused and freed; OpenStack and the engine are not there."""
+
+import copy
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from dcctl.config import Engine
+from dcctl.errors import DcctlError, NotVisible, QuotaShort, SpecRefused
+from dcctl.schemas import DecisionIn, RequestIn, WithdrawIn
+from dcctl.store import Environment, Event, Operation, Request
+from dcctl.workflow import altering, changes, decisions, environments, evidence, extensions, holding, life, operations, requests
+from dcctl.workflow.app import App
+from stacks import tokens
+from stacks.plan import plan
+from stacks.specs import parse
+from tests.integration.workflow.conftest import AGENT, JUSTICE_AGENT, LEAD
+from tests.integration.workflow.test_operations import RESOLVED
+from tests.integration.workflow.test_requests import available, body, jobs, reviewed
+from tests.integration.workflow.test_review import keystone_at
+from tests.unit.dcctl.test_speccheck import DOSSIER
+
+NAME = "dossier-patient"
+GROWN = {**DOSSIER["quota"], "cores": 12, "ram": 8192}
+SOON = datetime.now(UTC) + timedelta(days=400)
+
+
+@pytest.fixture
+def built(app: App, tmp_path: Path) -> App:
+    """The example as an active environment with its units; Keystone does not answer and there is no engine."""
+    app.settings = app.settings.model_copy(
+        update={"cloud": keystone_at(tmp_path, 9), "engine": Engine(home=tmp_path / "pulumi", passphrase_file=tmp_path / "passphrase")}
+    )
+    number = reviewed(app, key="first")
+    with app.transaction() as session:
+        request = session.get_one(Request, number)
+        request.resolved, request.state = RESOLVED.to_document(), "fulfilled"
+        request.plan = evidence.described(plan(parse(request.spec), RESOLVED))
+        holding.allocate(session, request)
+        environment = Environment(
+            administration="min-sante", name=NAME, state="active", project_id="p-dossier", group_id="g-dossier", offer="standard", offer_version=1,
+            spec=request.spec, request=number, expires_at=SOON, created_at=datetime.now(UTC) - timedelta(days=90),
+        )  # fmt: skip
+        session.add(environment)
+        session.flush()
+        request.environment_id = environment.id
+        session.add(request)
+    return app
+
+
+def edited(**changed: object) -> RequestIn:
+    return body(justification="Phase 2", **changed)
+
+
+def ask(app: App, key: str = "change", confirm: str | None = None, **changed: object) -> str:
+    asked = edited(**changed).model_copy(update={"confirm": confirm})
+    return str(requests.submit(app, AGENT, asked, key)[0]["number"])
+
+
+def examined(app: App, number: str, *steps: dict[str, object]) -> str:
+    """The request as the worker would leave it after its review; its digest."""
+    with app.transaction() as session:
+        request = session.get_one(Request, number)
+        request.resolved = RESOLVED.to_document()
+        request.plan = [] if request.kind == "extension" else evidence.described(plan(parse(request.spec), RESOLVED))
+        request.steps = list(steps) or request.steps
+        request.digest = evidence.fingerprint(request, RESOLVED, request.plan, request.steps)
+        if request.kind != "extension":
+            request.evidence = evidence._facts(app, session, request)
+        request.state = "in_review"
+        session.add(request)
+        return request.digest
+
+
+def approve(app: App, number: str, digest: str, confirm: str | None = None) -> dict[str, object]:
+    return decisions.decide(app, LEAD, number, DecisionIn(verdict="approve", digest=digest, reason="conforme", confirm=confirm))
+
+
+def has(app: App, resource: str) -> int:
+    with app.reading() as session:
+        return holding.allocated(app, session, "min-sante", NAME).get(resource, 0)
+
+
+def refused(app: App, **asked: object) -> str:
+    with pytest.raises(DcctlError) as error:
+        ask(app, **asked)
+    return error.value.code
+
+
+def environment(app: App) -> Environment:
+    with app.reading() as session:
+        return session.get_one(Environment, 1)
+
+
+GONE = {
+    "op": "destroy", "stack": "workload", "type": tokens.VOLUME, "name": "volume-base-1-1", "cloud_name": "min-sante-dossier-patient-base-1-data-1",
+    "properties": {}, "differs": [], "data": True,
+}  # fmt: skip
+
+
+def test_the_edited_spec_of_an_environment_is_a_change_that_holds_only_what_it_grows_by(built: App) -> None:
+    before = available(built).available
+
+    number = ask(built, quota=GROWN)
+
+    shown = requests.show(built, AGENT, number)
+    assert (shown["kind"], shown["state"], shown["demand"]) == ("change", "submitted", {"cores": 4})
+    assert (available(built).available, available(built).held) == (before - 4, 4)
+    assert (has(built, "cores"), has(built, "ram")) == (8, 16384)
+    assert jobs(built)[-1] == ("review", f"request:{number}")
+
+
+def test_what_grows_beyond_the_envelope_is_refused_with_the_difference_only(built: App) -> None:
+    with pytest.raises(QuotaShort) as short:
+        ask(built, quota=DOSSIER["quota"] | {"volumes": 42})
+
+    assert short.value.params["shortfalls"] == [{"resource": "volumes", "asked": 38, "available": 36}]
+    assert available(built).held == 0
+
+
+def test_a_spec_that_changes_nothing_is_refused_even_with_other_reasons(built: App) -> None:
+    assert refused(built) == "DCCTL-310"
+
+
+def test_what_cannot_be_changed_is_told_before_anything_is_held(built: App) -> None:
+    with pytest.raises(SpecRefused) as faults:
+        ask(built, quota=GROWN, duration="24 months", network={"cidr": "10.99.0.0/24", "external": "public"})
+
+    assert [fault["code"] for fault in faults.value.params["faults"]] == ["spec.change_of_network", "spec.change_of_duration"]
+    assert available(built).held == 0
+
+
+def test_data_go_only_when_whoever_asks_types_the_name(built: App) -> None:
+    servers = copy.deepcopy(DOSSIER["servers"][:1])
+
+    with pytest.raises(DcctlError) as protected:
+        ask(built, servers=servers)
+    assert (protected.value.code, protected.value.params["volumes"]) == ("DCCTL-313", ["min-sante-dossier-patient-base-1-data-1"])
+    assert refused(built, key="other", confirm="dossier", servers=servers) == "DCCTL-313"
+
+    assert requests.show(built, AGENT, ask(built, key="third", confirm=NAME, servers=servers))["kind"] == "change"
+
+
+def test_two_changes_at_the_same_instant_are_one(built: App) -> None:
+    def one(position: int) -> str:
+        try:
+            return ask(built, key=f"change-{position}", quota=DOSSIER["quota"] | {"cores": 9 + position})
+        except DcctlError as error:
+            return error.code
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = sorted(pool.map(one, range(4)))
+
+    assert answers[:3] == ["DCCTL-312"] * 3
+    assert answers[3].startswith("R-")
+
+
+def test_a_foreign_environment_is_as_if_it_did_not_exist(built: App) -> None:
+    with pytest.raises(NotVisible):
+        requests.submit(built, JUSTICE_AGENT, edited(quota=GROWN), "k1")
+    with pytest.raises(NotVisible):
+        requests.submit(built, JUSTICE_AGENT, RequestIn(kind="extension", environment=NAME, duration="1 month"), "k2")
+    with pytest.raises(NotVisible):
+        requests.submit(built, JUSTICE_AGENT, RequestIn(kind="repair", administration="min-sante", environment=NAME), "k3")
+
+
+@pytest.mark.parametrize(("changed", "steps"), [({"quota": GROWN}, ()), ({"quota": DOSSIER["quota"] | {"cores": 9}}, (GONE,))], ids=["less", "gone"])
+def test_what_is_lessened_or_destroyed_is_approved_only_with_the_name(built: App, changed: dict[str, object], steps: tuple[dict[str, object], ...]) -> None:  # noqa: E501
+    number = ask(built, **changed)
+    digest = examined(built, number, *steps)
+
+    with pytest.raises(DcctlError) as unsaid:
+        approve(built, number, digest)
+    assert unsaid.value.code == "DCCTL-314"
+    with pytest.raises(DcctlError) as misspelt:
+        approve(built, number, digest, confirm="dossier")
+    assert misspelt.value.code == "DCCTL-304"
+
+    assert approve(built, number, digest, confirm=NAME)["state"] == "approved"
+
+
+def test_the_digest_covers_what_the_engine_would_do(built: App) -> None:
+    number = ask(built, quota=DOSSIER["quota"] | {"cores": 9})
+    harmless = examined(built, number)
+
+    assert examined(built, number, GONE) != harmless
+
+
+def test_a_change_that_fails_leaves_the_environment_active_with_the_larger_of_both_and_is_given_up_or_taken_up_again(built: App) -> None:
+    number = ask(built, quota=GROWN)
+    operation = str(approve(built, number, examined(built, number), confirm=NAME)["operation"])
+
+    altering.change(built, operation)
+
+    shown = requests.show(built, LEAD, number)
+    assert (shown["state"], shown["error"]["code"]) == ("failed", "DCCTL-402")
+    assert environment(built).state == "active"
+    assert (has(built, "cores"), has(built, "ram")) == (12, 16384)
+    assert refused(built, key="another", quota=DOSSIER["quota"] | {"cores": 20}) == "DCCTL-312"
+    assert operations.retry(built, AGENT, operation)["state"] == "queued"
+    altering.change(built, operation)
+    assert (has(built, "cores"), available(built).held) == (12, 0)
+
+    given_up = operations.abandon(built, LEAD, operation)
+
+    assert given_up["kind"] == "undo"
+    assert environment(built).state == "active"
+    assert jobs(built)[-1] == ("undo", f"environment:min-sante/{NAME}")
+
+
+def test_a_change_that_is_taken_back_releases_its_hold(built: App) -> None:
+    number = ask(built, quota=GROWN)
+    approve(built, number, examined(built, number), confirm=NAME)
+
+    assert requests.withdraw(built, AGENT, number, WithdrawIn(reason="plus tard"))["state"] == "withdrawn"
+
+    assert (available(built).held, has(built, "cores")) == (0, 8)
+    assert ask(built, key="again", quota=GROWN) != number
+
+
+def test_an_end_of_the_environment_ends_what_was_still_asked_of_it(built: App) -> None:
+    number = ask(built, quota=GROWN)
+
+    with built.transaction() as session:
+        assert changes.end_with(session, session.get_one(Environment, 1), "R-2026-9999") == [number]
+
+    assert requests.show(built, AGENT, number)["state"] == "withdrawn"
+    assert available(built).held == 0
+
+
+# -- extensions
+
+
+def extension(app: App, length: str, key: str = "extension") -> str:
+    asked = RequestIn(kind="extension", environment=NAME, duration=length, reason="Phase 2")
+    return str(requests.submit(app, AGENT, asked, key)[0]["number"])
+
+
+def test_an_extension_is_counted_from_the_present_end_and_holds_nothing(built: App) -> None:
+    number = extension(built, "30 days")
+    operation = str(approve(built, number, examined(built, number))["operation"])
+
+    extensions.extend(built, operation)
+
+    assert requests.show(built, AGENT, number)["state"] == "fulfilled"
+    found = environment(built)
+    assert (found.state, found.expires_at) == ("active", SOON + timedelta(days=30))
+    assert (requests.show(built, AGENT, number)["demand"], available(built).held) == ({}, 0)
+
+
+def test_an_extension_reaches_no_further_than_the_offer_does_from_today(built: App) -> None:
+    with pytest.raises(DcctlError) as too_long:
+        extension(built, "36 months")
+
+    assert too_long.value.code == "DCCTL-311"
+
+
+@pytest.mark.parametrize("length", ["demain", "0 days", "6 months; drop table", ""])
+def test_what_is_no_duration_is_refused_with_examples(built: App, length: str) -> None:
+    with pytest.raises(SpecRefused) as fault:
+        extension(built, length)
+
+    assert fault.value.params["faults"][0]["path"] == ["duration"]
+
+
+def ends(app: App, **left: float) -> None:
+    with app.transaction() as session:
+        found = session.get_one(Environment, 1)
+        found.expires_at = datetime.now(UTC) + timedelta(**left)
+        session.add(found)
+
+
+def told(app: App) -> list[int]:
+    from sqlmodel import select
+
+    with app.reading() as session:
+        return [event.document["days"] for event in session.exec(select(Event).where(Event.kind == "expiring").order_by(Event.id)).all()]
+
+
+def test_an_end_that_comes_near_is_told_four_times_and_an_extension_leads_back_to_active(built: App) -> None:
+    for days, expected in ((31, []), (29.5, [30]), (29, [30]), (13.5, [30, 14]), (6.5, [30, 14, 7]), (0.5, [30, 14, 7, 1]), (0.4, [30, 14, 7, 1])):
+        ends(built, days=days)
+        list(life.tend(built))
+        list(life.tend(built))
+        assert told(built) == expected
+    assert environment(built).state == "warning"
+    assert environments.show(built, AGENT, "-", NAME)["days_left"] == 1
+
+    number = extension(built, "6 months")
+    extensions.extend(built, str(approve(built, number, examined(built, number))["operation"]))
+
+    assert (environment(built).state, environment(built).life) == ("active", {})
+    assert list(life.tend(built)) == []
+
+
+def test_an_end_that_comes_during_an_operation_waits_for_it(built: App) -> None:
+    number = ask(built, quota=GROWN)
+    approve(built, number, examined(built, number), confirm=NAME)
+    ends(built, seconds=-1)
+
+    assert list(life.tend(built)) == []
+
+    assert environment(built).state == "warning"
+    with built.reading() as session:
+        assert session.get_one(Operation, f"O{number[1:]}-1").state == "queued"
