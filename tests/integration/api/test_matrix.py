@@ -69,6 +69,13 @@ environment:list      GET    /v1/environments?administration=min-sante    ok  ok
 environment:show      GET    /v1/environments/min-sante/portail           ok  ok  ok  ok  404 404 404 403 403
 environment:show      GET    /v1/environments/anpc/alerte                 ok  ok  ok  ok  ok  404 404 403 403
 environment:cloud     GET    /v1/environments/min-sante/portail/cloud     ok  ok  ok  ok  404 404 404 403 403
+environment:show      GET    /v1/environments/min-sante/portail/drift     ok  ok  ok  ok  404 404 404 403 403
+environment:list      GET    /v1/drift                                    ok  ok  ok  ok  ok  ok  ok  403 403
+environment:show      GET    /v1/plans/2000000000                         404 404 404 404 404 404 404 403 403
+environment:plan      POST   /v1/environments/min-sante/portail/plans     ok  403 ok  ok  404 404 404 404 404
+environment:plan      POST   /v1/environments/anpc/alerte/plans           ok  403 403 403 ok  404 404 404 404
+environment:accept    POST   /v1/environments/min-sante/portail/drift/accept ok 403 403 ok 404 404 404 404 404
+environment:accept    POST   /v1/environments/anpc/alerte/drift/accept    ok  403 403 403 403 404 404 404 404
 operation:list        GET    /v1/operations                               ok  ok  ok  ok  ok  ok  ok  403 403
 operation:list        GET    /v1/operations?administration=min-sante      ok  ok  ok  ok  404 404 404 403 403
 operation:show        GET    /v1/operations/O-2026-9001-1                 ok  ok  ok  ok  404 404 404 403 403
@@ -110,7 +117,7 @@ def body(method: str, path: str) -> dict[str, Any] | None:
     }
     if method == "GET" or method == "DELETE":
         return None
-    if address.endswith("/explain"):
+    if address.endswith(("/explain", "/accept")):
         return {"reason": "Migration du portail"}
     if address.endswith("/people"):
         return {"user": "sante-agent", "role": "dc_agent"}

@@ -183,7 +183,7 @@ def test_watching_shows_a_line_an_event_and_at_the_end_how_to_use_it(dcctl: Dcct
         "  min-sante-dossier-patient-web-1  10.20.0.11  ssh cirros@198.51.100.7",
         "  min-sante-dossier-patient-base-1  10.20.0.12",
         "Reach it with openstack: dcctl environment cloud dossier-patient",
-        "Change it: correct the spec and tell the datacenter's operators; give it back: dcctl environment decommission dossier-patient",
+        "Change it: edit the spec and submit it again (dcctl request submit FILE); give it back: dcctl environment decommission dossier-patient",
     ]
 
 
