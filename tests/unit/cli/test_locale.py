@@ -17,7 +17,7 @@ from dcctl import words
 from dcctl.errors import CATALOGUE
 from dcctl.faults import SENTENCES, sentence
 from dcctl.words import LOCALE_DIR
-from stacks.faults import FAULTS, NOTICES
+from stacks.faults import CHANGES, FAULTS, NOTICES
 
 FRENCH = LOCALE_DIR / "fr" / "LC_MESSAGES"
 KEYWORDS = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2)}
@@ -97,14 +97,14 @@ def test_the_compiled_catalogue_is_that_of_the_source(tmp_path: Path) -> None:
 @pytest.mark.parametrize("lang", ["fr", "en"])
 def test_every_fault_has_a_sentence_with_all_its_facts(lang: str) -> None:
     words.use(lang)
-    for code, names in (FAULTS | NOTICES | MISFITS | OPENINGS | YAML).items():
+    for code, names in (FAULTS | NOTICES | CHANGES | MISFITS | OPENINGS | YAML).items():
         facts = {name: f"<{name}>" for name in names}
         said = sentence(code, facts)
         assert "{" not in said, code
         left_out = {"spec.not_a_boolean": {"allowed"}}
         for name in set(names) - left_out.get(code, set()):
             assert f"<{name}>" in said, code
-    assert set(SENTENCES) == set(FAULTS) | set(NOTICES) | set(MISFITS) | set(OPENINGS) | set(YAML)
+    assert set(SENTENCES) == set(FAULTS) | set(NOTICES) | set(CHANGES) | set(MISFITS) | set(OPENINGS) | set(YAML)
 
 
 def test_a_fault_of_a_newer_server_is_shown_as_it_is() -> None:
