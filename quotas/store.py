@@ -187,24 +187,29 @@ def post(database: Database, moves: Iterable[Move], *, actor: Actor, cause: Caus
         QuotaExceeded: accounts fall short; every one is named. Nothing has changed and the transaction goes on.
         MovesRefused: moves break a rule; every one is named. Likewise.
     """
-    wanted = list(moves)
+    statement, values = call(list(moves), actor=actor, cause=cause, effective_at=effective_at)
+    return answer(database, _bare(database).exec_driver_sql(statement, values).scalar_one())
+
+
+def call(wanted: Sequence[Move], *, actor: Actor, cause: Cause, effective_at: datetime | None = None) -> tuple[str, tuple[object, ...]]:
+    """The statement of a posting with its values, in the driver's form; for who sends several at a time. What comes back is for `answer`."""
     plain = _plain(wanted)
-    statement: str
-    values: tuple[object, ...]
     if plain is None:
-        statement, values = _GENERAL, (json.dumps([_wire(move) for move in wanted]), _actor(actor), _cause(cause), effective_at)
-    else:
-        who = (actor.user_id, actor.user_name, actor.scope, actor.audit_id)
-        statement, values = _PLAIN, (*plain, *who, cause.kind.value, cause.reference, cause.document, effective_at)
-    answer = _bare(database).exec_driver_sql(statement, values).scalar_one()
-    _refuse_faults(answer)
-    if "shortfalls" in answer:
-        raise QuotaExceeded([_shortfall(database, short) for short in answer["shortfalls"]])
+        return _GENERAL, (json.dumps([_wire(move) for move in wanted]), _actor(actor), _cause(cause), effective_at)
+    who = (actor.user_id, actor.user_name, actor.scope, actor.audit_id)
+    return _PLAIN, (*plain, *who, cause.kind.value, cause.reference, cause.document, effective_at)
+
+
+def answer(database: Database, told: Mapping[str, Any]) -> Posting:
+    """What the database said to a posting: that it is posted, or why not, as `post` raises it."""
+    _refuse_faults(told)
+    if "shortfalls" in told:
+        raise QuotaExceeded(_shortfalls(database, told["shortfalls"]))
     return Posting(
-        id=answer["posting"],
-        entries=tuple(answer["entries"]),
-        recorded_at=datetime.fromisoformat(answer["recorded_at"]),
-        effective_at=datetime.fromisoformat(answer["effective_at"]),
+        id=told["posting"],
+        entries=tuple(told["entries"]),
+        recorded_at=datetime.fromisoformat(told["recorded_at"]),
+        effective_at=datetime.fromisoformat(told["effective_at"]),
     )
 
 
@@ -267,16 +272,22 @@ def _refuse_faults(answer: Mapping[str, Any]) -> None:
         raise MovesRefused([Fault(move=fault["move"], code=fault["code"], detail=fault["detail"]) for fault in answer["faults"]])
 
 
-def _shortfall(database: Database, short: Mapping[str, Any]) -> Shortfall:
-    return Shortfall(
-        holder=get_holder(database, short["holder"]).name,
-        holder_id=short["holder"],
-        region=short["region"],
-        place=Place(short["place"]),
-        resource=short["resource"],
-        asked=short["asked"],
-        available=short["available"],
-    )
+def _shortfalls(database: Database, told: Sequence[Mapping[str, Any]]) -> list[Shortfall]:
+    """The accounts that fall short, with the names of their holders, which one query asks for."""
+    statement = f"SELECT {_HOLDER} FROM quotas.holder h WHERE h.id = ANY (:ids)"
+    names = {row["id"]: row["name"] for row in _rows(database, statement, ids=sorted({short["holder"] for short in told}))}
+    return [
+        Shortfall(
+            holder=names[short["holder"]],
+            holder_id=short["holder"],
+            region=short["region"],
+            place=Place(short["place"]),
+            resource=short["resource"],
+            asked=short["asked"],
+            available=short["available"],
+        )
+        for short in told
+    ]
 
 
 # -- balances ----------------------------------------------------------------------------------------------------------------------------
