@@ -78,6 +78,14 @@ def verify(desk: Desk, files: tuple[str, ...], key_file: str | None, exported: s
                 "checkpoints": checkpoints}  # fmt: skip
     desk.thing(document, PROVED)
     say(N_("Everything agrees."))
+    if report.unsealed:
+        say(
+            N_(
+                "{count} entries are not in the chain yet: of them it is proved that each is as it was hashed and that the balances follow from all,"
+                " not that none was taken out or put in. They are chained within a second: verify again."
+            ),
+            count=report.unsealed,
+        )
     if not kept:
         say(N_("No checkpoint of yours was compared: who can write the whole ledger anew is found only by --checkpoint FILE."))
 

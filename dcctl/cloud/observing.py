@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from dcctl.cloud import identity
 from dcctl.cloud.connect import Cloud
@@ -15,7 +16,7 @@ from dcctl.cloud.quota_apis import QUOTA_APIS, QuotaApi
 from dcctl.cloud.wording import clean
 from dcctl.errors import CloudError
 from quotas.reconcile import KEYSTONE, PLACEMENT, Observed, Project, Thing
-from quotas.resources import find
+from quotas.resources import TYPED_GIGABYTES, find
 from stacks.naming import TAG_ENVIRONMENT
 
 #: Projects that are asked about at the same time.
@@ -163,16 +164,30 @@ def _hypervisors(cloud: Cloud) -> dict[str, int]:
 
 
 def _pools(cloud: Cloud) -> dict[str, int]:
-    """Nothing where a pool does not say how large it is ("unknown", "infinite")."""
-    total = 0.0
-    for pool in cloud.call("block-storage", "GET", "/scheduler-stats/get_pools", params={"detail": "True"})["pools"]:
-        says = pool.get("capabilities") or {}
+    pools = cloud.call("block-storage", "GET", "/scheduler-stats/get_pools", params={"detail": "True"})["pools"]
+    types = cloud.call("block-storage", "GET", "/types", params={"is_public": "None"})["volume_types"]
+    says = [pool.get("capabilities") or {} for pool in pools]
+    return stored(says, {kind["name"]: (kind.get("extra_specs") or {}).get("volume_backend_name") for kind in types})
+
+
+def stored(pools: Iterable[Mapping[str, Any]], types: Mapping[str, str | None]) -> dict[str, int]:
+    """What storage pools hold, in all and of each volume type that names its backend, by the ledger's names.
+
+    A figure is left out where a pool that counts in it does not say how large it is ("unknown", "infinite"), or where no pool is of that backend.
+
+    Args:
+        pools: the capabilities of each, as Cinder's scheduler tells them.
+        types: of each volume type the `volume_backend_name` that it asks for; None: it may go to any.
+    """
+    sizes: dict[str, list[float | None]] = {}
+    for says in pools:
         size = says.get("total_capacity_gb")
-        if isinstance(size, bool) or not isinstance(size, int | float):
-            return {}
+        known = isinstance(size, int | float) and not isinstance(size, bool)
         ratio = float(says.get("max_over_subscription_ratio") or 1) if says.get("thin_provisioning_support") else 1.0
-        total += size * ratio
-    return {"gigabytes": int(total)}
+        sizes.setdefault(str(says.get("volume_backend_name")), []).append(size * ratio if known else None)
+    wanted = {"gigabytes": [size for backend in sizes.values() for size in backend]}
+    wanted |= {f"{TYPED_GIGABYTES}{name}": sizes[backend] for name, backend in types.items() if backend in sizes}
+    return {resource: int(sum(size or 0 for size in found)) for resource, found in wanted.items() if found and None not in found}
 
 
 def _tried(seen: Look, source: str, ask: Callable[[], None]) -> None:

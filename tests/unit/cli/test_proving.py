@@ -27,6 +27,17 @@ def test_what_the_server_sends_is_proved_here(dcctl: Dcctl, sent: bytes) -> None
     assert "--checkpoint FILE" in done.err, "what was not looked at is said"
 
 
+def test_what_is_not_in_the_chain_yet_is_counted_and_what_that_means_is_said(dcctl: Dcctl, sent: bytes, api: FakeApi) -> None:
+    *before, last, end = sent.splitlines()
+    _, _, rest = last.split(b"\t", 2)
+    text, content, _ = rest.rsplit(b"\t", 2)
+    api.refusals[LEDGER] = [(200, b"\n".join([*before, b"\t".join([b"U", text, content]), end]) + b"\n")] * 2
+    done, french = dcctl("quota", "verify"), dcctl("quota", "verify", lang="fr")
+    assert (done.status, french.status) == (0, 0)
+    assert "1 entries are not in the chain yet" in done.err
+    assert "1 écritures ne sont pas encore dans la chaîne" in french.err
+
+
 def test_an_export_is_written_as_it_was_sent_and_proved_without_a_server(dcctl: Dcctl, sent: bytes, api: FakeApi, home: Path) -> None:
     assert dcctl("quota", "export", "ledger.tsv").status == 0
     asked = len(api.calls)
