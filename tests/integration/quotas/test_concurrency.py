@@ -15,11 +15,11 @@ import pytest
 from sqlalchemy import Connection, text
 
 from quotas import store
-from quotas.ledger import POOL, WORLD, Balance, Cause, CauseKind, Kind, MovesRefused, QuotaExceeded, declare, grant, hold
+from quotas.ledger import POOL, WORLD, Balance, Cause, CauseKind, Kind, Move, MovesRefused, QuotaExceeded, correct, declare, grant, hold
 from quotas.schema.plain import PLAIN_POST
 from quotas.schema.posting import POST
 
-from .conftest import AGENT, EXPIRY, REGION, REQUEST, Ledger
+from .conftest import AGENT, CORRECTION, EXPIRY, REGION, REQUEST, Ledger
 
 CLIENTS = 8
 ROUNDS = 100
@@ -159,6 +159,51 @@ def test_two_clerks_end_one_hold_and_one_of_them_is_told_so(shared_ledger: Ledge
         with pytest.raises(MovesRefused) as refused:
             late.result(20)
     assert [fault.code for fault in refused.value.faults] == ["hold_not_open"] * 2
+
+
+def a_demand(ledger: Ledger) -> list[Move]:
+    return hold(ledger.sante, REGION, {"cores": 8, "ram": 1024}, "R-2026-0042")
+
+
+def a_demand_and_an_envelope(ledger: Ledger) -> list[Move]:
+    """In the general form."""
+    return a_demand(ledger) + grant(POOL, ledger.sante, REGION, {"cores": 1})
+
+
+@pytest.mark.parametrize("first", [a_demand, a_demand_and_an_envelope])
+@pytest.mark.parametrize("second", [a_demand, a_demand_and_an_envelope])
+@pytest.mark.parametrize("commits", [True, False])
+def test_of_two_that_open_the_same_hold_at_one_instant_the_second_is_told_that_it_is_open(
+    shared_ledger: Ledger, first: Callable[[Ledger], list[Move]], second: Callable[[Ledger], list[Move]], commits: bool
+) -> None:
+    """A fault, as a moment later; its transaction goes on. Where the first gives up, the second has the hold."""
+    ledger, other = shared_ledger, shared_ledger.connect()
+    store.post(ledger.connection, first(ledger), actor=AGENT, cause=REQUEST)
+    with ThreadPoolExecutor(1) as pool:
+        late = blocked(ledger, other, lambda: store.post(other, second(ledger), actor=AGENT, cause=REQUEST), pool)
+        if commits:
+            ledger.connection.commit()
+            with pytest.raises(MovesRefused) as refused:
+                late.result(20)
+            assert [fault.code for fault in refused.value.faults] == ["hold_already_open"] * 2
+            assert other.execute(text("SELECT 1")).scalar_one() == 1
+        else:
+            ledger.connection.rollback()
+            late.result(20)
+        other.commit()
+    assert len(store.open_holds(ledger.connection, reference="R-2026-0042")) == 2
+
+
+def test_of_two_that_reverse_one_entry_at_one_instant_the_second_is_told_so(shared_ledger: Ledger) -> None:
+    ledger, other = shared_ledger, shared_ledger.connect()
+    (entry,) = ledger.give(ledger.sante, cores=1).entries
+    store.post(ledger.connection, [correct(entry)], actor=AGENT, cause=CORRECTION)
+    with ThreadPoolExecutor(1) as pool:
+        late = blocked(ledger, other, lambda: store.post(other, [correct(entry)], actor=AGENT, cause=CORRECTION), pool)
+        ledger.connection.commit()
+        with pytest.raises(MovesRefused) as refused:
+            late.result(20)
+    assert [fault.code for fault in refused.value.faults] == ["entry_already_reversed"]
 
 
 def test_an_approval_and_the_clock_do_not_both_have_a_hold(shared_ledger: Ledger) -> None:
