@@ -182,9 +182,9 @@ def stored(pools: Iterable[Mapping[str, Any]], types: Mapping[str, str | None]) 
     sizes: dict[str, list[float | None]] = {}
     for says in pools:
         size = says.get("total_capacity_gb")
-        known = isinstance(size, int | float) and not isinstance(size, bool)
+        known = float(size) if isinstance(size, int | float) and not isinstance(size, bool) else None
         ratio = float(says.get("max_over_subscription_ratio") or 1) if says.get("thin_provisioning_support") else 1.0
-        sizes.setdefault(str(says.get("volume_backend_name")), []).append(size * ratio if known else None)
+        sizes.setdefault(str(says.get("volume_backend_name")), []).append(None if known is None else known * ratio)
     wanted = {"gigabytes": [size for backend in sizes.values() for size in backend]}
     wanted |= {f"{TYPED_GIGABYTES}{name}": sizes[backend] for name, backend in types.items() if backend in sizes}
     return {resource: int(sum(size or 0 for size in found)) for resource, found in wanted.items() if found and None not in found}
