@@ -1,5 +1,6 @@
 """What the worker looks at by itself: every hour a share of the projects' limits, in turn, and shrinks that use forbade, once it has fallen."""
 
+from sqlalchemy import func
 from sqlmodel import col, select
 
 from dcctl.cloud import limits
@@ -14,15 +15,25 @@ HOURS = 24
 
 
 def audit(app: App) -> int:
-    """Read the limits of those that were looked at longest ago, and compare; how many that were."""
-    with app.reading() as session:
-        query = select(Environment.project_id).where(
-            col(Environment.project_id).is_not(None), Environment.state != EnvironmentState.DECOMMISSIONED
-        )
-        chosen = reconciling.oldest_read(session, [project for project in session.exec(query).all() if project], HOURS)
+    """Read the limits of those whose turn it is, and compare; how many that were."""
+    chosen = turn(app)
     if chosen:
         reconciling.compare(app, chosen)
     return len(chosen)
+
+
+def turn(app: App) -> list[str]:
+    """The projects that were looked at longest ago, one in `HOURS` of those that have limits of ours.
+
+    A project's turn is over once anything of it was read: what one service does not tell holds nobody else up, and is read in the next round.
+    """
+    last = func.max(ProjectLimit.read_at)
+    mine = (col(Environment.project_id) == ProjectLimit.project_id) & (col(Environment.state) != EnvironmentState.DECOMMISSIONED)
+    project = col(ProjectLimit.project_id)
+    query = select(project).join(Environment, mine).group_by(project).order_by(last, project)
+    with app.reading() as session:
+        waiting = session.exec(query).all()
+    return list(waiting[: -(-len(waiting) // HOURS)])
 
 
 def shrink_again(app: App) -> int:

@@ -6,7 +6,6 @@ judged. Nothing is written to OpenStack but limits, only when asked for, only in
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
 import structlog
@@ -119,7 +118,7 @@ def compare(app: App, project_ids: Collection[str] | None = None) -> list[Differ
         failed=frozenset(failed),
     )
     with app.transaction() as session:
-        _keep_limits(session, seen, chosen, failed)
+        note(session, seen, chosen, failed)
         discrepancies.keep(session, app.region, began, found, looked)
     return found
 
@@ -135,9 +134,10 @@ def _side(app: App) -> Side:
         for operation in session.exec(select(Operation).where(col(Operation.environment_id).in_([e.id for e in environments]))).all():
             operations.setdefault(operation.environment_id or 0, []).append(operation)
         wrote: dict[str, dict[str, str]] = {}
-        for limit in session.exec(select(ProjectLimit)).all():
-            if counted((limit.service_type, limit.key)):
-                wrote.setdefault(limit.project_id, {})[ledger_name((limit.service_type, limit.key))] = limit.state
+        columns = select(ProjectLimit.project_id, ProjectLimit.service_type, ProjectLimit.key, ProjectLimit.state)
+        for project_id, service, key, state in session.execute(columns):
+            if counted((service, key)):
+                wrote.setdefault(project_id, {})[ledger_name((service, key))] = state
         allocated: dict[str, dict[str, int]] = {}
         for line in accounts.all_balances(session, HolderKind.ENVIRONMENT):
             if line.region == app.region and line.balance.allocated:
@@ -183,12 +183,13 @@ def _unmoved(before: Side, after: Side, seen: observing.Look) -> reconcile.Ledge
     return replace(after.ledger, environments=(*environments, *ended))
 
 
-def _keep_limits(session: Session, seen: observing.Look, project_ids: Collection[str], failed: Collection[str]) -> None:
-    """Note what was read, of sources that can be believed, where a limit was written before; how that write went stays, unless it is right now."""
-    known = {(row.project_id, row.service_type, row.key): row for row in session.exec(select(ProjectLimit)).all()}
+def note(session: Session, seen: observing.Look, project_ids: Collection[str], failed: Collection[str]) -> None:
+    """Keep what was read, of sources that can be believed, where a limit was written before; how that write went stays, unless it is right now."""
+    written = session.exec(select(ProjectLimit).where(col(ProjectLimit.project_id).in_(list(project_ids)))).all()
+    known = {(row.project_id, row.service_type, row.key): row for row in written}
     for (project_id, (service, key)), (limit, at) in seen.read.items():
         row = known.get((project_id, service, key))
-        if row is not None and project_id in project_ids and service not in failed and row.read_at < at:
+        if row is not None and service not in failed and row.read_at < at:
             row.value, row.read_at = limit, at
             if limit == row.wanted:
                 row.state = "in_sync"
@@ -251,11 +252,3 @@ def as_json(row: Reconciliation) -> dict[str, Any]:
         "created_at": row.created_at,
         "finished_at": row.finished_at,
     }
-
-
-def oldest_read(session: Session, project_ids: Collection[str], share: int) -> list[str]:
-    """The projects whose limits were looked at longest ago, one in `share` of them."""
-    read: dict[str, datetime] = {}
-    for row in session.exec(select(ProjectLimit).where(col(ProjectLimit.project_id).in_(list(project_ids)))).all():
-        read[row.project_id] = min(row.read_at, read.get(row.project_id, row.read_at))
-    return sorted(read, key=lambda project_id: read[project_id])[: -(-len(read) // share)]
