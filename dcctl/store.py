@@ -162,6 +162,9 @@ class Request(SQLModel, table=True):
     __table_args__ = (
         CheckConstraint("state NOT IN ('approved', 'fulfilling', 'fulfilled') OR digest IS NOT NULL", name="request_approved_has_digest"),
         Index("request_by_administration", "administration", "state"),
+        # Lists are newest first: of everybody, and of one administration.
+        Index("request_newest", "created_at", "number"),
+        Index("request_newest_of_administration", "administration", "created_at", "number"),
         Index(
             "request_name_in_use",
             "administration",

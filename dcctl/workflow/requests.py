@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import rfc8785
+from sqlalchemy import Select, literal, true, tuple_
 from sqlalchemy import select as columns
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
@@ -30,6 +31,9 @@ LISTED = (
     col(Request.number), col(Request.state), col(Request.kind), col(Request.administration), col(Request.environment),
     col(Request.requester)["user"].astext.label("requester"), col(Request.created_at), col(Request.digest),
 )  # fmt: skip
+
+#: Of a list, newest first.
+_ORDER = (col(Request.created_at), col(Request.number))
 
 
 def submit(app: App, actor: Actor, body: RequestIn, key: str) -> tuple[dict[str, Any], bool]:
@@ -186,24 +190,31 @@ def listing(
     limit: int = PAGE,
 ) -> dict[str, Any]:
     """Requests that the actor may see, newest first, page by page."""
+    size = max(1, min(limit, LARGEST_PAGE))
+    conditions = [column == value for column, value in ((col(Request.state), state), (col(Request.kind), kind)) if value is not None]
     with app.reading() as session:
         if administration is not None:
-            sight.require_visible(session, actor, administration)
-        query = columns(*LISTED).where(sight.visible(actor, col(Request.administration)))
-        for column, value in ((Request.administration, administration), (Request.state, state), (Request.kind, kind)):
-            if value is not None:
-                query = query.where(col(column) == value)
+            conditions.append(col(Request.administration) == sight.require_visible(session, actor, administration).code)
         if after is not None:
-            mark = session.get(Request, after)
-            if mark is None:
+            mark = columns(*_ORDER).where(col(Request.number) == after, sight.visible(actor, col(Request.administration)))
+            at = session.execute(mark).one_or_none()
+            if at is None:
                 raise DcctlError("DCCTL-002", field="after", value=after, allowed="cursor")
-            query = query.where(
-                (col(Request.created_at) < mark.created_at) | ((col(Request.created_at) == mark.created_at) & (col(Request.number) < after))
-            )
-        size = max(1, min(limit, LARGEST_PAGE))
-        found = session.execute(query.order_by(col(Request.created_at).desc(), col(Request.number).desc()).limit(size + 1)).mappings().all()
+            conditions.append(tuple_(*_ORDER) < tuple_(*(literal(value) for value in at)))
+        newest = columns(*LISTED).where(*conditions).order_by(*(column.desc() for column in _ORDER)).limit(size + 1)
+        if administration is None and not actor.sees_all:
+            newest = _of_each(sight.below(sight.own(actor)), newest, size + 1)
+        found = session.execute(newest).mappings().all()
     items = [dict(line) for line in found[:size]]
     return {"apiVersion": "dcctl/v1", "items": items, "cursor": items[-1]["number"] if len(found) > size else None}
+
+
+def _of_each(codes: Select[tuple[str]], newest: Select[Any], limit: int) -> Select[Any]:
+    """The newest of several administrations: those of each by its index, then the newest of these, however many there are of anybody's."""
+    of = codes.subquery()
+    each = newest.where(col(Request.administration) == of.c.code).lateral()
+    order = (each.c.created_at.desc(), each.c.number.desc())
+    return columns(each).select_from(of.join(each, true())).order_by(*order).limit(limit)
 
 
 def show(app: App, actor: Actor, number: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """`make bench`: each workload beside its reference in the same run, round by round; the raw rounds go to bench-results/.
 
-`.venv/bin/python -m tests.bench [NAME …]` runs only those named: fulfilment, submit, cloud, ledger, scale, chain, cli.
+`.venv/bin/python -m tests.bench [NAME …]` runs only those named: fulfilment, submit, reads, cloud, ledger, scale, chain, cli.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from typing import Any
 
 from infra.site import operations
 from infra.site.layout import CHECKOUT, Site
-from tests.bench import cloud, fulfilment, submit
+from tests.bench import cloud, fulfilment, reads, submit
 from tests.site import RunningSite
 
 RESULTS = CHECKOUT / "bench-results"
@@ -31,6 +31,7 @@ PROGRAMS = {
 ON_A_SITE: dict[str, tuple[Callable[[RunningSite, int], dict[str, Any]], Callable[[dict[str, Any]], bool]]] = {
     "cloud": (cloud.run, cloud.over),
     "submit": (submit.run, lambda result: bool(result["median_p99_ms"] > submit.TARGET_MS)),
+    "reads": (reads.run, lambda result: bool(result["p99_many_to_few"] > reads.TARGET)),
     "fulfilment": (fulfilment.run, lambda result: bool(result["median_over_target_seconds"] > 0)),
 }
 

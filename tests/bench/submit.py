@@ -60,9 +60,9 @@ def run(site: RunningSite, rounds: int) -> dict[str, Any]:
 Call = Callable[..., Any]
 
 
-def caller(site: RunningSite, person: str) -> Call:
-    """Sends as that person: a token is fetched once, a connection for each thread."""
-    local = threading.local()
+def caller(site: RunningSite, person: str, address: str = "") -> Call:
+    """Sends as that person, to the site's API or another one: a token is fetched once, a connection for each thread."""
+    local, address = threading.local(), address or site.api_url
     token = Cloud(site.clouds_yaml, person, REGION).session.get_token()
 
     def call(method: str, path: str, *, wish: dict[str, Any] | None = None, body: dict[str, Any] | None = None) -> Any:
@@ -72,7 +72,7 @@ def caller(site: RunningSite, person: str) -> Call:
         headers, document = {}, body
         if wish is not None:
             headers, document = {"Idempotency-Key": uuid.uuid4().hex}, {"kind": "environment", "spec": wish}
-        answer = local.session.request(method, f"{site.api_url}{path}", json=document, headers=headers, timeout=60)
+        answer = local.session.request(method, f"{address}{path}", json=document, headers=headers, timeout=60)
         assert answer.status_code in (200, 201), f"{method} {path}: {answer.status_code} {answer.text[:500]}"
         return answer.json()
 

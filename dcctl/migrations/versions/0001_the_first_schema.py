@@ -189,6 +189,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("number"),
     )
     op.create_index("request_by_administration", "request", ["administration", "state"], unique=False)
+    op.create_index("request_newest", "request", ["created_at", "number"], unique=False)
+    op.create_index("request_newest_of_administration", "request", ["administration", "created_at", "number"], unique=False)
     op.create_index(
         "request_name_in_use",
         "request",
