@@ -12,15 +12,17 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
+import structlog
 from sqlalchemy import Engine
 
+from dcctl import logs
 from dcctl.cloud.connect import Cloud
 from dcctl.cloud.wording import clean
 from dcctl.commandline import COLLECTOR, ONCE, begun, told_of
 from dcctl.config import Settings
 from dcctl.errors import CloudError, DcctlError
 from dcctl.store import add_requests
-from metrics import collect, log, store
+from metrics import collect, store
 
 #: Longer words of a failure are cut: they are for a person, and the service's own log has the rest.
 LONGEST_WORDS = 300
@@ -102,7 +104,8 @@ class Collector:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Collect until SIGTERM, or once."""
     options, chosen = begun("dcctl-collector", COLLECTOR, arguments, example="DCCTL_COLLECTOR__INTERVAL_SECONDS=60", switches={"--once": ONCE})
-    logger = log.configure(as_json=chosen.log_json)
+    logs.configure(json=chosen.log_json)
+    logger = structlog.get_logger("metrics")
     signal.signal(signal.SIGTERM, _end)
     collector = _collector(chosen, logger)
     try:

@@ -12,14 +12,16 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, NoReturn
 
+import structlog
 import waitress
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, generate_latest
 
+from dcctl import logs
 from dcctl.cloud.wording import clean
 from dcctl.commandline import EXPORTER, begun, told_of
 from dcctl.config import Settings
 from dcctl.errors import DcctlError
-from metrics import log, store
+from metrics import store
 from metrics.exposition import CONTENT_TYPE, render
 from metrics.families import families
 from metrics.snapshot import Snapshot, assemble
@@ -127,7 +129,8 @@ def reader(chosen: Settings) -> Callable[[], Snapshot]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until SIGTERM."""
     _, chosen = begun("dcctl-exporter", EXPORTER, arguments, example="DCCTL_EXPORTER__PORT=9780")
-    logger = log.configure(as_json=chosen.log_json)
+    logs.configure(json=chosen.log_json)
+    logger = structlog.get_logger("metrics")
     if not chosen.database.exporter:
         sys.exit("\n".join(told_of("dcctl-exporter", DcctlError("DCCTL-442", setting="database.exporter"))))
     renderer, stop = Renderer(reader(chosen), logger), threading.Event()
