@@ -17,7 +17,7 @@ log = structlog.get_logger("dcctl.workflow.credentials")
 
 
 class Credentials:
-    """One for each of the two service users, named by environment and token: `dcctl.run.ADMINISTRATION.ENVIRONMENT.TOKEN`."""
+    """One for each of the two service users, named by environment and token: `dcctl.run.ADMINISTRATION.ENVIRONMENT.TOKEN.1`."""
 
     def __init__(self, settings: Settings, administration: str, environment: str, token: int) -> None:
         self.settings = settings
@@ -36,7 +36,8 @@ class Credentials:
         if key not in self._made:
             seconds = self.settings.engine.seconds + GRACE_SECONDS
             own = service_entry(self.settings, layer, project_id)
-            self._made[key] = credentials.made(own, f"{self.prefix}{self.token}", seconds=seconds)
+            # Numbered: a user's credentials have different names, whatever their projects.
+            self._made[key] = credentials.made(own, f"{self.prefix}{self.token}.{len(self._made) + 1}", seconds=seconds)
         return self._made[key]
 
     def remove(self) -> None:

@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +14,8 @@ import pytest
 
 from dcctl.provisioner import processes as provisioner
 from infra.devcloud.devcloud import processes
-from infra.site import operations, postgres, servers
-from infra.site.layout import REGION
+from infra.site import postgres, servers
+from infra.site.layout import CHECKOUT, REGION
 from stacks import naming
 from tests.acceptance.main_job.conftest import Connect, Ministry
 from tests.acceptance.main_job.witness import things
@@ -31,6 +33,7 @@ class Workers:
     def __init__(self, site: RunningSite) -> None:
         self.site = site.layout
         self.started: dict[str, int] = {}
+        self._children: list[subprocess.Popen[bytes]] = []
 
     def start(self, name: str) -> None:
         environment = servers.environment(self.site) | {
@@ -38,8 +41,9 @@ class Workers:
             "DCCTL_WORKER__STATE_DIR": str(self.site.state / name),
         }
         program = [str(servers.BIN / "dcctl-worker")]
-        processes.start(program, pid_file=self.site.run / f"{name}.pid", output=self._log(name), env=environment, state=self.site.state)
-        found = processes.find(self.site.run / f"{name}.pid")
+        pid_file = self.site.run / f"{name}.pid"
+        self._children.append(processes.start(program, pid_file=pid_file, output=self._log(name), env=environment, state=self.site.state))
+        found = processes.find(pid_file)
         assert found is not None
         self.started[name] = found.pid
 
@@ -61,8 +65,9 @@ class Workers:
         for name, pid in self.started.items():
             if self.living(name):
                 os.kill(pid, signal.SIGKILL)
-                os.kill(pid, signal.SIGCONT)
             (self.site.run / f"{name}.pid").unlink(missing_ok=True)
+        for child in self._children:
+            child.wait(60)
 
     def _log(self, name: str) -> Path:
         return self.site.log / f"{name}.log"
@@ -79,7 +84,8 @@ def workers(site_alone: RunningSite) -> Iterator[Workers]:
         both.start(name)
     yield both
     both.end()
-    operations.restart(site_alone.layout)
+    again = [sys.executable, "-m", "infra.site", "restart", "--state", str(site_alone.layout.state), "--ports", str(site_alone.ports)]
+    subprocess.run(again, cwd=CHECKOUT, stdin=subprocess.DEVNULL, capture_output=True, check=True)
 
 
 def asked(mine: Ministry, name: str, **changes: object) -> str:
@@ -90,9 +96,10 @@ def asked(mine: Ministry, name: str, **changes: object) -> str:
     return number
 
 
-def parts(mine: Ministry, name: str) -> list[int]:
-    """Everything that runs for the environment's workload now."""
-    return provisioner.marked("DCCTL_STACK", naming.stack_name(REGION, mine.code, name, "workload"))
+def parts(mine: Ministry, name: str, *layers: naming.Layer) -> list[int]:
+    """Everything that runs for the environment's stacks now: for its workload, unless other layers are named."""
+    stacks = [naming.stack_name(REGION, mine.code, name, layer) for layer in layers or ("workload",)]
+    return [pid for stack in stacks for pid in provisioner.marked("DCCTL_STACK", stack)]
 
 
 def guardians(pids: list[int]) -> list[int]:
@@ -106,7 +113,7 @@ def events(mine: Ministry, number: str, kind: str) -> list[dict[str, object]]:
 def test_a_frozen_worker_loses_its_environment_and_writes_nothing_when_it_wakes(workers: Workers, ministry: Ministry, connect: Connect):
     site, admin = ministry.site, connect()
     number = asked(ministry, "recette", **ONE_SERVER)
-    site.until(lambda: len(parts(ministry, "recette")) >= 4, "the engine and its provider run", seconds=120, pause=0.05)
+    site.until(lambda: len(parts(ministry, "recette")) >= 4, "the engine and its provider run", seconds=240, pause=0.05)
     frozen = workers.holder("recette")
     assert frozen is not None
     [guardian] = guardians(parts(ministry, "recette"))
@@ -119,7 +126,7 @@ def test_a_frozen_worker_loses_its_environment_and_writes_nothing_when_it_wakes(
     site.until(lambda: "lease_lost" in workers.log(frozen), "the frozen one noticed", seconds=60)
 
     assert ended["state"] == "fulfilled", ended["error"]
-    assert [event["attempt"] for event in events(ministry, number, "requeued")] == [1]
+    assert events(ministry, number, "requeued")[0]["attempt"] == 1
     assert len(events(ministry, number, "succeeded")) == 1
     found = things(admin, ministry.environment("recette")["project_id"])
     assert {kind: len(ids) for kind, ids in found.items() if kind in ("servers", "networks", "subnets", "routers")} == {
@@ -135,7 +142,7 @@ def test_a_frozen_worker_loses_its_environment_and_writes_nothing_when_it_wakes(
 def test_a_killed_worker_is_succeeded_within_two_leases_and_a_drained_one_ends_what_it_does(workers: Workers, ministry: Ministry):
     site = ministry.site
     number = asked(ministry, "portail", **BARE)
-    site.until(lambda: bool(parts(ministry, "portail")), "its workload is being made", seconds=120, pause=0.05)
+    site.until(lambda: bool(parts(ministry, "portail")), "its workload is being made", seconds=240, pause=0.05)
     killed = workers.holder("portail")
     assert killed is not None
     for pid in (workers.started[killed], *guardians(parts(ministry, "portail"))):
@@ -158,14 +165,14 @@ def test_a_running_operation_that_is_cancelled_ends_in_order_and_a_retry_continu
     site = ministry.site
     number = asked(ministry, "xroad", **BARE)
     operation = site.answer(ministry.lead, "request", "show", number)["operation"]
-    site.until(lambda: bool(parts(ministry, "xroad")), "its workload is being made", seconds=120, pause=0.05)
+    site.until(lambda: bool(parts(ministry, "xroad", *naming.LAYERS)), "it is being made", seconds=120, pause=0.05)
 
     done = site.dcctl(ministry.agent, "operation", "cancel", operation, lang="fr")
 
     assert done.returncode == 0, done.stderr
     ended = ministry.ended(number)
     assert (ended["state"], site.answer(ministry.agent, "operation", "show", operation)["state"]) == ("failed", "cancelled")
-    assert parts(ministry, "xroad") == []
+    assert parts(ministry, "xroad", *naming.LAYERS) == []
     site.answer(ministry.lead, "operation", "retry", operation)
     again = ministry.ended(number)
     assert again["state"] == "fulfilled", again["error"]
