@@ -77,7 +77,7 @@ class Queue:
         found = session.connection().execute(_SILENT, {"seconds": seconds}).all()
         for job in found:
             session.connection().execute(_FINISH, {"number": job.id})
-            if job.task_name in (REVIEW, RECONCILE):
+            if not {"operation", "timestamp"} & set(job.args):
                 self.defer(session, job.task_name, lock=job.lock, once=job.queueing_lock, **job.args)
         return [str(job.task_name) for job in found]
 
