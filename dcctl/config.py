@@ -133,6 +133,12 @@ class Exporter(_Section):
 class Collector(_Section):
     cloud: str = "dcctl-admin"
     interval_seconds: float = 60.0
+    full_seconds: float = 600.0
+    """Between two passes that list everything; in between Nova is asked for changes, and of the rest what takes few calls is listed."""
+    shrink_share: float = Field(default=0.5, gt=0.0, lt=1.0)
+    """A list that falls by more than this share in one pass is believed when the service's own count agrees."""
+    keep_usage_months: int = Field(default=36, ge=13)
+    """Whole months of hourly use that are kept; the database keeps twelve whatever is said here."""
 
 
 class Settings(BaseSettings):

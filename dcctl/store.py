@@ -377,6 +377,19 @@ class RegionMode(SQLModel, table=True):
     since: datetime = _at(default_factory=now)
 
 
+class LedgerProof(SQLModel, table=True):
+    """How far the ledger's chain was followed and found right, and what was wrong after it; one row."""
+
+    __tablename__ = "ledger_proof"
+    __table_args__ = (CheckConstraint("one", name="ledger_proof_one"),)
+    one: bool = Field(default=True, primary_key=True)
+    position: int = Field(sa_type=BigInteger)
+    chain_hash: bytes
+    finding: str | None = None
+    """As in `quotas.chain.Finding`, with its position; None: nothing is wrong."""
+    checked_at: datetime = _at(default_factory=now)
+
+
 # -- observations: written by the collector only ------------------------------------------------------------------------------------------------
 
 
@@ -414,6 +427,57 @@ class Source(SQLModel, table=True):
     last_success_at: datetime | None = _at(default=None)
     last_attempt_at: datetime | None = _at(default=None)
     last_error: str | None = None
+    seconds: float | None = None
+    """How long the last attempt took; of the collector's sources."""
+
+
+class CollectCalls(SQLModel, table=True):
+    """How many calls the collector has made to a service, ever, by the HTTP status of the answer (0: there was none)."""
+
+    __tablename__ = "collect_calls"
+    service_type: str = Field(primary_key=True)
+    code: int = Field(primary_key=True)
+    total: int = Field(sa_type=BigInteger)
+
+
+class UsageHour(SQLModel, table=True):
+    """Use of a project in one hour (UTC), in units x seconds; outlives project and administration, and is settled after two days.
+
+    A partition a month (`dcctl.migrations.hours`). Of an hour without a row nothing was in use, as far as `usage_coverage` says that it was seen.
+    """
+
+    __tablename__ = "usage_hour"
+    __table_args__ = (
+        CheckConstraint("hour = date_trunc('hour', hour, 'UTC') AND sampled >= 0 AND recorded >= 0", name="usage_hour_figures"),
+        Index(
+            "usage_hour_by_administration", "administration", "region", "resource", "hour", postgresql_include=["sampled", "recorded"]
+        ),
+        {"postgresql_partition_by": "RANGE (hour)"},
+    )
+    hour: datetime = _at(primary_key=True)
+    region: str = Field(primary_key=True)
+    project_id: str = Field(primary_key=True)
+    resource: str = Field(primary_key=True)
+    administration: str | None = None
+    """Whose project it was then."""
+    sampled: int = Field(sa_type=BigInteger)
+    """From one reading of the lists to the next, by what the earlier one counted: servers that never started are in it."""
+    recorded: int = Field(sa_type=BigInteger)
+    """From Nova's records of use: servers that lived between two readings are in it."""
+
+
+class UsageCoverage(SQLModel, table=True):
+    """How many seconds of an hour a service's use was seen; what was not seen is unknown, not zero."""
+
+    __tablename__ = "usage_coverage"
+    __table_args__ = (
+        CheckConstraint("sampled_seconds BETWEEN 0 AND 3600 AND recorded_seconds BETWEEN 0 AND 3600", name="usage_coverage_seconds"),
+    )
+    hour: datetime = _at(primary_key=True)
+    region: str = Field(primary_key=True)
+    service_type: str = Field(primary_key=True)
+    sampled_seconds: int
+    recorded_seconds: int
 
 
 class OpenStackRequests(SQLModel, table=True):

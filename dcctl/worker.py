@@ -35,6 +35,7 @@ from dcctl.workflow import (
     previews,
     reconciling,
     regions,
+    verifying,
 )  # fmt: skip
 from dcctl.workflow.app import App
 from dcctl.workflow.queue import (
@@ -140,6 +141,11 @@ def tasks(app: App) -> procrastinate.App:
     def every_hour(timestamp: int) -> None:
         log.info("limits_audited", projects=auditing.audit(app))
 
+    @queue.periodic(cron="41 * * * *")
+    @queue.task(name="follow_chain", queue=COMPARING, queueing_lock="follow_chain")
+    def follow_chain(timestamp: int) -> None:
+        verifying.follow(app)
+
     @queue.periodic(cron="*/5 * * * *")
     @queue.task(name="every_five_minutes", queue=COMPARING, lock="reconcile", queueing_lock="every_five_minutes")
     def every_five_minutes(timestamp: int) -> None:
@@ -188,9 +194,13 @@ class LedgerWatch(threading.Thread):
         self.ending = threading.Event()
 
     def run(self) -> None:
+        followed = False
         while not self.ending.is_set():
             try:
                 regions.watch(self.app)
+                if not followed:  # once at the start, later every hour by the queue
+                    verifying.follow(self.app)
+                    followed = True
             except DcctlError as error:
                 log.warning("ledger_not_watched", code=error.code, **{key: str(value) for key, value in error.params.items()})
             except Exception:

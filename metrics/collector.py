@@ -2,6 +2,8 @@
 
 Each source stands alone: its values are written in one transaction when it answered in full, and when it did not they stay as they were, with
 the time of the last success and the words of the failure beside them. Keystone comes first, since it says which projects have a figure at all.
+Between two full passes Nova is asked for what has changed; Cinder and Neutron, which name nothing that was deleted, are listed again while that takes
+few calls, and wait for the next full pass otherwise: their figures' time says so.
 The process only reads from OpenStack, and its database role may write observations only.
 """
 
@@ -9,7 +11,9 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, NoReturn
 
 import structlog
@@ -22,12 +26,34 @@ from dcctl.commandline import COLLECTOR, ONCE, begun, told_of
 from dcctl.config import Settings
 from dcctl.errors import CloudError, DcctlError
 from dcctl.store import add_requests
-from metrics import collect, store
+from metrics import collect, hours, records, store
+from metrics.confirming import confirm, confirm_projects
+from metrics.readings import Reading
+from metrics.servers import Servers
+from metrics.spans import HOUR, hour_of
+from quotas.resources import COMPUTE
 
 #: Longer words of a failure are cut: they are for a person, and the service's own log has the rest.
 LONGEST_WORDS = 300
 CALL_SECONDS = 30.0
 EXIT_FAILED = 4
+#: A source that was listed with so many calls is listed in every pass; beyond it with a share of the last full pass's.
+FEW_CALLS = 20
+SHARE_OF_CALLS = 0.02
+#: Records of an hour are read so long after its end (Nova writes them as servers end), and for so many hours back when the collector was away.
+RECORDS_AFTER = timedelta(minutes=5)
+RECORDED_HOURS = 24
+#: Hours whose records are read in one pass, the newest first; more wait for the next.
+RECORDED_AT_ONCE = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How often everything is listed, and what is believed and kept; see `dcctl.config.Collector`."""
+
+    full_seconds: float = 0.0
+    shrink_share: float = 0.5
+    keep_usage_months: int = 36
 
 
 class Collector:
@@ -35,52 +61,106 @@ class Collector:
 
     Args:
         page_size: how many items a page has at most; None leaves it to the service, as a site should.
+        policy: by default every pass lists everything.
     """
 
-    def __init__(self, engine: Engine, cloud: Cloud, logger: Any, page_size: int | None = None) -> None:
+    def __init__(self, engine: Engine, cloud: Cloud, logger: Any, page_size: int | None = None, policy: Policy | None = None) -> None:
         self._engine = engine
         self._cloud = cloud
         self._log = logger
         self._page_size = page_size
+        self._policy = policy or Policy()
+        self._servers = Servers()
+        self._nova: Reading | None = None
+        self._full_at: float | None = None
+        self._calls_of_last: dict[str, int] = {}
 
     def once(self) -> list[str]:
         """Read every source once; return the names of those that failed."""
+        full = self._full_at is None or time.monotonic() - self._full_at >= self._policy.full_seconds
+        began = time.monotonic()
         failed = [] if self._source(collect.KEYSTONE, self._projects) else [collect.KEYSTONE]
-        for name, read in collect.SERVICES.items():
-            if not self._source(name, lambda read=read, name=name: self._reading(name, read)):  # type: ignore[misc]
+        if not self._source(COMPUTE, lambda: self._compute(full)):
+            failed.append(COMPUTE)
+        for name, read in collect.WHOLE.items():
+            if (full or self._is_cheap(name)) and not self._source(name, partial(self._whole, name, read)):
                 failed.append(name)
+        if full and not failed:  # a pass that failed is tried again whole
+            self._full_at = began
+        if not full or self._policy.full_seconds == 0:  # not all calls of an hour in one pass
+            self._keep_hours()
         self._count_calls()
         return failed
 
+    def _is_cheap(self, name: str) -> bool:
+        """Whether a whole listing of the source is a small part of a full pass."""
+        calls = self._calls_of_last.get(name)
+        return calls is not None and calls <= max(FEW_CALLS, SHARE_OF_CALLS * sum(self._calls_of_last.values()))
+
     def _count_calls(self) -> None:
         """Note how many calls this pass has made; what could not be noted is counted with the next."""
-        made = self._cloud.requests()
+        made, codes = self._cloud.requests(), self._cloud.codes()
         try:
             with self._engine.begin() as database:
                 add_requests(database, "collector", made)
+                store.add_calls(database, codes)
         except store.DatabaseError as error:
-            self._cloud.count_again(made)
+            self._cloud.count_again(made, codes)
             self._log.error("database failed", source="openstack_requests", error=clean(str(error), LONGEST_WORDS))
 
     def _projects(self) -> int:
         found = collect.projects(self._cloud, self._page_size)
+        with self._engine.connect() as database:
+            vanished = store.vanished(database, found, self._policy.shrink_share)
+        confirm_projects(self._cloud, found, vanished)
         with self._engine.begin() as database:
             store.write_projects(database, collect.KEYSTONE, found)
         return len(found.projects)
 
-    def _reading(self, name: str, read: collect.Read) -> int:
-        reading = read(self._cloud, self._page_size)
-        if reading.empty:
-            with self._engine.connect() as database:
-                fallen = store.fallen(database, self._cloud.region, reading)
-            collect.confirm(self._cloud, reading, fallen)
+    def _compute(self, full: bool) -> int:
+        if full or self._servers.as_of is None or self._nova is None:
+            reading = collect.compute(self._cloud, self._servers, self._page_size)
+        else:
+            reading = collect.changed_servers(self._cloud, self._servers, self._nova, self._page_size)
+        try:
+            figures = self._write(COMPUTE, reading)
+        except Exception:
+            self._servers.forget()
+            raise
+        self._nova = reading
+        return figures
+
+    def _whole(self, name: str, read: collect.Read) -> int:
+        return self._write(name, read(self._cloud, self._page_size))
+
+    def _write(self, name: str, reading: Reading) -> int:
+        with self._engine.connect() as database:
+            fallen = store.fallen(database, self._cloud.region, reading, self._policy.shrink_share)
+        confirm(self._cloud, reading, fallen)
         with self._engine.begin() as database:
             store.write_reading(database, name, self._cloud.region, reading)
         return len(reading.usage)
 
+    def _keep_hours(self) -> None:
+        """Put down Nova's records of the hours that have ended, and drop months that are too old; what fails is done with a later pass."""
+        ended = hour_of(datetime.now(UTC) - RECORDS_AFTER)
+        try:
+            with self._engine.connect() as database:
+                region = self._cloud.region
+                missing = hours.unrecorded(database, region, COMPUTE, [ended - number * HOUR for number in range(1, RECORDED_HOURS + 1)])
+            for hour in missing[-RECORDED_AT_ONCE:]:
+                used = records.of_hour(self._cloud, hour, self._page_size)
+                with self._engine.begin() as database:
+                    hours.record(database, region, COMPUTE, hour, used)
+            if missing:
+                with self._engine.begin() as database:
+                    hours.forget(database, months_before(ended, self._policy.keep_usage_months))
+        except (CloudError, store.DatabaseError) as error:
+            self._log.warning("hours not recorded", error=clean(str(error), LONGEST_WORDS))
+
     def _source(self, name: str, work: Callable[[], int]) -> bool:
         """Do the work of one source; tell whether it succeeded, and remember why when it did not."""
-        began_at, started = datetime.now(UTC), time.monotonic()
+        began_at, started, calls = datetime.now(UTC), time.monotonic(), self._cloud.calls()
         try:
             figures = work()
         except CloudError as error:
@@ -89,16 +169,34 @@ class Collector:
         except Exception as error:  # one source's trouble, foreseen or not, must not keep the others from being read
             words = f"{type(error).__name__}: {error}"
         else:
-            self._log.info("source read", source=name, figures=figures, seconds=round(time.monotonic() - started, 3))
+            seconds = round(time.monotonic() - started, 3)
+            self._calls_of_last[name] = self._cloud.calls() - calls
+            self._log.info("source read", source=name, figures=figures, seconds=seconds)
+            self._took(name, seconds)
             return True
         words = clean(words, LONGEST_WORDS)
         self._log.warning("source failed", source=name, error=words, seconds=round(time.monotonic() - started, 3))
         try:
             with self._engine.begin() as database:
                 store.write_failure(database, name, began_at, words)
+                store.write_duration(database, name, time.monotonic() - started)
         except store.DatabaseError as error:
             self._log.error("database failed", source=name, error=clean(str(error), LONGEST_WORDS))
         return False
+
+
+    def _took(self, name: str, seconds: float) -> None:
+        try:
+            with self._engine.begin() as database:
+                store.write_duration(database, name, seconds)
+        except store.DatabaseError as error:
+            self._log.error("database failed", source=name, error=clean(str(error), LONGEST_WORDS))
+
+
+def months_before(moment: datetime, months: int) -> datetime:
+    """The beginning of the month that lies so many whole months before."""
+    counted = moment.year * 12 + moment.month - 1 - months
+    return datetime(counted // 12, counted % 12 + 1, 1, tzinfo=UTC)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -124,7 +222,9 @@ def _collector(chosen: Settings, logger: Any) -> Collector:
         sys.exit("\n".join(told_of("dcctl-collector", DcctlError("DCCTL-442", setting="database.collector"))))
     engine = store.engine(chosen.database.collector, "dcctl-collector")
     cloud = Cloud(chosen.cloud.clouds_yaml, chosen.collector.cloud, chosen.cloud.region, timeout_seconds=CALL_SECONDS)
-    return Collector(engine, cloud, logger)
+    own = chosen.collector
+    policy = Policy(full_seconds=own.full_seconds, shrink_share=own.shrink_share, keep_usage_months=own.keep_usage_months)
+    return Collector(engine, cloud, logger, policy=policy)
 
 
 def _end(_number: int, _frame: object) -> NoReturn:

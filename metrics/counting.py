@@ -14,15 +14,33 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from quotas.resources import COUNTED, TYPED_GIGABYTES
+from quotas.resources import BLOCK_STORAGE, COUNTED, NETWORK, TYPED_GIGABYTES, TYPED_STRUCTURAL, Resource
 
 Item = Mapping[str, Any]
 
 #: (project id, resource) -> units, in the resource's own unit.
 Usage = Counter[tuple[str, str]]
 
+#: A server's project, cores and MiB.
+Size = tuple[str, int, int]
+
+#: Names of Keystone's limits of Nova's things -> the ledger's.
+UNIFIED_LIMITS = {"servers": "instances", "class:VCPU": "cores", "class:MEMORY_MB": "ram"}
+
 #: Neutron's singular keys of its quotas -> the ledger's.
 NETWORK_KEYS = {"network": "networks", "router": "routers", "floatingip": "floatingips"}
+
+#: Lists of Neutron's whose items no account of the ledger counts -> the key of its quotas.
+STRUCTURAL_LISTS = {"ports": "port", "security-groups": "security_group"}
+
+#: (service, key of its quotas) -> what the structural resource is called here.
+STRUCTURAL_LIMITS = {(NETWORK, "port"): "ports", (NETWORK, "security_group"): "security_groups"}
+
+_STRUCTURAL = {
+    "snapshots": Resource(name="snapshots", unit="", service_type=BLOCK_STORAGE),
+    "ports": Resource(name="ports", unit="", service_type=NETWORK),
+    "security_groups": Resource(name="security_groups", unit="", service_type=NETWORK),
+}
 
 _SNAPSHOT_PROJECT = "os-extended-snapshot-attributes:project_id"
 _VOLUME_PROJECT = "os-vol-tenant-attr:tenant_id"
@@ -41,22 +59,31 @@ def resources_of(service_type: str) -> tuple[str, ...]:
     return tuple(resource.name for resource in COUNTED if resource.service_type == service_type)
 
 
-def count_servers(servers: Iterable[Item]) -> Usage:
-    """Servers with their flavor embedded (microversion 2.47 or later).
+def structural(name: str) -> Resource | None:
+    """The resource of that name that is observed and in no account of the ledger."""
+    if any(name.startswith(prefix) and len(name) > len(prefix) and name.isprintable() for prefix in TYPED_STRUCTURAL):
+        return Resource(name=name, unit="", service_type=BLOCK_STORAGE)
+    return _STRUCTURAL.get(name)
+
+
+def size_of(server: Item) -> Size:
+    """Project, cores and memory of a server with its flavor embedded (microversion 2.47 or later).
 
     Raises:
-        Incomplete: a server is there without its flavor, which is how Nova (2.69) lists the servers of a cell that does not answer.
+        Incomplete: it has none, which is how Nova (2.69) lists the servers of a cell that does not answer.
     """
-    usage: Usage = Counter()
-    for server in servers:
-        flavor = server.get("flavor")
-        if not flavor or "vcpus" not in flavor:
-            raise Incomplete(f"server {server.get('id')} is listed without its flavor: its cell does not answer")
-        project = str(server["tenant_id"])
-        usage[project, "instances"] += 1
-        usage[project, "cores"] += int(flavor["vcpus"])
-        usage[project, "ram"] += int(flavor["ram"])
-    return usage
+    flavor = server.get("flavor")
+    if not flavor or "vcpus" not in flavor:
+        raise Incomplete(f"server {server.get('id')} is listed without its flavor: its cell does not answer")
+    return str(server["tenant_id"]), int(flavor["vcpus"]), int(flavor["ram"])
+
+
+def add_server(usage: Usage, size: Size, sign: int = 1) -> None:
+    """Count a server in, or out again."""
+    project, cores, ram = size
+    usage[project, "instances"] += sign
+    usage[project, "cores"] += sign * cores
+    usage[project, "ram"] += sign * ram
 
 
 def count_volumes(volumes: Iterable[Item], type_of: dict[str, str | None]) -> Usage:
@@ -67,12 +94,14 @@ def count_volumes(volumes: Iterable[Item], type_of: dict[str, str | None]) -> Us
         if volume.get("consumes_quota", True):
             project = str(volume[_VOLUME_PROJECT])
             usage[project, "volumes"] += 1
+            if kind:
+                usage[project, f"volumes_{kind}"] += 1
             _add_gigabytes(usage, project, int(volume["size"]), kind)
     return usage
 
 
 def count_snapshots(snapshots: Iterable[Item], type_of: Mapping[str, str | None]) -> Usage:
-    """Snapshots of volumes: gigabytes only, since their number is structural.
+    """Snapshots of volumes: their number, and gigabytes in the same accounts as their volumes'.
 
     Raises:
         Unsettled: a snapshot's volume was made after the volumes were listed.
@@ -83,7 +112,11 @@ def count_snapshots(snapshots: Iterable[Item], type_of: Mapping[str, str | None]
         if volume not in type_of:
             raise Unsettled(f"snapshot {snapshot.get('id')} is of volume {volume}, which was not in the list of volumes")
         if snapshot.get("consumes_quota", True):
-            _add_gigabytes(usage, str(snapshot[_SNAPSHOT_PROJECT]), int(snapshot["size"]), type_of[volume])
+            project, kind = str(snapshot[_SNAPSHOT_PROJECT]), type_of[volume]
+            usage[project, "snapshots"] += 1
+            if kind:
+                usage[project, f"snapshots_{kind}"] += 1
+            _add_gigabytes(usage, project, int(snapshot["size"]), kind)
     return usage
 
 
@@ -96,15 +129,10 @@ def count_owned(items: Iterable[Item], resource: str) -> Usage:
     return usage
 
 
-def unnamed(usage: Usage, keys: Mapping[str, str]) -> dict[str, str]:
-    """Those of `keys` (resource -> key of the service's quotas) of which nobody has any."""
-    named = {resource for _, resource in usage}
-    return {resource: key for resource, key in keys.items() if resource not in named}
-
-
 def network_limits(quota: Item) -> dict[str, int]:
     """What Neutron enforces, under the ledger's keys; -1 means that nothing is enforced."""
-    return {resource: int(quota[key]) for key, resource in NETWORK_KEYS.items() if key in quota}
+    structural = {key: path.replace("-", "_") for path, key in STRUCTURAL_LISTS.items()}
+    return {resource: int(quota[key]) for key, resource in {**NETWORK_KEYS, **structural}.items() if key in quota}
 
 
 def _add_gigabytes(usage: Usage, project: str, gigabytes: int, kind: str | None) -> None:

@@ -15,6 +15,7 @@ class EnvironmentFact:
     administration: str
     holder: str
     project_id: str | None
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,12 +33,14 @@ class LedgerFact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapacityFact:
-    """What the datacenter has of one resource, and what of it the pool granted."""
+    """What the datacenter has of one resource: what of it the pool granted, what is set aside there, and what is left."""
 
     region: str
     resource: str
     capacity: int
     granted: int
+    available: int = 0
+    held: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +68,31 @@ class LimitFact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """An administration's name for people, and the code of the one that it belongs to; empty: none."""
+
+    name: str
+    parent: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofFact:
+    """How far the worker followed the ledger's chain, whether what it looked at was right, and when."""
+
+    position: int
+    right: bool
+    checked_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFact:
+    """Whether the last reading of a source was whole, and how long it took; None: not known."""
+
+    complete: bool
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """Everything that is exported, as it stood in the database at one moment.
 
@@ -79,6 +107,16 @@ class Facts:
         calls: (process, service, method, outcome) -> calls made to OpenStack ever.
         discrepancies: (name, state) -> how many are not resolved.
         sealed_position: how far the ledger's chain goes; 0 where nothing is sealed.
+        about: code -> what people call the administration.
+        names: project id -> its name, as Keystone said last.
+        oldest: (administration, state, kind) -> when the oldest request in that state was submitted; final states are left out.
+        decisions: (administration, kind, verdict) -> how many ever.
+        operations: (kind, state) -> how many.
+        limit_states: state of a project's limit -> how many.
+        attempts: name of a source -> how its last reading went, whether it ever succeeded or not.
+        api_calls: (service, HTTP status) -> calls of the collector ever; 0 stands for no answer.
+        proof: None while the worker never followed the chain.
+        sealed_at: when the last entry was sealed; None: there is none.
         unsealed_since: when the oldest entry was recorded that is not in the chain; None: all are.
     """
 
@@ -97,3 +135,13 @@ class Facts:
     discrepancies: Mapping[tuple[str, str], int] = field(default_factory=dict)
     sealed_position: int = 0
     unsealed_since: datetime | None = None
+    about: Mapping[str, About] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+    oldest: Mapping[tuple[str, str, str], datetime] = field(default_factory=dict)
+    decisions: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
+    operations: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    limit_states: Mapping[str, int] = field(default_factory=dict)
+    attempts: Mapping[str, SourceFact] = field(default_factory=dict)
+    api_calls: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    proof: ProofFact | None = None
+    sealed_at: datetime | None = None

@@ -40,7 +40,8 @@ class Reading:
         usage: (project id, resource) -> units.
         limits: (project id, resource) -> what is enforced, -1 for nothing; empty where the service cannot list it.
         default_limits: resource -> what is enforced on projects that are not in `limits`.
-        empty: of each list that named nothing a resource that falls with it -> the key under which the service's quotas count the list's items.
+        limits_at: when the limits were read; None: with the rest.
+        lists: the resource that counts the items of each list that was read -> the key under which the service's quotas count them.
     """
 
     service_type: str
@@ -49,4 +50,5 @@ class Reading:
     usage: Mapping[tuple[str, str], int]
     limits: Mapping[tuple[str, str], int] = field(default_factory=dict)
     default_limits: Mapping[str, int] = field(default_factory=dict)
-    empty: Mapping[str, str] = field(default_factory=dict)
+    limits_at: datetime | None = None
+    lists: Mapping[str, str] = field(default_factory=dict)

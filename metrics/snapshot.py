@@ -11,13 +11,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from dcctl.lifecycle import Kind, RequestState
-from metrics.counting import NETWORK_KEYS
-from metrics.facts import CapacityFact, Facts, LedgerFact
+from dcctl.lifecycle import Kind, OperationState, RequestState
+from metrics.counting import NETWORK_KEYS, STRUCTURAL_LIMITS, structural
+from metrics.facts import About, CapacityFact, Facts, LedgerFact, ProofFact
+from quotas.reconcile import Name
 from quotas.resources import COMPUTE, COUNTED, NETWORK, Resource, find, in_order
 
 #: Kinds of request that every administration has a figure for; others appear with the first request of their kind.
 KINDS = (Kind.ENVIRONMENT, Kind.DECOMMISSION)
+
+OPERATIONS = ("fulfil", "decommission", "abandon")
+VERDICTS = ("approve", "refuse", "return")
+#: What may come of writing a limit (`dcctl.cloud.limit_rules.LimitState`, which is no neighbour of the figures).
+LIMIT_STATES = ("in_sync", "refused", "ineffective", "blocked_by_usage", "unsupported")
 
 #: Keys that a service's limit may have besides the resource's name: Neutron's singular, and those of Nova's unified limits.
 LIMIT_KEYS: Mapping[tuple[str, str], str] = {
@@ -53,16 +59,33 @@ class ProjectFigures:
     quota: int | None
     backend_quota: int | None
     usage: int | None
+    unlimited: bool = False
+    """OpenStack enforces nothing; then `backend_quota` is None."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnedProject:
+    """Whose a project is, what it is called, and of which environment it is (empty: dcctl did not make it)."""
+
+    administration: str
+    project_id: str
+    name: str
+    environment: str
+    expires_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterFigures:
-    """What the datacenter declared of one resource in one region, and what of it the pool granted."""
+    """What the datacenter declared of one resource in one region, what became of it, and what is in use in all projects, anybody's."""
 
     region: str
     resource: Resource
     capacity: int
+    available: int
+    held: int
     granted: int
+    allocated: int
+    usage: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +94,7 @@ class Snapshot:
 
     taken_at: datetime
     resources: tuple[Resource, ...]
+    """Those that the ledger counts, then those that are only observed."""
     administrations: tuple[AdministrationFigures, ...]
     projects: tuple[ProjectFigures, ...]
     cluster: tuple[ClusterFigures, ...]
@@ -80,6 +104,17 @@ class Snapshot:
     discrepancies: Mapping[tuple[str, str], int] = field(default_factory=dict)
     sealed_position: int = 0
     unsealed_since: datetime | None = None
+    sealed_at: datetime | None = None
+    proof: ProofFact | None = None
+    about: Mapping[str, About] = field(default_factory=dict)
+    owned: tuple[OwnedProject, ...] = ()
+    oldest: Mapping[tuple[str, str, str], datetime] = field(default_factory=dict)
+    decisions: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
+    operations: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    limit_states: Mapping[str, int] = field(default_factory=dict)
+    complete: Mapping[str, bool] = field(default_factory=dict)
+    durations: Mapping[str, float] = field(default_factory=dict)
+    api_calls: Mapping[tuple[str, int], int] = field(default_factory=dict)
 
 
 def assemble(facts: Facts) -> Snapshot:
@@ -87,19 +122,50 @@ def assemble(facts: Facts) -> Snapshot:
     resources = _known_resources(facts)
     regions = sorted({facts.region, *(key[0] for key in _named(facts))})
     owners = _owners(facts)
+    observed = (*resources, *_observed_only(facts))
     return Snapshot(
         taken_at=facts.taken_at,
-        resources=resources,
+        resources=observed,
         administrations=tuple(_administrations(facts, owners, regions, resources)),
-        projects=tuple(_projects(facts, owners, regions, resources)),
+        projects=tuple(_projects(facts, owners, regions, observed)),
         cluster=tuple(_cluster(facts, regions, resources)),
         requests=_requests(facts),
         sources=dict(sorted(facts.sources.items())),
         calls=facts.calls,
-        discrepancies=facts.discrepancies,
+        discrepancies={(str(name), "open"): 0 for name in Name} | dict(facts.discrepancies),
         sealed_position=facts.sealed_position,
         unsealed_since=facts.unsealed_since,
+        sealed_at=facts.sealed_at,
+        proof=facts.proof,
+        about=dict(sorted(facts.about.items())),
+        owned=tuple(_owned(facts, owners)),
+        oldest=facts.oldest,
+        decisions={(code, str(kind), verdict): 0 for code in facts.administrations for kind in KINDS for verdict in VERDICTS} | dict(facts.decisions),
+        operations={(kind, str(state)): 0 for kind in OPERATIONS for state in OperationState} | dict(facts.operations),
+        limit_states=dict.fromkeys(LIMIT_STATES, 0) | dict(facts.limit_states),
+        complete={name: attempt.complete for name, attempt in facts.attempts.items()},
+        durations={name: attempt.seconds for name, attempt in facts.attempts.items() if attempt.seconds is not None},
+        api_calls=facts.api_calls,
     )
+
+
+def _owned(facts: Facts, owners: Mapping[str, str]) -> Iterable[OwnedProject]:
+    environments = {e.project_id: e for e in facts.environments}
+    for project, code in owners.items():
+        environment = environments.get(project)
+        yield OwnedProject(
+            administration=code,
+            project_id=project,
+            name=facts.names.get(project, ""),
+            environment="" if environment is None else environment.holder.partition("/")[2],
+            expires_at=None if environment is None else environment.expires_at,
+        )
+
+
+def _observed_only(facts: Facts) -> list[Resource]:
+    """Structural resources that the services counted: without an account, an envelope or a grant."""
+    found = (structural(name) for name in sorted({fact.resource for fact in facts.observations}))
+    return [resource for resource in found if resource is not None]
 
 
 def _known_resources(facts: Facts) -> tuple[Resource, ...]:
@@ -135,7 +201,7 @@ def _administrations(
     for seen in facts.observations:
         if seen.usage is not None and seen.project_id in owners:
             usage[owners[seen.project_id], seen.region, seen.resource] += seen.usage
-    read = {(seen.region, seen.service_type) for seen in facts.observations} | {(facts.region, name) for name in facts.sources}
+    read = _read(facts)
     for code in sorted(facts.administrations):
         for region in regions:
             for resource in resources:
@@ -153,6 +219,11 @@ def _administrations(
                 )
 
 
+def _read(facts: Facts) -> set[tuple[str, str]]:
+    """(region, service) of which use is known: what nothing is said of is 0."""
+    return {(seen.region, seen.service_type) for seen in facts.observations} | {(facts.region, name) for name in facts.sources}
+
+
 def _projects(facts: Facts, owners: Mapping[str, str], regions: Iterable[str], resources: Iterable[Resource]) -> Iterable[ProjectFigures]:
     ledger = {(fact.holder, fact.region, fact.resource): fact.allocated for fact in facts.holders}
     holder_of = {e.project_id: e.holder for e in facts.environments}
@@ -164,16 +235,18 @@ def _projects(facts: Facts, owners: Mapping[str, str], regions: Iterable[str], r
             for resource in resources:
                 key = (project, region, resource.name)
                 limit = enforced.get(key)
+                counted = holder is not None and find(resource.name) is not None
                 figures = ProjectFigures(
                     administration=code,
                     project_id=project,
                     region=region,
                     resource=resource,
-                    quota=None if holder is None else ledger.get((holder, region, resource.name), 0),
+                    quota=ledger.get((holder or "", region, resource.name), 0) if counted else None,
                     backend_quota=None if limit is None or limit < 0 else limit,
                     usage=usage.get(key),
+                    unlimited=limit is not None and limit < 0,
                 )
-                if (figures.quota, figures.backend_quota, figures.usage) != (None, None, None):
+                if figures.unlimited or (figures.quota, figures.backend_quota, figures.usage) != (None, None, None):
                     yield figures
 
 
@@ -188,17 +261,37 @@ def _enforced(facts: Facts) -> dict[tuple[str, str, str], int]:
         service = limit.service_type.replace("_", "-")
         resource = LIMIT_KEYS.get((service, limit.key), limit.key)
         key = (limit.project_id, facts.region, resource)
-        if limit.value is not None and find(resource) is not None and (key not in latest or latest[key][0] <= limit.read_at):
+        resource = STRUCTURAL_LIMITS.get((service, limit.key), resource)
+        known = find(resource) or structural(resource)
+        if limit.value is not None and known is not None and (key not in latest or latest[key][0] <= limit.read_at):
             latest[key] = (limit.read_at, limit.value)
     return {key: value for key, (_, value) in latest.items()}
 
 
 def _cluster(facts: Facts, regions: Iterable[str], resources: Iterable[Resource]) -> Iterable[ClusterFigures]:
     declared = {(fact.region, fact.resource): fact for fact in facts.capacity}
+    allocated: Counter[tuple[str, str]] = Counter()
+    for fact in facts.holders:
+        if "/" in fact.holder:
+            allocated[fact.region, fact.resource] += fact.allocated
+    used: Counter[tuple[str, str]] = Counter()
+    for seen in facts.observations:
+        used[seen.region, seen.resource] += seen.usage or 0
+    read = _read(facts)
     for region in regions:
         for resource in resources:
-            has = declared.get((region, resource.name)) or CapacityFact(region=region, resource=resource.name, capacity=0, granted=0)
-            yield ClusterFigures(region=region, resource=resource, capacity=has.capacity, granted=has.granted)
+            key = region, resource.name
+            has = declared.get(key) or CapacityFact(region=region, resource=resource.name, capacity=0, granted=0)
+            yield ClusterFigures(
+                region=region,
+                resource=resource,
+                capacity=has.capacity,
+                available=has.available,
+                held=has.held,
+                granted=has.granted,
+                allocated=allocated[key],
+                usage=used[key] if (region, resource.service_type) in read else None,
+            )
 
 
 def _requests(facts: Facts) -> dict[tuple[str, str, str], int]:

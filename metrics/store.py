@@ -3,13 +3,16 @@
 Each function takes the caller's connection and commits nothing. The ledger is read through `quotas.store`.
 """
 
+from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from metrics.facts import CapacityFact, EnvironmentFact, Facts, LedgerFact, LimitFact, ObservationFact
+from metrics import hours
+from metrics.facts import About, CapacityFact, EnvironmentFact, Facts, LedgerFact, LimitFact, ObservationFact, ProofFact, SourceFact
 from metrics.readings import Projects, Reading
 from quotas.ledger import HolderKind
 from quotas.proof import unsealed
@@ -41,7 +44,8 @@ def engine(url: str, name: str, *, read_only: bool = False) -> Engine:
 
 def write_projects(database: Connection, source: str, found: Projects) -> bool:
     """Make the observed projects these, and no others; False when a later reading is stored already."""
-    if not _is_news(database, source, found.at):
+    before = _last_success(database, source)
+    if before is not None and before >= found.at:
         return False
     columns = list(zip(*((p.id, p.name, p.domain_id, p.domain_name) for p in found.projects), strict=True)) or [()] * 4
     ids, names, domains, domain_names = (list(column) for column in columns)
@@ -65,8 +69,10 @@ def write_reading(database: Connection, source: str, region: str, reading: Readi
 
     Every observed project gets a figure for every resource of the service: one that the reading does not name has 0, which is a figure.
     """
-    if not _is_news(database, source, reading.at):
+    before = _last_success(database, source)
+    if before is not None and before >= reading.at:
         return False
+    hours.sample(database, region, reading.service_type, before, reading.at)
     observed = database.execute(text("SELECT project_id FROM observed_project")).scalars().all()
     projects = sorted({*observed, *(project for project, _ in reading.usage)})
     keys = [(project, resource) for project in projects for resource in reading.resources]
@@ -74,7 +80,8 @@ def write_reading(database: Connection, source: str, region: str, reading: Readi
     database.execute(
         text("""
             INSERT INTO project_observation (project_id, region, service_type, resource, usage, backend_quota, usage_at, quota_at)
-            SELECT project_id, :region, :service, resource, used, enforced, :at, CASE WHEN enforced IS NOT NULL THEN CAST(:at AS timestamptz) END
+            SELECT project_id, :region, :service, resource, used, enforced, :at,
+                CASE WHEN enforced IS NOT NULL THEN CAST(:limits_at AS timestamptz) END
             FROM unnest(CAST(:projects AS text[]), CAST(:resources AS text[]), CAST(:usage AS bigint[]), CAST(:limits AS bigint[]))
                 AS found (project_id, resource, used, enforced)
             ON CONFLICT (project_id, region, service_type, resource) DO UPDATE
@@ -84,6 +91,7 @@ def write_reading(database: Connection, source: str, region: str, reading: Readi
             "region": region,
             "service": reading.service_type,
             "at": reading.at,
+            "limits_at": reading.limits_at or reading.at,
             "projects": [project for project, _ in keys],
             "resources": [resource for _, resource in keys],
             "usage": [reading.usage.get(key, 0) for key in keys],
@@ -98,21 +106,52 @@ def write_reading(database: Connection, source: str, region: str, reading: Readi
     return True
 
 
-def fallen(database: Connection, region: str, reading: Reading) -> list[tuple[str, str]]:
-    """(project id, resource) with more stored than was read, of the resources that an empty list lowers; those that had most first.
+def fallen(database: Connection, region: str, reading: Reading, share: float) -> list[tuple[str, str]]:
+    """(project id, resource) with more stored than was read, of the lists that fell by more than the share; those that fell most first.
 
     Projects that Keystone no longer lists are left out: what they had went with them.
     """
     stored = _rows(
         database,
         """SELECT project_id, resource, usage FROM project_observation JOIN observed_project USING (project_id)
-        WHERE region = :region AND service_type = :service AND resource = ANY (:resources) AND usage > 0
-        ORDER BY usage DESC, project_id, resource""",
+        WHERE region = :region AND service_type = :service AND resource = ANY (:resources) AND usage > 0 ORDER BY project_id, resource""",
         region=region,
         service=reading.service_type,
-        resources=list(reading.empty),
+        resources=list(reading.lists),
     )
-    return [(project, resource) for project, resource, usage in stored if usage > reading.usage.get((project, resource), 0)]
+    before: Counter[str] = Counter()
+    for _, resource, usage in stored:
+        before[resource] += usage
+    now: Counter[str] = Counter()
+    for (_, resource), usage in reading.usage.items():
+        now[resource] += usage
+    short = {resource for resource in reading.lists if now[resource] < before[resource] * (1 - share)}
+    falls = [(usage - reading.usage.get((project, resource), 0), project, resource) for project, resource, usage in stored if resource in short]
+    return [(project, resource) for fall, project, resource in sorted(falls, key=lambda found: -found[0]) if fall > 0]
+
+
+def vanished(database: Connection, found: Projects, share: float) -> list[str]:
+    """Ids of stored projects that were not found, where there are fewer by more than the share."""
+    stored = set(database.execute(text("SELECT project_id FROM observed_project")).scalars())
+    listed = {project.id for project in found.projects}
+    return sorted(stored - listed) if len(listed) < len(stored) * (1 - share) else []
+
+
+def write_duration(database: Connection, source: str, seconds: float) -> None:
+    """Remember how long the last reading of a source took."""
+    database.execute(text("UPDATE source SET seconds = :seconds WHERE name = :source"), {"source": source, "seconds": seconds})
+
+
+def add_calls(database: Connection, made: Mapping[tuple[str, int], int]) -> None:
+    """Add calls of the collector to what it has made so far, by service and HTTP status."""
+    for (service, code), number in sorted(made.items()):
+        database.execute(
+            text("""
+                INSERT INTO collect_calls (service_type, code, total) VALUES (:service, :code, :number)
+                ON CONFLICT (service_type, code) DO UPDATE SET total = collect_calls.total + excluded.total
+            """),
+            {"service": service, "code": code, "number": number},
+        )
 
 
 def write_failure(database: Connection, source: str, at: datetime, words: str) -> None:
@@ -127,11 +166,11 @@ def write_failure(database: Connection, source: str, at: datetime, words: str) -
     )
 
 
-def _is_news(database: Connection, source: str, at: datetime) -> bool:
-    """Take the source for this transaction, and tell whether what is stored is older: of two collectors the slower one must not go back."""
+def _last_success(database: Connection, source: str) -> datetime | None:
+    """Take the source for this transaction, and tell of when its stored values are: of two collectors the slower one must not go back."""
     database.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('dcctl source ' || :source, 0))"), {"source": source})
-    stored = database.execute(text("SELECT last_success_at FROM source WHERE name = :source"), {"source": source}).scalar()
-    return stored is None or stored < at
+    stored: datetime | None = database.execute(text("SELECT last_success_at FROM source WHERE name = :source"), {"source": source}).scalar()
+    return stored
 
 
 def _succeeded(database: Connection, source: str, at: datetime) -> None:
@@ -152,11 +191,23 @@ def read_facts(database: Connection, region: str) -> Facts:
     taken_at = datetime.now(UTC)
     regions = [row[0] for row in _rows(database, "SELECT DISTINCT region FROM quotas.account ORDER BY region")]
     balances = [*all_balances(database, HolderKind.ADMINISTRATION), *all_balances(database, HolderKind.ENVIRONMENT)]
-    environments = _rows(database, "SELECT administration, name, project_id FROM environment WHERE state <> 'decommissioned'")
+    environments = _rows(database, "SELECT administration, name, project_id, expires_at FROM environment WHERE state <> 'decommissioned'")
     observations = _rows(database, "SELECT project_id, region, service_type, resource, usage, backend_quota, quota_at FROM project_observation")
     limits = _rows(database, "SELECT project_id, service_type, key, value, read_at FROM project_limit")
     requests = _rows(database, "SELECT administration, state, kind, count(*) FROM request GROUP BY administration, state, kind")
-    sources = _rows(database, "SELECT name, last_success_at FROM source WHERE last_success_at IS NOT NULL")
+    oldest = _rows(database, _OLDEST)
+    decisions = _rows(
+        database, "SELECT r.administration, r.kind, d.verdict, count(*) FROM decision d JOIN request r ON r.number = d.request GROUP BY 1, 2, 3"
+    )
+    limit_states = _rows(
+        database,
+        """SELECT state, count(*) FROM project_limit WHERE project_id IN
+        (SELECT project_id FROM environment WHERE project_id IS NOT NULL AND state <> 'decommissioned') GROUP BY state""",
+    )
+    sources = _rows(database, "SELECT name, last_success_at, last_error IS NULL AND last_success_at IS NOT NULL, seconds FROM source")
+    followed = _rows(database, "SELECT position, finding IS NULL, checked_at FROM ledger_proof")
+    administrations = _rows(database, "SELECT code, domain_id, name, coalesce(parent, '') FROM administration")
+    projects = _rows(database, "SELECT project_id, domain_id, name FROM observed_project")
     calls = _rows(database, "SELECT process, service_type, method, outcome, total FROM openstack_requests")
     discrepancies = _rows(
         database, "SELECT name, state, count(*) FROM discrepancy WHERE state <> 'resolved' AND region = :region GROUP BY name, state", region=region
@@ -165,12 +216,21 @@ def read_facts(database: Connection, region: str) -> Facts:
     return Facts(
         taken_at=taken_at,
         region=region,
-        administrations=dict(_rows(database, "SELECT code, domain_id FROM administration")),
-        environments=tuple(EnvironmentFact(administration=a, holder=f"{a}/{name}", project_id=p) for a, name, p in environments),
-        domains=dict(_rows(database, "SELECT project_id, domain_id FROM observed_project")),
+        administrations={code: domain for code, domain, _, _ in administrations},
+        about={code: About(name=name, parent=parent) for code, _, name, parent in administrations},
+        environments=tuple(EnvironmentFact(administration=a, holder=f"{a}/{name}", project_id=p, expires_at=end) for a, name, p, end in environments),
+        domains={project: domain for project, domain, _ in projects},
+        names={project: name for project, _, name in projects},
         holders=tuple(_ledger_fact(line) for line in balances),
         capacity=tuple(
-            CapacityFact(region=where, resource=resource, capacity=figures.declared, granted=figures.granted)
+            CapacityFact(
+                region=where,
+                resource=resource,
+                capacity=figures.declared,
+                granted=figures.granted,
+                available=figures.available,
+                held=figures.held,
+            )
             for where in regions
             for resource, figures in capacity(database, where).items()
         ),
@@ -180,12 +240,25 @@ def read_facts(database: Connection, region: str) -> Facts:
         ),
         limits=tuple(LimitFact(project_id=p, service_type=s, key=key, value=value, read_at=at) for p, s, key, value, at in limits),
         requests={(administration, state, kind): count for administration, state, kind, count in requests},
-        sources=dict(sources),
+        sources={name: at for name, at, _, _ in sources if at is not None},
+        attempts={name: SourceFact(complete=whole, seconds=seconds) for name, _, whole, seconds in sources},
+        oldest={(administration, state, kind): at for administration, state, kind, at in oldest},
+        decisions={(administration, kind, verdict): count for administration, kind, verdict, count in decisions},
+        operations={(kind, state): count for kind, state, count in _rows(database, "SELECT kind, state, count(*) FROM operation GROUP BY 1, 2")},
+        limit_states=dict(limit_states),
+        api_calls={(service, code): total for service, code, total in _rows(database, "SELECT service_type, code, total FROM collect_calls")},
+        proof=next((ProofFact(position=position, right=right, checked_at=at) for position, right, at in followed), None),
         calls={(process, service, method, outcome): total for process, service, method, outcome, total in calls},
         discrepancies={(name, state): count for name, state, count in discrepancies},
         sealed_position=seals.position,
+        sealed_at=seals.sealed_at,
         unsealed_since=seals.oldest_recorded_at,
     )
+
+
+#: Of the states in which somebody still has something to do.
+_OLDEST = """SELECT administration, state, kind, min(created_at) FROM request
+    WHERE state IN ('submitted', 'in_review', 'returned', 'approved', 'fulfilling', 'failed') GROUP BY administration, state, kind"""
 
 
 def _ledger_fact(line: HolderBalance) -> LedgerFact:

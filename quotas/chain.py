@@ -226,3 +226,26 @@ class _Proof:
         for account, stored in self.stored.items():
             if stored != self.balances[account]:
                 raise _Wrong("balance", None, None, f"{self.names[account].decode()}: {stored}, {self.balances[account]}")
+
+
+def follow(lines: Iterable[bytes], position: int, chain_hash: bytes) -> tuple[int, bytes, Finding | None]:
+    """Go on from a position that was proved before, over lines of sort E and M: how far it is right, the hash there, and what is wrong after it.
+
+    Balances are not rebuilt: that takes the whole ledger, and is `verify`'s.
+    """
+    for line in lines:
+        sort, number, rest = line.rstrip(b"\n").split(b"\t", 2)
+        if sort == b"M":
+            return position, chain_hash, Finding(code="missing", position=int(number), entry=int(rest))
+        text, content, sealed = rest.rsplit(b"\t", 2)
+        entry = int(text.split(b"\t", 1)[0])
+        digest = sha256(text).digest()
+        following = sha256(chain_hash + digest).digest()
+        if int(number) != position + 1:
+            return position, chain_hash, Finding(code="position", position=position + 1, entry=entry)
+        if digest.hex().encode() != content:
+            return position, chain_hash, Finding(code="content", position=int(number), entry=entry)
+        if following.hex().encode() != sealed:
+            return position, chain_hash, Finding(code="chain", position=int(number), entry=entry)
+        position, chain_hash = int(number), following
+    return position, chain_hash, None

@@ -24,9 +24,10 @@ _ACCOUNTS = f"""SELECT concat_ws({TAB}, 'A', a.id, {field("region", "coalesce(p.
     FROM quotas.account a JOIN quotas.holder h ON h.id = a.holder_id
     LEFT JOIN quotas.holder p ON p.id = h.parent_id AND h.kind = 'environment' ORDER BY a.id"""
 
-_SEALED = f"""SELECT CASE WHEN e.id IS NULL THEN concat_ws({TAB}, 'M', s.position, s.entry_id)
+_LINKS = f"""SELECT CASE WHEN e.id IS NULL THEN concat_ws({TAB}, 'M', s.position, s.entry_id)
         ELSE concat_ws({TAB}, 'E', s.position, {_ENTRY}, encode(e.content_hash, 'hex'), encode(s.chain_hash, 'hex')) END
-    FROM quotas.seal s LEFT JOIN quotas.entry e ON e.id = s.entry_id ORDER BY s.position"""
+    FROM quotas.seal s LEFT JOIN quotas.entry e ON e.id = s.entry_id"""
+_SEALED = f"{_LINKS} ORDER BY s.position"
 
 _UNSEALED = f"""SELECT concat_ws({TAB}, 'U', {_ENTRY}, encode(e.content_hash, 'hex'))
     FROM quotas.entry e WHERE NOT EXISTS (SELECT FROM quotas.seal s WHERE s.entry_id = e.id) ORDER BY e.id"""
@@ -37,9 +38,10 @@ _CHECKPOINTS = f"""SELECT concat_ws({TAB}, 'C', c.position, encode(c.chain_hash,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unsealed:
-    """How far the chain goes, and since when the oldest entry waits that is not in it; None: all are."""
+    """How far the chain goes and since when, and since when the oldest entry waits that is not in it; None: all are."""
 
     position: int
+    sealed_at: datetime | None
     oldest_recorded_at: datetime | None
 
 
@@ -51,11 +53,23 @@ def seal(database: Database) -> int:
 
 def unsealed(database: Database) -> Unsealed:
     """Of the entries above the sealer's mark; the index is read, not the entries."""
-    statement = """SELECT coalesce((SELECT max(s.position) FROM quotas.seal s), 0), (
+    statement = """SELECT coalesce((SELECT max(s.position) FROM quotas.seal s), 0),
+        (SELECT s.sealed_at FROM quotas.seal s ORDER BY s.position DESC LIMIT 1), (
         SELECT min(e.recorded_at) FROM quotas.entry e
         WHERE e.id > (SELECT below FROM quotas.sealed) AND NOT EXISTS (SELECT FROM quotas.seal s WHERE s.entry_id = e.id))"""
-    position, oldest = _bare(database).execute(text(statement)).one()
-    return Unsealed(position=position, oldest_recorded_at=oldest)
+    position, sealed_at, oldest = _bare(database).execute(text(statement)).one()
+    return Unsealed(position=position, sealed_at=sealed_at, oldest_recorded_at=oldest)
+
+
+def link(database: Database, position: int) -> bytes | None:
+    """The chain's hash at a position; None where it does not go so far."""
+    found = _bare(database).execute(text("SELECT s.chain_hash FROM quotas.seal s WHERE s.position = :position"), {"position": position}).scalar()
+    return None if found is None else bytes(found)
+
+
+def links(database: Database, after: int, most: int) -> Iterator[bytes]:
+    """Lines of the sealed entries after a position, in order, as in an export; at most so many."""
+    return _streamed(database, f"{_LINKS} WHERE s.position > {int(after)} ORDER BY s.position LIMIT {int(most)}")
 
 
 def head(database: Database, at: datetime) -> Checkpoint | None:

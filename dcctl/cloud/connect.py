@@ -18,7 +18,7 @@ from keystoneauth1.adapter import Adapter
 from keystoneauth1.session import Session
 from openstack.config import OpenStackConfig
 
-from dcctl.cloud.failures import failure, outcome_of, status_of, translated, worth_another_try
+from dcctl.cloud.failures import failure, http_status, outcome_of, status_of, translated, worth_another_try
 from dcctl.cloud.paging import next_page
 from dcctl.errors import CloudError
 
@@ -63,6 +63,8 @@ class Cloud:
         self._lock = threading.Lock()
         self._known: dict[str, Any] = {}
         self._made: Counter[RequestKind] = Counter()
+        self._codes: Counter[tuple[str, int]] = Counter()
+        self._total = 0
 
     @property
     def session(self) -> Session:
@@ -193,10 +195,22 @@ class Cloud:
             made, self._made = self._made, Counter()
         return made
 
-    def count_again(self, made: Counter[RequestKind]) -> None:
+    def count_again(self, made: Counter[RequestKind], codes: Counter[tuple[str, int]] | None = None) -> None:
         """Put back what could not be noted elsewhere."""
         with self._lock:
             self._made += made
+            self._codes += codes or Counter()
+
+    def calls(self) -> int:
+        """How many calls were made ever; asking changes nothing."""
+        with self._lock:
+            return self._total
+
+    def codes(self) -> Counter[tuple[str, int]]:
+        """The same by service and HTTP status, 0 where there was no answer."""
+        with self._lock:
+            made, self._codes = self._codes, Counter()
+        return made
 
     def close(self) -> None:
         """End this thread's connections."""
@@ -251,16 +265,18 @@ class Cloud:
         try:
             response = adapter.request(path, method, **arguments)
         except Exception as error:
-            self._count(service, method, outcome_of(error))
+            self._count(service, method, outcome_of(error), http_status(error) or 0)
             raise
-        self._count(service, method, "ok")
+        self._count(service, method, "ok", response.status_code)
         if not response.content or "json" not in response.headers.get("Content-Type", ""):
             return None
         return response.json()
 
-    def _count(self, service: str, method: str, outcome: str) -> None:
+    def _count(self, service: str, method: str, outcome: str, code: int) -> None:
         with self._lock:
             self._made[service, method, outcome] += 1
+            self._codes[service, code] += 1
+            self._total += 1
 
 
 @dataclass(slots=True, kw_only=True)

@@ -49,7 +49,7 @@ def failure(service: str, action: str, error: Exception) -> CloudError:
     name = NAMES.get(service.replace("_", "-"), service)
     if isinstance(error, ksa.Unauthorized) and service != "identity":
         name = NAMES["identity"]
-    status = _status(error)
+    status = http_status(error)
     words = _words(error)
     if status is not None and 400 <= status < 500:
         return CloudError("DCCTL-401", service=name, action=clean(action), status=status, words=words)
@@ -58,7 +58,7 @@ def failure(service: str, action: str, error: Exception) -> CloudError:
 
 def outcome_of(error: Exception) -> str:
     """What came of a call that raised: the service refused, or it failed or did not answer."""
-    status = _status(error)
+    status = http_status(error)
     return "refused" if status is not None and 400 <= status < 500 else "failed"
 
 
@@ -74,7 +74,7 @@ def worth_another_try(method: str) -> Callable[[Exception], bool | float]:
     def decide(error: Exception) -> bool | float:
         if isinstance(error, ksa.RetriableConnectionFailure):
             return method in _IDEMPOTENT or _never_sent(error)
-        again = _status(error) in (_PASSING if method in ("GET", "HEAD") else _REFUSED_UNDONE)
+        again = http_status(error) in (_PASSING if method in ("GET", "HEAD") else _REFUSED_UNDONE)
         return _retry_after(error) or True if again else False
 
     return decide
@@ -97,7 +97,8 @@ def _never_sent(error: BaseException) -> bool:
     return isinstance(reason, urllib3.exceptions.NewConnectionError)
 
 
-def _status(error: Exception) -> int | None:
+def http_status(error: Exception) -> int | None:
+    """The HTTP status of the answer that became this error of the SDK; None: there was no answer."""
     status = getattr(error, "http_status", None) or getattr(error, "status_code", None)
     return status if isinstance(status, int) and status > 0 else None
 

@@ -14,12 +14,13 @@ from psycopg import sql
 from sqlalchemy import Connection, create_engine
 
 from dcctl.config import Roles
+from dcctl.migrations import hours
 from quotas import schema as ledger
 
 HERE = Path(__file__).parent
 
 #: Tables of observations: the collector's to write.
-OBSERVATIONS = ("project_observation", "observed_project", "source", "openstack_requests")
+OBSERVATIONS = ("project_observation", "observed_project", "source", "openstack_requests", "collect_calls")
 #: What the application adds to but never changes.
 APPEND_ONLY = ("decision", "event", "act", "act_decision", "discrepancy_note")
 QUEUE_TABLES = ("procrastinate_jobs", "procrastinate_events", "procrastinate_periodic_defers", "procrastinate_workers")
@@ -79,6 +80,7 @@ def _grants(roles: Roles) -> list[str]:
         f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {application}",
         f"GRANT SELECT ON administration, environment, project_limit, {observations} TO {collector}",
         f"GRANT INSERT, UPDATE, DELETE ON {observations} TO {collector}",
+        *hours.grants(application, collector),
         f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {exporter}, {auditor}",
         f"REVOKE ALL ON idempotency, {queue} FROM {exporter}, {auditor}",
         *ledger.grants(

@@ -1,6 +1,6 @@
 """`make bench`: each workload beside its reference in the same run, round by round; the raw rounds go to bench-results/.
 
-`.venv/bin/python -m tests.bench [NAME …]` runs only those named: fulfilment, submit, reads, cloud, ledger, scale, chain, cli.
+`.venv/bin/python -m tests.bench [NAME …]` runs only those named: fulfilment, submit, reads, cloud, ledger, scale, chain, metrics, cli.
 """
 
 import argparse
@@ -25,6 +25,7 @@ PROGRAMS = {
     "ledger": "tests.bench.ledger_post",
     "scale": "tests.bench.ledger_scale",
     "chain": "tests.bench.ledger_chain",
+    "metrics": "tests.bench.metrics",
 }
 
 #: Benches on a whole site: how each is run, and whether its result misses the target.

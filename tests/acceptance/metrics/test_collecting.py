@@ -22,8 +22,9 @@ LOG = structlog.get_logger("tests")
 DETAILS = (
     ("compute", "/os-quota-sets/{}/detail", "quota_set", "in_use", {"instances": "instances", "cores": "cores", "ram": "ram"}),
     ("block-storage", "/os-quota-sets/{}?usage=True", "quota_set", "in_use",
-     {name: name for name in ("volumes", "gigabytes", "gigabytes_ssd", "gigabytes_standard")}),
-    ("network", "/quotas/{}/details", "quota", "used", {"networks": "network", "routers": "router", "floatingips": "floatingip"}),
+     {name: name for name in ("volumes", "gigabytes", "gigabytes_ssd", "gigabytes_standard", "snapshots", "volumes_ssd", "snapshots_ssd")}),
+    ("network", "/quotas/{}/details", "quota", "used",
+     {"networks": "network", "routers": "router", "floatingips": "floatingip", "ports": "port", "security_groups": "security_group"}),
 )  # fmt: skip
 
 
@@ -97,7 +98,8 @@ def test_a_pass_makes_as_many_calls_as_there_are_lists_whatever_the_number_of_pr
 
     assert Collector(site.collector, cloud, LOG).once() == []
 
-    assert cloud.calls == 2 + 1 + 3 + 5  # Keystone, Nova, Cinder, Neutron
+    hours = 1  # of Nova's records, one at a time
+    assert cloud.calls == 2 + 2 + 3 + 7 + hours  # Keystone, Nova and its limits, Cinder, Neutron
 
 
 def test_a_project_that_vanished_takes_its_figures_with_it(site: Site, admin: Cloud, clouds_yaml, tmp_path):

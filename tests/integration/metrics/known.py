@@ -1,11 +1,13 @@
 """A database with something in every table that is exported."""
 
+from datetime import timedelta
+
 import pytest
 from sqlmodel import Session
 
-from dcctl.store import Administration, Discrepancy, Environment, ProjectLimit, Request, add_requests
+from dcctl.store import Administration, Decision, Discrepancy, Environment, LedgerProof, Operation, ProjectLimit, Request, add_requests
 from metrics import store
-from quotas import ledger
+from quotas import ledger, proof
 from quotas import store as accounts
 from quotas.ledger import Actor, Cause, CauseKind, HolderKind
 from tests.integration.metrics.site import NINE, REGION, Site, projects, reading
@@ -25,17 +27,23 @@ def known(site: Site) -> Site:
         session.add_all(
             [
                 Environment(administration="min-sante", name="dossier-patient", state="active", project_id="0f", offer="standard", offer_version=1,
-                            request="R-2026-0042"),
+                            request="R-2026-0042", expires_at=NINE + timedelta(days=90)),
                 Environment(administration="min-sante", name="portail", state="decommissioned", project_id="0d", offer="standard", offer_version=1,
                             request="R-2026-0007"),
                 ProjectLimit(project_id="0f", service_type="compute", key="cores", wanted=24, value=24, state="in_sync", read_at=NINE),
                 ProjectLimit(project_id="0f", service_type="network", key="network", wanted=2, value=2, state="in_sync", read_at=NINE),
+                ProjectLimit(project_id="0f", service_type="network", key="router", wanted=1, value=-1, state="ineffective", read_at=NINE),
             ]
         )  # fmt: skip
         for number, state, kind in (("R-2026-0042", "fulfilled", "environment"), ("R-2026-0043", "in_review", "environment"),
                                     ("R-2026-0044", "in_review", "environment"), ("R-2026-0045", "refused", "decommission")):  # fmt: skip
             session.add(Request(number=number, kind=kind, state=state, administration="min-sante", environment=f"env-{number[-2:]}", requester_id="u",
                                 digest="d", created_at=NINE, updated_at=NINE))  # fmt: skip
+        session.flush()
+        session.add(Decision(request="R-2026-0042", verdict="approve", digest="d", reason="conforme", user_id="lead", actor={"user": "sante-lead"},
+                             decided_at=NINE))  # fmt: skip
+        session.add(Operation(id="O-2026-0042-1", kind="fulfil", state="succeeded", request="R-2026-0042", administration="min-sante",
+                              environment="dossier-patient"))  # fmt: skip
         world, pool = accounts.find_holder(session, "world"), accounts.find_holder(session, "pool")
         assert world is not None
         assert pool is not None
@@ -53,10 +61,14 @@ def known(site: Site) -> Site:
         ):
             accounts.post(session, moves, actor=OPERATOR, cause=cause)
         session.add(Discrepancy(region=REGION, name="orphan_project", subject="0a", item="", administration="min-sante"))
+        proof.seal(session)
+        session.add(LedgerProof(position=1, chain_hash=bytes(32), checked_at=NINE))
         session.commit()
     with site.collecting() as database:
         found = projects(NINE, "0f", "0a")
         store.write_projects(database, "keystone", found)
         store.write_reading(database, "compute", REGION, reading(NINE, {("0f", "cores"): 9, ("0a", "cores"): 2}))
         add_requests(database, "collector", {("compute", "GET", "ok"): 1})
+        store.write_duration(database, "compute", 1.25)
+        store.add_calls(database, {("compute", 200): 3, ("network", 0): 1})
     return site

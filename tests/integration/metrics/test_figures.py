@@ -68,8 +68,9 @@ def test_the_datacenters_figures_are_the_worlds_and_the_pools(known: Site):
     figures = exported(known)
     ssd = {"cloud_region": REGION, "service_type": "block-storage", "resource": "gigabytes_ssd"}
 
-    assert [figure(figures, f"cluster_resource_{name}", **CORES) for name in ("capacity", "granted")] == [1024, 512]
-    assert [figure(figures, f"cluster_resource_{name}", **ssd) for name in ("capacity", "granted")] == [100, 0]
+    names = ("capacity", "available", "held", "granted", "allocated", "usage")
+    assert [figure(figures, f"cluster_resource_{name}", **CORES) for name in names] == [1024, 512, 0, 512, 24, 11]
+    assert [figure(figures, f"cluster_resource_{name}", **ssd) for name in names] == [100, 100, 0, 0, 0, None]
 
 
 def test_requests_are_counted_by_state_and_kind(known: Site):
@@ -101,3 +102,39 @@ def test_all_figures_are_of_one_moment(known: Site):
 
     assert after.domains == before.domains
     assert known.facts().domains != before.domains
+
+
+def test_what_people_wait_for_and_what_became_of_it_is_told(known: Site):
+    figures = exported(known)
+
+    assert figure(figures, "request_oldest_timestamp_seconds", administration="min-sante", state="in_review", kind="environment") == NINE.timestamp()
+    assert figure(figures, "request_oldest_timestamp_seconds", administration="min-sante", state="refused", kind="decommission") is None
+    assert figure(figures, "decisions_total", administration="min-sante", kind="environment", verdict="approve") == 1
+    assert figure(figures, "decisions_total", administration="cnhu", kind="environment", verdict="refuse") == 0
+    assert figure(figures, "operations", kind="fulfil", state="succeeded") == 1
+    assert figure(figures, "limit_sync_state", state="ineffective") == 1
+    assert figure(figures, "discrepancies", kind="orphan_project", state="open") == 1
+    assert figure(figures, "discrepancies", kind="limit_mismatch", state="open") == 0
+
+
+def test_an_unlimited_quota_is_told_and_is_no_number(known: Site):
+    figures = exported(known)
+    routers = {"administration": "min-sante", "project_id": "0f", "cloud_region": REGION, "service_type": "network", "resource": "routers"}
+
+    assert figure(figures, "project_resource_unlimited", **routers) == 1
+    assert figure(figures, "project_resource_backend_quota", **routers) is None
+
+
+def test_two_administrations_with_a_project_of_the_same_hostile_name_do_not_clash(known: Site):
+    name = 'portail "citoyen"\n\\🏥' + "é" * 236
+    with known.collecting() as database:
+        listed = projects(NINE + timedelta(minutes=1), "0f")
+        twice = tuple(
+            type(listed.projects[0])(id=identifier, name=name[:255], domain_id=f"d-{code}", domain_name=code)
+            for identifier, code in (("0a", "min-sante"), ("0b", "min-justice"))
+        )
+        store.write_projects(database, "keystone", type(listed)(at=listed.at, projects=(*listed.projects, *twice)))
+    figures = exported(known)
+
+    for identifier, code in (("0a", "min-sante"), ("0b", "min-justice")):
+        assert figure(figures, "project_info", administration=code, project_id=identifier, project_name=name[:255], environment_name="") == 1

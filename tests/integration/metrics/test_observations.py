@@ -51,18 +51,29 @@ def test_a_cloud_without_a_project_cannot_be_written(site: Site):
         projects(TEN)
 
 
-def test_what_an_empty_list_would_lower_is_known_with_those_that_had_most_first(site: Site):
-    usage = {("0f", "instances"): 1, ("0f", "cores"): 8, ("0a", "instances"): 2, ("gone", "instances"): 9}
+def test_a_list_that_fell_by_more_than_the_share_is_known_with_the_projects_that_fell_most_first(site: Site):
+    usage = {("0f", "instances"): 4, ("0f", "cores"): 8, ("0a", "instances"): 6, ("gone", "instances"): 9}
+    lists = {"instances": "instances"}
     with site.collecting() as database:
         store.write_projects(database, "keystone", projects(NINE, "0f", "0a", "0b"))
         store.write_reading(database, "compute", REGION, reading(NINE, usage))
         store.write_reading(database, "compute", "parakou", reading(TEN, {("0b", "instances"): 5}))
 
-        found = store.fallen(database, REGION, replace(reading(TEN, {}), empty={"instances": "instances"}))
-        partly = store.fallen(database, REGION, replace(reading(TEN, {("0a", "instances"): 2}), empty={"instances": "instances"}))
+        def fallen(usage: dict[tuple[str, str], int]) -> list[tuple[str, str]]:
+            return store.fallen(database, REGION, replace(reading(TEN, usage), lists=lists), 0.5)
 
-    assert found == [("0a", "instances"), ("0f", "instances")]
-    assert partly == [("0f", "instances")]
+        assert fallen({}) == [("0a", "instances"), ("0f", "instances")]
+        assert fallen({("0a", "instances"): 4}) == [("0f", "instances"), ("0a", "instances")]
+        assert fallen({("0a", "instances"): 5}) == []
+        assert fallen({("0f", "instances"): 4, ("0b", "instances"): 1}) == []
+
+
+def test_a_list_of_projects_that_fell_by_more_than_the_share_names_those_that_vanished(site: Site):
+    with site.collecting() as database:
+        store.write_projects(database, "keystone", projects(NINE, "0f", "0a", "0b", "0c"))
+
+        assert store.vanished(database, projects(TEN, "0f", "0a"), 0.5) == []
+        assert store.vanished(database, projects(TEN, "0f"), 0.5) == ["0a", "0b", "0c"]
 
 
 def test_a_reading_of_one_service_leaves_the_others_alone(site: Site):

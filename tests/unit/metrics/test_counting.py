@@ -2,11 +2,18 @@ from collections import Counter
 
 import pytest
 
-from metrics.counting import Incomplete, Unsettled, count_owned, count_servers, count_snapshots, count_volumes, network_limits
+from metrics.counting import Incomplete, Unsettled, Usage, add_server, count_owned, count_snapshots, count_volumes, network_limits, size_of
 
 SANTE = "5a27e000000000000000000000000001"
 SMALL = {"vcpus": 1, "ram": 2048, "disk": 10, "original_name": "m1.small"}
 MEDIUM = {"vcpus": 2, "ram": 4096, "disk": 20, "original_name": "m1.medium"}
+
+
+def count_servers(servers) -> Usage:
+    usage: Usage = Counter()
+    for server in servers:
+        add_server(usage, size_of(server))
+    return usage
 
 
 def volume(identifier, size, kind=None, **more):
@@ -40,7 +47,8 @@ def test_a_volume_counts_in_all_and_in_its_type():
 
     usage = count_volumes([volume("a", 20, "ssd"), volume("b", 5, "standard"), volume("c", 1)], kinds)
 
-    assert usage == {(SANTE, "volumes"): 3, (SANTE, "gigabytes"): 26, (SANTE, "gigabytes_ssd"): 20, (SANTE, "gigabytes_standard"): 5}
+    assert usage == {(SANTE, "volumes"): 3, (SANTE, "gigabytes"): 26, (SANTE, "gigabytes_ssd"): 20, (SANTE, "gigabytes_standard"): 5,
+                     (SANTE, "volumes_ssd"): 1, (SANTE, "volumes_standard"): 1}  # fmt: skip
     assert kinds == {"a": "ssd", "b": "standard", "c": None}
 
 
@@ -54,7 +62,7 @@ def test_a_volume_that_cinder_made_for_itself_does_not_count():
 def test_a_snapshot_counts_in_gigabytes_and_in_those_of_its_volumes_type():
     usage = count_snapshots([snapshot("s", "a", 20)], {"a": "ssd"})
 
-    assert usage == {(SANTE, "gigabytes"): 20, (SANTE, "gigabytes_ssd"): 20}
+    assert usage == {(SANTE, "snapshots"): 1, (SANTE, "snapshots_ssd"): 1, (SANTE, "gigabytes"): 20, (SANTE, "gigabytes_ssd"): 20}
 
 
 def test_a_snapshot_of_a_volume_that_was_not_listed_asks_for_another_reading():
@@ -69,4 +77,6 @@ def test_what_belongs_to_nobody_counts_for_nobody():
 
 
 def test_neutrons_limits_get_the_ledgers_names_and_keep_what_is_unlimited():
-    assert network_limits({"network": 1, "router": 0, "floatingip": -1, "port": 500}) == {"networks": 1, "routers": 0, "floatingips": -1}
+    assert network_limits({"network": 1, "router": 0, "floatingip": -1, "port": 500}) == {
+        "networks": 1, "routers": 0, "floatingips": -1, "ports": 500,
+    }  # fmt: skip

@@ -1,10 +1,11 @@
 import inspect
 import re
 
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families
 
-from metrics.exposition import render
-from metrics.families import FAMILIES, build_info, families
+from metrics.exposition import END, render, texts
+from metrics.families import FAMILIES, build_info, families, series
 from metrics.snapshot import assemble
 
 #: Labels that Prometheus or its users give to targets (instances of a service): a label of the same name would be renamed at the scrape.
@@ -19,28 +20,48 @@ def test_the_families_are_exactly_these(facts):
         "dcctl_administration_resource_held",
         "dcctl_administration_resource_allocated",
         "dcctl_administration_resource_usage",
+        "dcctl_administration_info",
         "dcctl_project_resource_quota",
         "dcctl_project_resource_backend_quota",
+        "dcctl_project_resource_unlimited",
         "dcctl_project_resource_usage",
+        "dcctl_project_info",
+        "dcctl_project_expires_timestamp_seconds",
         "dcctl_cluster_resource_capacity",
+        "dcctl_cluster_resource_available",
+        "dcctl_cluster_resource_held",
         "dcctl_cluster_resource_granted",
+        "dcctl_cluster_resource_allocated",
+        "dcctl_cluster_resource_usage",
         "dcctl_resource_info",
         "dcctl_resource_unit_multiplier",
         "dcctl_requests",
-        "dcctl_source_last_success_timestamp_seconds",
-        "dcctl_openstack_requests_total",
+        "dcctl_request_oldest_timestamp_seconds",
+        "dcctl_decisions_total",
+        "dcctl_operations",
+        "dcctl_limit_sync_state",
         "dcctl_discrepancies",
-        "dcctl_ledger_sealed_position",
+        "dcctl_source_last_success_timestamp_seconds",
+        "dcctl_source_complete",
+        "dcctl_collect_duration_seconds",
+        "dcctl_collect_api_calls_total",
+        "dcctl_openstack_requests_total",
+        "dcctl_ledger_position",
+        "dcctl_ledger_sealed_timestamp_seconds",
         "dcctl_ledger_unsealed_oldest_timestamp_seconds",
+        "dcctl_ledger_chain_ok",
+        "dcctl_ledger_verified_timestamp_seconds",
+        "dcctl_ledger_verified_position",
         "dcctl_render_timestamp_seconds",
         "dcctl_build_info",
+        "dcctl_series",
     ]
 
 
 def test_every_familys_docstring_shows_what_it_writes(facts):
     text = render(families(assemble(facts), "0.1.0")).decode().splitlines()
 
-    for function in (*FAMILIES, build_info):
+    for function in (*FAMILIES, build_info, series):
         shown = inspect.getdoc(function)
         assert shown is not None
         assert [line for line in shown.splitlines() if line not in text] == [], function.__name__
@@ -57,8 +78,13 @@ def test_names_say_their_unit_and_are_in_snake_case(facts):
         assert family.name.endswith("_total") == (family.type == "counter")
         assert family.help.endswith(".")
     assert [f.name for f in families(assemble(facts), "0.1.0") if f.name.endswith("_seconds")] == [
+        "dcctl_project_expires_timestamp_seconds",
+        "dcctl_request_oldest_timestamp_seconds",
         "dcctl_source_last_success_timestamp_seconds",
+        "dcctl_collect_duration_seconds",
+        "dcctl_ledger_sealed_timestamp_seconds",
         "dcctl_ledger_unsealed_oldest_timestamp_seconds",
+        "dcctl_ledger_verified_timestamp_seconds",
         "dcctl_render_timestamp_seconds",
     ]
 
@@ -78,3 +104,28 @@ def test_a_version_with_quotes_and_a_new_line_stays_one_label(facts):
     text = render(families(assemble(facts), 'version "é"\n')).decode()
 
     assert 'dcctl_build_info{version="version \\"é\\"\\n"} 1\n' in text
+
+
+def test_both_formats_say_the_same(facts):
+    both = texts(families(assemble(facts), "0.1.0"))
+
+    plain, openmetrics = text_string_to_metric_families(both.plain.decode()), openmetrics_families((both.openmetrics + END).decode())
+
+    found = [[(f.name, f.type, f.documentation, [(s.name, s.labels, s.value) for s in f.samples]) for f in read] for read in (plain, openmetrics)]
+    assert found[0] == found[1]
+
+
+def test_the_number_of_samples_is_told_and_counts_itself(facts):
+    written = families(assemble(facts), "0.1.0")
+
+    assert written[-1].samples == [((), sum(len(family.samples) for family in written))]
+
+
+def test_unlimited_unknown_and_unsupported_are_no_numbers(facts):
+    text = render(families(assemble(facts), "0.1.0")).decode()
+
+    of = 'administration="min-sante",project_id="0a",cloud_region="cotonou",service_type="network",resource="networks"'
+    assert f"dcctl_project_resource_unlimited{{{of}}} 1\n" in text
+    assert f"dcctl_project_resource_backend_quota{{{of}}}" not in text
+    assert " -1\n" not in text
+    assert "NaN" not in text

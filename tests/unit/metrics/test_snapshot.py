@@ -144,9 +144,12 @@ def test_a_structural_limit_is_not_exported(facts):
 
 
 def test_the_datacenter_has_every_known_resource(facts):
-    cluster = {f.resource.name: (f.capacity, f.granted) for f in assemble(facts).cluster}
+    cluster = {f.resource.name: (f.capacity, f.available, f.held, f.granted, f.allocated, f.usage) for f in assemble(facts).cluster}
 
-    assert cluster == {f.name: (0, 0) for f in assemble(facts).resources} | {"cores": (1024, 512)}
+    assert cluster["cores"] == (1024, 508, 4, 512, 24, 9 + 2 + 64)
+    assert cluster["networks"] == (0, 0, 0, 0, 0, 1)
+    assert cluster["gigabytes_ssd"] == (0, 0, 0, 0, 0, None)
+    assert cluster.keys() == {f.name for f in assemble(facts).resources}
 
 
 def test_requests_have_every_state_of_the_usual_kinds_and_of_the_kinds_that_were_asked_for(facts):

@@ -1,0 +1,85 @@
+"""Families about the ledger's chain: how far it goes, since when, and whether it was found right.
+
+This module is pure: no clock, no database, no network.
+"""
+
+from metrics.exposition import Family
+from metrics.snapshot import Snapshot
+
+
+def ledger_position(snapshot: Snapshot) -> Family:
+    """# HELP dcctl_ledger_position How many entries of the ledger are in its chain.
+    # TYPE dcctl_ledger_position gauge
+    dcctl_ledger_position 1042
+    """
+    return Family(
+        name="dcctl_ledger_position",
+        help="How many entries of the ledger are in its chain.",
+        labels=(),
+        samples=[((), snapshot.sealed_position)],
+    )
+
+
+def ledger_sealed(snapshot: Snapshot) -> Family:
+    """# HELP dcctl_ledger_sealed_timestamp_seconds When the last entry of the ledger's chain was sealed; absent while there is none.
+    # TYPE dcctl_ledger_sealed_timestamp_seconds gauge
+    dcctl_ledger_sealed_timestamp_seconds 1780000014.0
+    """
+    return Family(
+        name="dcctl_ledger_sealed_timestamp_seconds",
+        help="When the last entry of the ledger's chain was sealed; absent while there is none.",
+        labels=(),
+        samples=[] if snapshot.sealed_at is None else [((), snapshot.sealed_at.timestamp())],
+    )
+
+
+def ledger_unsealed_oldest(snapshot: Snapshot) -> Family:
+    """# HELP dcctl_ledger_unsealed_oldest_timestamp_seconds When the oldest entry outside the chain was recorded; the time of reading when none is.
+    # TYPE dcctl_ledger_unsealed_oldest_timestamp_seconds gauge
+    dcctl_ledger_unsealed_oldest_timestamp_seconds 1780000014.5
+    """
+    return Family(
+        name="dcctl_ledger_unsealed_oldest_timestamp_seconds",
+        help="When the oldest entry outside the chain was recorded; the time of reading when none is.",
+        labels=(),
+        samples=[((), (snapshot.unsealed_since or snapshot.taken_at).timestamp())],
+    )
+
+
+def ledger_chain_ok(snapshot: Snapshot) -> Family:
+    """# HELP dcctl_ledger_chain_ok 1 when the worker last found the ledger's chain right; 0 when not; absent while it never looked.
+    # TYPE dcctl_ledger_chain_ok gauge
+    dcctl_ledger_chain_ok 1
+    """
+    return Family(
+        name="dcctl_ledger_chain_ok",
+        help="1 when the worker last found the ledger's chain right; 0 when not; absent while it never looked.",
+        labels=(),
+        samples=[] if snapshot.proof is None else [((), int(snapshot.proof.right))],
+    )
+
+
+def ledger_verified(snapshot: Snapshot) -> Family:
+    """# HELP dcctl_ledger_verified_timestamp_seconds When the worker last followed the ledger's chain.
+    # TYPE dcctl_ledger_verified_timestamp_seconds gauge
+    dcctl_ledger_verified_timestamp_seconds 1780000000.0
+    """
+    return Family(
+        name="dcctl_ledger_verified_timestamp_seconds",
+        help="When the worker last followed the ledger's chain.",
+        labels=(),
+        samples=[] if snapshot.proof is None else [((), snapshot.proof.checked_at.timestamp())],
+    )
+
+
+def ledger_verified_position(snapshot: Snapshot) -> Family:
+    """# HELP dcctl_ledger_verified_position How far the ledger's chain was followed and found right.
+    # TYPE dcctl_ledger_verified_position gauge
+    dcctl_ledger_verified_position 1042
+    """
+    return Family(
+        name="dcctl_ledger_verified_position",
+        help="How far the ledger's chain was followed and found right.",
+        labels=(),
+        samples=[] if snapshot.proof is None else [((), snapshot.proof.position)],
+    )

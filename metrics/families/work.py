@@ -1,0 +1,86 @@
+"""Families about what people asked for and what became of it: requests, decisions, operations, limits that were written.
+
+This module is pure: no clock, no database, no network.
+"""
+
+from metrics.exposition import Family
+from metrics.snapshot import Snapshot
+
+
+def requests(snapshot: Snapshot) -> Family:
+    """# HELP dcctl_requests Requests of an administration in a state.
+    # TYPE dcctl_requests gauge
+    dcctl_requests{administration="min-sante",state="in_review",kind="environment"} 2
+    """
+    return Family(
+        name="dcctl_requests",
+        help="Requests of an administration in a state.",
+        labels=("administration", "state", "kind"),
+        samples=list(snapshot.requests.items()),
+    )
+
+
+def request_oldest(snapshot: Snapshot) -> Family:
+    """# HELP dcctl_request_oldest_timestamp_seconds When the oldest request in a state was submitted; absent while there is none.
+    # TYPE dcctl_request_oldest_timestamp_seconds gauge
+    dcctl_request_oldest_timestamp_seconds{administration="min-sante",state="in_review",kind="environment"} 1779990000.0
+    """
+    return Family(
+        name="dcctl_request_oldest_timestamp_seconds",
+        help="When the oldest request in a state was submitted; absent while there is none.",
+        labels=("administration", "state", "kind"),
+        samples=[(key, at.timestamp()) for key, at in snapshot.oldest.items()],
+    )
+
+
+def decisions(snapshot: Snapshot) -> Family:
+    """# HELP dcctl_decisions_total Decisions on requests.
+    # TYPE dcctl_decisions_total counter
+    dcctl_decisions_total{administration="min-sante",kind="environment",verdict="approve"} 7
+    """
+    return Family(
+        name="dcctl_decisions_total",
+        help="Decisions on requests.",
+        labels=("administration", "kind", "verdict"),
+        samples=list(snapshot.decisions.items()),
+        type="counter",
+    )
+
+
+def operations(snapshot: Snapshot) -> Family:
+    """# HELP dcctl_operations Operations in a state.
+    # TYPE dcctl_operations gauge
+    dcctl_operations{kind="fulfil",state="failed"} 1
+    """
+    return Family(
+        name="dcctl_operations",
+        help="Operations in a state.",
+        labels=("kind", "state"),
+        samples=list(snapshot.operations.items()),
+    )
+
+
+def limit_sync_state(snapshot: Snapshot) -> Family:
+    """# HELP dcctl_limit_sync_state Limits of projects by what came of writing them last, as they were read back.
+    # TYPE dcctl_limit_sync_state gauge
+    dcctl_limit_sync_state{state="in_sync"} 24
+    """
+    return Family(
+        name="dcctl_limit_sync_state",
+        help="Limits of projects by what came of writing them last, as they were read back.",
+        labels=("state",),
+        samples=[((state,), number) for state, number in snapshot.limit_states.items()],
+    )
+
+
+def discrepancies(snapshot: Snapshot) -> Family:
+    """# HELP dcctl_discrepancies Differences between ledger, limits and use that are not resolved.
+    # TYPE dcctl_discrepancies gauge
+    dcctl_discrepancies{kind="limit_mismatch",state="open"} 1
+    """
+    return Family(
+        name="dcctl_discrepancies",
+        help="Differences between ledger, limits and use that are not resolved.",
+        labels=("kind", "state"),
+        samples=list(snapshot.discrepancies.items()),
+    )

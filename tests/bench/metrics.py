@@ -1,0 +1,277 @@
+"""Metrics at the scale of a country: a pass over a synthetic cloud, the text of 100,000 samples, scrapes of it; each beside its reference.
+
+    python -m tests.bench.metrics [pass|text|scrape|hours …]
+
+Prints a line of JSON for each and ends with 1 when one misses its target. The collector, the reference and the servers are processes of their own.
+"""
+
+import contextlib
+import json
+import os
+import resource
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.client import HTTPConnection
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+MOST_CALLS, MOST_CPU, MOST_MIB, LEAST_FASTER, MOST_P99, MOST_LIGHT = 400, 3.0, 400, 10.0, 3.0, 0.1
+SAMPLES, SCRAPERS, SCRAPES = 100_000, 20, 10
+
+
+@contextlib.contextmanager
+def child(*module: str) -> Iterator[int]:
+    """A server of ours in its own process; its port is the first line that it prints."""
+    process = subprocess.Popen([sys.executable, "-m", *module], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield int(process.stdout.readline())
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def get(port: int, path: str, method: str = "GET") -> bytes:
+    with urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{port}{path}", method=method), timeout=300) as answer:
+        return bytes(answer.read())
+
+
+# -- a pass ----------------------------------------------------------------------------------------------------------------------------------
+
+
+def a_pass() -> dict[str, Any]:
+    """Full passes with 10,000 and with 1,000 projects, and one after a change of 1 %."""
+    from tests import postgres
+
+    sizes = json.loads(os.environ.get("BENCH_SIZES", "{}"))
+    found: dict[str, Any] = {}
+    with postgres.server() as database:
+        for projects in (sizes.get("projects", 10_000), sizes.get("projects", 10_000) // 10):
+            options = [f"--{name}={number}" for name, number in {**sizes, "projects": projects}.items()]
+            with child("tests.bench.synthetic", *options) as port, tempfile.TemporaryDirectory() as folder:
+                done = subprocess.run(
+                    [sys.executable, "-m", "tests.bench.metrics", "collecting", str(port), database.dsn("postgres", postgres.SUPERUSER), folder],
+                    cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True,
+                )  # fmt: skip
+            found[f"{projects} projects"] = json.loads(done.stdout.splitlines()[-1])
+    large, small = found.values()
+    found["missed"] = (
+        large["calls"] > MOST_CALLS or large["calls"] != small["calls"] or large["cpu_ratio"] > MOST_CPU or large["mib"] > MOST_MIB
+        or large["light_calls"] > MOST_LIGHT * large["calls"] or not large["current_after_one_interval"]
+    )  # fmt: skip
+    return found
+
+
+def collecting(port: int, dsn: str, folder: str) -> dict[str, Any]:
+    """The child of `a_pass`: it is the collector, measured, and afterwards the reference over the same bytes."""
+    import psycopg
+    import structlog
+
+    from dcctl import migrations
+    from dcctl.cloud.connect import Cloud
+    from metrics import store
+    from metrics.collector import Collector, Policy
+    from tests.postgres import alchemy
+
+    name = f"bench_{port}"
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")  # a name of ours
+    url = alchemy(dsn.replace("/postgres?", f"/{name}?"))
+    migrations.upgrade(url)
+    clouds = Path(folder) / "clouds.yaml"
+    auth = {"auth_url": f"http://127.0.0.1:{port}/identity/v3", "username": "u", "password": "p", "user_domain_name": "Default",
+            "project_name": "admin", "project_domain_name": "Default"}  # fmt: skip
+    clouds.write_text(json.dumps({"clouds": {"synthetic": {"auth": auth, "region_name": "cotonou", "identity_api_version": 3}}}))
+    clouds.chmod(0o600)
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    cloud = Cloud(clouds, "synthetic", "cotonou")
+    collector = Collector(store.engine(url, "bench"), cloud, structlog.get_logger(), policy=Policy(full_seconds=3600))
+    get(port, "/control/asked")
+    used, began, calls = time.process_time(), time.monotonic(), cloud.calls()
+    assert collector.once() == []
+    used, took, calls = time.process_time() - used, time.monotonic() - began, cloud.calls() - calls
+    mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    size, parsing = 0, 0.0
+    for path in json.loads(get(port, "/control/asked")):
+        body = get(port, path)
+        size += len(body)
+        before = time.process_time()
+        json.loads(body)
+        parsing += time.process_time() - before
+    get(port, "/control/change", "POST")
+    light = cloud.calls()
+    collector._keep_hours = lambda: None  # type: ignore[method-assign]  # once an hour, in a pass like this one, and counted below
+    assert collector.once() == []
+    light = cloud.calls() - light
+    with psycopg.connect(dsn.replace("/postgres?", f"/{name}?")) as connection:
+        (instances,) = connection.execute("SELECT sum(usage) FROM project_observation WHERE resource = 'instances'").fetchone() or (0,)
+    whole = Collector(store.engine(url, "bench"), Cloud(clouds, "synthetic", "cotonou"), structlog.get_logger())
+    whole._keep_hours = lambda: None  # type: ignore[method-assign]
+    assert whole.once() == []
+    with psycopg.connect(dsn.replace("/postgres?", f"/{name}?")) as connection:
+        (truth,) = connection.execute("SELECT sum(usage) FROM project_observation WHERE resource = 'instances'").fetchone() or (0,)
+    return {
+        "calls": calls, "seconds": round(took, 2), "cpu_seconds": round(used, 2), "json_mib": round(size / 2**20, 1),
+        "json_loads_cpu_seconds": round(parsing, 2), "cpu_ratio": round(used / parsing, 2), "mib": round(mib), "light_calls": light,
+        "current_after_one_interval": instances == truth,
+    }  # fmt: skip
+
+
+# -- the text --------------------------------------------------------------------------------------------------------------------------------
+
+
+def the_samples() -> list[Any]:
+    """Four families of projects and resources, as the exporter has them: 100,000 samples."""
+    from metrics.exposition import Family
+
+    names = ("quota", "backend_quota", "usage", "peak")
+    resources = ("instances", "cores", "ram", "volumes", "gigabytes", "gigabytes_ssd", "networks", "routers", "floatingips", "ports")
+    keys = [(f"min-{project % 300:03d}", f"{project:032x}", "cotonou", "compute", name)
+            for project in range(SAMPLES // len(names) // len(resources)) for name in resources]  # fmt: skip
+    return [Family(name=f"dcctl_project_resource_{name}", help="Units of a project.",
+                   labels=("administration", "project_id", "cloud_region", "service_type", "resource"),
+                   samples=[(key, number) for number, key in enumerate(keys)]) for name in names]  # fmt: skip
+
+
+def the_text(rounds: int = 5) -> dict[str, Any]:
+    """Ours beside `generate_latest`, interleaved; equal when parsed."""
+    from prometheus_client import CollectorRegistry, generate_latest
+    from prometheus_client.core import GaugeMetricFamily
+    from prometheus_client.parser import text_string_to_metric_families
+    from prometheus_client.registry import Collector
+
+    from metrics.exposition import render
+
+    families = the_samples()
+    theirs_families = []
+    for family in families:
+        made = GaugeMetricFamily(family.name, family.help, labels=family.labels)
+        for labels, value in family.samples:
+            made.add_metric(labels, value)
+        theirs_families.append(made)
+
+    class Ready(Collector):
+        def collect(self) -> list[GaugeMetricFamily]:
+            return theirs_families
+
+    registry = CollectorRegistry()
+    registry.register(Ready())
+    times: dict[str, list[float]] = {"ours": [], "theirs": []}
+    texts: dict[str, bytes] = {}
+    ways: tuple[tuple[str, Callable[[], bytes]], ...] = (("ours", partial(render, families)), ("theirs", partial(generate_latest, registry)))
+    for _ in range(rounds):
+        for name, write in ways:
+            before = time.process_time()
+            texts[name] = write()
+            times[name].append(time.process_time() - before)
+    read = [[(s.name, s.labels, s.value) for f in text_string_to_metric_families(text.decode()) for s in f.samples] for text in texts.values()]
+    ours, theirs = (statistics.median(times[name]) for name in ("ours", "theirs"))
+    equal = sorted(read[0], key=str) == sorted(read[1], key=str)
+    return {"ours_ms": round(1000 * ours, 1), "generate_latest_ms": round(1000 * theirs, 1), "times_faster": round(theirs / ours, 1), "equal": equal,
+            "samples": len(read[0]), "missed": theirs / ours < LEAST_FASTER or not equal}  # fmt: skip
+
+
+# -- scrapes ---------------------------------------------------------------------------------------------------------------------------------
+
+
+def exporting() -> None:
+    """A child of `scrapes`: the exporter's own server with a text of 100,000 samples."""
+    import waitress
+
+    from metrics import exporter
+    from metrics.exposition import CONTENT_TYPE, OPENMETRICS_TYPE, texts
+
+    written = texts(the_samples())
+    renderer = exporter.Renderer(lambda: None, None)  # type: ignore[arg-type, return-value]  # its page is there already
+    renderer.page = exporter.Page(
+        plain=exporter.body(CONTENT_TYPE, written.plain), openmetrics=exporter.body(OPENMETRICS_TYPE, written.openmetrics)
+    )
+    server = waitress.create_server(exporter.Application(renderer), host="127.0.0.1", port=0, threads=exporter.THREADS)
+    print(server.effective_port, flush=True)
+    server.run()
+
+
+def static() -> None:
+    """A child of `scrapes`: a file server with the same bytes."""
+    from metrics.exposition import render
+
+    class Quiet(SimpleHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "metrics").write_bytes(render(the_samples()))
+        server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder))
+        print(server.server_port, flush=True)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        server.serve_forever()
+
+
+def scraped(port: int) -> list[float]:
+    """Seconds of each scrape of 20 scrapers at once."""
+    taken: list[float] = []
+
+    def scraper() -> None:
+        for _ in range(SCRAPES):
+            connection = HTTPConnection("127.0.0.1", port, timeout=120)
+            before = time.perf_counter()
+            connection.request("GET", "/metrics")
+            length = len(connection.getresponse().read())
+            taken.append(time.perf_counter() - before)
+            connection.close()
+            assert length > SAMPLES * 50
+
+    threads = [threading.Thread(target=scraper) for _ in range(SCRAPERS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(taken) == SCRAPERS * SCRAPES
+    return sorted(taken)
+
+
+def scrapes() -> dict[str, Any]:
+    """Round by round, first the file server."""
+    ours: list[float] = []
+    theirs: list[float] = []
+    with child("tests.bench.metrics", "static") as files, child("tests.bench.metrics", "exporting") as port:
+        for _ in range(3):
+            theirs.append(scraped(files)[int(0.99 * SCRAPERS * SCRAPES) - 1])
+            ours.append(scraped(port)[int(0.99 * SCRAPERS * SCRAPES) - 1])
+    ratio = statistics.median(ours) / statistics.median(theirs)
+    return {"ours_p99_ms": [round(1000 * t, 1) for t in ours], "static_p99_ms": [round(1000 * t, 1) for t in theirs], "ratio": round(ratio, 2),
+            "missed": ratio > MOST_P99}  # fmt: skip
+
+
+BENCHES: dict[str, Callable[[], dict[str, Any]]] = {"text": the_text, "scrape": scrapes, "pass": a_pass}
+
+
+def main(given: list[str]) -> int:
+    if given[:1] == ["collecting"]:
+        print(json.dumps(collecting(int(given[1]), given[2], given[3])))
+        return 0
+    if given[:1] in (["exporting"], ["static"]):
+        {"exporting": exporting, "static": static}[given[0]]()
+        return 0
+    worst = 0
+    for name in [name for name in given if name in BENCHES] or list(BENCHES):
+        result = BENCHES[name]()
+        print(json.dumps({name: result}), flush=True)
+        worst = max(worst, int(result["missed"]))
+    return worst
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

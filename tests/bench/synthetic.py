@@ -1,0 +1,341 @@
+"""A synthetic cloud for the large sizes: a real HTTP server on loopback in its own process, which signs anybody in and serves paged lists.
+
+    python -m tests.bench.synthetic --projects 10000 --servers 100000 --volumes 100000 --ports 150000
+
+Prints its port on the first line and serves until it is ended. Its answers have the fields and size of those of the real services; Nova and Cinder
+page by 1,000, Neutron and Keystone do not, as they are installed. `POST /control/change` changes one server in a hundred: a third each is deleted,
+resized, and new. `GET /control/asked` lists the paths that were asked for since it was asked last, and forgets them.
+"""
+
+import argparse
+import json
+import sys
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+PAGE = 1000
+FLAVORS = ((1, 2048), (2, 4096), (4, 8192), (8, 16384))
+OWN = "0" * 32
+
+
+class World:
+    """What there is, by number: everything about an item follows from it."""
+
+    def __init__(self, sizes: argparse.Namespace) -> None:
+        self.sizes = sizes
+        self.base = ""
+        self.asked: list[str] = []
+        self.deleted: set[int] = set()
+        self.resized: set[int] = set()
+        self.servers = sizes.servers
+        self.lock = threading.Lock()
+
+    def change(self) -> None:
+        """One server in a hundred."""
+        every = range(0, self.sizes.servers, 100)
+        self.deleted = {number for number in every if number % 300 == 0}
+        self.resized = {number for number in every if number % 300 == 100}
+        self.servers = self.sizes.servers + len(every) - len(self.deleted) - len(self.resized)
+
+    def project(self, number: int) -> str:
+        return f"{number % self.sizes.projects + 1:032x}"
+
+    def server(self, number: int) -> dict[str, Any]:
+        cores, ram = FLAVORS[(number + (number in self.resized)) % 4]
+        identifier = f"{number:08x}-5e10-4a00-8000-{number:012x}"
+        address = {
+            "version": 4,
+            "addr": f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}",
+            "OS-EXT-IPS:type": "fixed",
+            "OS-EXT-IPS-MAC:mac_addr": f"fa:16:3e:{number >> 16 & 255:02x}:{number >> 8 & 255:02x}:{number & 255:02x}",
+        }
+        return {
+            "id": identifier,
+            "name": f"serveur-{number}",
+            "status": "DELETED" if number in self.deleted else "ACTIVE",
+            "tenant_id": self.project(number),
+            "user_id": self.project(number),
+            "metadata": {"dcctl:environment": f"portail-{number % 97}", "dcctl:request": f"R-2026-{number:06d}"},
+            "hostId": f"{number:056x}",
+            "image": {"id": f"{7:08x}-1a6e-4000-8000-{7:012x}", "links": [{"rel": "bookmark", "href": f"{self.base}/images/7"}]},
+            "flavor": {"vcpus": cores, "ram": ram, "disk": 20, "ephemeral": 0, "swap": 0, "original_name": f"m1.{cores}", "extra_specs": {}},
+            "created": "2026-11-01T08:00:00Z",
+            "updated": "2026-11-01T08:00:30Z",
+            "addresses": {"reseau": [address]},
+            "accessIPv4": "",
+            "accessIPv6": "",
+            "links": [
+                {"rel": "self", "href": f"{self.base}/compute/v2.1/servers/{identifier}"},
+                {"rel": "bookmark", "href": f"{self.base}/compute/servers/{identifier}"},
+            ],
+            "OS-DCF:diskConfig": "MANUAL",
+            "progress": 0,
+            "OS-EXT-AZ:availability_zone": "cotonou-1",
+            "config_drive": "",
+            "key_name": None,
+            "OS-SRV-USG:launched_at": "2026-11-01T08:00:30.000000",
+            "OS-SRV-USG:terminated_at": None,
+            "security_groups": [{"name": "default"}],
+            "OS-EXT-SRV-ATTR:host": f"compute-{number % 200}",
+            "OS-EXT-SRV-ATTR:instance_name": f"instance-{number:08x}",
+            "OS-EXT-SRV-ATTR:hypervisor_hostname": f"compute-{number % 200}",
+            "OS-EXT-SRV-ATTR:hostname": f"serveur-{number}",
+            "locked": False,
+            "OS-EXT-SRV-ATTR:reservation_id": f"r-{number:08x}",
+            "OS-EXT-SRV-ATTR:launch_index": 0,
+            "OS-EXT-SRV-ATTR:kernel_id": "",
+            "OS-EXT-SRV-ATTR:ramdisk_id": "",
+            "OS-EXT-SRV-ATTR:root_device_name": "/dev/vda",
+            "OS-EXT-SRV-ATTR:user_data": None,
+            "OS-EXT-STS:task_state": None,
+            "OS-EXT-STS:vm_state": "active",
+            "OS-EXT-STS:power_state": 1,
+            "host_status": "UP",
+            "tags": [],
+            "os-extended-volumes:volumes_attached": [],
+            "description": None,
+            "trusted_image_certificates": None,
+        }
+
+    def volume(self, number: int) -> dict[str, Any]:
+        identifier = f"{number:08x}-0010-4a00-8000-{number:012x}"
+        return {
+            "id": identifier,
+            "name": f"volume-{number}",
+            "size": 10 + number % 90,
+            "status": "in-use",
+            "volume_type": ("ssd", "standard")[number % 2],
+            "availability_zone": "nova",
+            "created_at": "2026-11-01T08:00:00.000000",
+            "updated_at": "2026-11-01T08:00:05.000000",
+            "description": None,
+            "attachments": [
+                {
+                    "id": identifier,
+                    "attachment_id": identifier,
+                    "volume_id": identifier,
+                    "server_id": identifier,
+                    "host_name": None,
+                    "device": "/dev/vdb",
+                    "attached_at": "2026-11-01T08:00:05.000000",
+                }
+            ],
+            "links": [{"rel": "self", "href": f"{self.base}/volume/v3/volumes/{identifier}"}],
+            "user_id": self.project(number),
+            "bootable": "false",
+            "encrypted": False,
+            "replication_status": None,
+            "consistencygroup_id": None,
+            "multiattach": False,
+            "migration_status": None,
+            "group_id": None,
+            "snapshot_id": None,
+            "source_volid": None,
+            "metadata": {"dcctl:environment": f"portail-{number % 97}"},
+            "provider_id": None,
+            "service_uuid": f"{number % 9:032x}",
+            "shared_targets": False,
+            "cluster_name": None,
+            "consumes_quota": True,
+            "volume_type_id": identifier,
+            "os-vol-tenant-attr:tenant_id": self.project(number),
+            "os-vol-host-attr:host": "cinder@ssd#ssd",
+            "os-vol-mig-status-attr:migstat": None,
+            "os-vol-mig-status-attr:name_id": None,
+        }
+
+
+class Answers:
+    """What each path answers."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        size = world.sizes
+        owned = {
+            "networks": 2 * size.objects,
+            "routers": size.objects,
+            "floatingips": size.objects,
+            "security-groups": 10 * size.objects,
+            "ports": size.ports,
+        }
+        self.paths: dict[str, Callable[[dict[str, str]], Any]] = {
+            "/identity/v3/domains": lambda _: {"domains": [{"id": "d", "name": "min-sante"}], "links": {"next": None}},
+            "/identity/v3/projects": lambda _: self._projects(),
+            "/identity/v3/limits": lambda _: {"limits": [], "links": {"next": None}},
+            "/compute/v2.1/servers/detail": self._servers,
+            "/volume/v3/types": lambda _: {"volume_types": [{"id": "1", "name": "ssd"}, {"id": "2", "name": "standard"}]},
+            "/volume/v3/volumes/detail": lambda query: self._paged("volumes", "/volume/v3/volumes/detail", query, size.volumes, world.volume),
+            "/volume/v3/snapshots/detail": lambda _: {"snapshots": []},
+            "/network/v2.0/quotas": lambda _: {"quotas": [self._quota(number) for number in range(size.projects)]},
+            f"/network/v2.0/quotas/{OWN}/default": lambda _: {
+                "quota": dict.fromkeys(("network", "router", "floatingip", "port", "security_group"), 0)
+            },
+            **{f"/network/v2.0/{path}": lambda _, path=path, number=number: self._owned(path, number) for path, number in owned.items()},
+        }
+
+    def __call__(self, path: str, query: dict[str, str]) -> Any:
+        found = self.paths.get(path)
+        if found is not None:
+            self.world.asked.append(f"{path}?{urlencode(query)}")
+            return found(query)
+        return self._versions(path.rstrip("/"))
+
+    def _versions(self, path: str) -> Any:
+        for service, version, latest in (("identity", "v3", ""), ("compute", "v2.1", "2.96"), ("volume", "v3", "3.71"), ("network", "v2.0", "")):
+            if path in (f"/{service}", f"/{service}/{version}"):
+                identifier = {"v3": "v3.14" if service == "identity" else "v3.0"}.get(version, version)
+                found = {
+                    "id": identifier,
+                    "status": "CURRENT",
+                    "version": latest,
+                    "min_version": latest and f"{version[1]}.0",
+                    "links": [{"rel": "self", "href": f"{self.world.base}/{service}/{version}"}],
+                }
+                return {"versions": [found]} if path == f"/{service}" else {"version": found}
+        return None
+
+    def _projects(self) -> Any:
+        found = [
+            {
+                "id": self.world.project(number),
+                "name": f"projet-{number}",
+                "domain_id": "d",
+                "enabled": True,
+                "description": "",
+                "parent_id": "d",
+                "is_domain": False,
+                "tags": [],
+                "options": {},
+                "links": {"self": f"{self.world.base}/identity/v3/projects/{number}"},
+            }
+            for number in range(self.world.sizes.projects)
+        ]
+        return {"projects": [{"id": OWN, "name": "admin", "domain_id": "d"}, *found], "links": {"next": None}}
+
+    def _servers(self, query: dict[str, str]) -> Any:
+        world, path = self.world, "/compute/v2.1/servers/detail"
+        if "changes-since" in query:
+            numbers = sorted({*world.deleted, *world.resized, *range(world.sizes.servers, world.servers)})
+        else:
+            numbers = [number for number in range(world.servers) if number not in world.deleted] if world.deleted else []
+        if numbers or "changes-since" in query:
+            return self._paged("servers", path, query, len(numbers), lambda position: world.server(numbers[position]))
+        return self._paged("servers", path, query, world.servers, world.server)
+
+    def _paged(self, key: str, path: str, query: dict[str, str], number: int, item: Callable[[int], dict[str, Any]]) -> Any:
+        first = int(query.get("marker", "0"))
+        page: dict[str, Any] = {key: [item(position) for position in range(first, min(number, first + PAGE))]}
+        if first + PAGE < number:
+            following = urlencode({**query, "marker": str(first + PAGE)})
+            page[f"{key}_links"] = [{"rel": "next", "href": f"{self.world.base}{path}?{following}"}]
+        return page
+
+    def _owned(self, path: str, number: int) -> Any:
+        tag = f"{len(path):04x}"
+        return {
+            path.replace("-", "_"): [
+                {"id": f"{position:08x}-{tag}-4a00-8000-{position:012x}", "project_id": self.world.project(position)} for position in range(number)
+            ]
+        }
+
+    def _quota(self, number: int) -> dict[str, Any]:
+        return {
+            "project_id": self.world.project(number),
+            "tenant_id": self.world.project(number),
+            "network": 5,
+            "subnet": 5,
+            "subnetpool": 0,
+            "port": 50,
+            "router": 2,
+            "floatingip": 5,
+            "rbac_policy": 0,
+            "security_group": 10,
+            "security_group_rule": 100,
+            "trunk": 0,
+        }
+
+
+def serve(sizes: argparse.Namespace) -> None:
+    """Serve until the process is ended."""
+    world = World(sizes)
+    answers = Answers(world)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            path = urlsplit(self.path)
+            if path.path == "/control/asked":
+                with world.lock:
+                    asked, world.asked = world.asked, []
+                self._send(200, asked)
+                return
+            found = answers(path.path, dict(parse_qsl(path.query)))
+            self._send(404 if found is None else 200, {"error": {"code": 404, "message": "not found"}} if found is None else found)
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            if self.path == "/control/change":
+                world.change()
+                self._send(200, {})
+                return
+            self._send(201, _token(world.base), {"X-Subject-Token": "jeton"})
+
+        def _send(self, status: int, document: Any, headers: dict[str, str] | None = None) -> None:
+            body = json.dumps(document).encode()
+            self.send_response(status)
+            for name, value in {"Content-Type": "application/json", "Content-Length": str(len(body)), **(headers or {})}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    world.base = f"http://127.0.0.1:{server.server_port}"
+    print(server.server_port, flush=True)
+    server.serve_forever()
+
+
+def _token(base: str) -> dict[str, Any]:
+    kinds = (("identity", "identity/v3"), ("compute", "compute/v2.1"), ("block-storage", "volume/v3"), ("network", "network/v2.0"))
+    catalog = [
+        {
+            "type": kind,
+            "name": kind,
+            "id": kind,
+            "endpoints": [{"id": kind, "interface": "public", "region": "cotonou", "region_id": "cotonou", "url": f"{base}/{path}"}],
+        }
+        for kind, path in kinds
+    ]
+    now = datetime.now(UTC)
+    return {
+        "token": {
+            "methods": ["password"],
+            "user": {"id": "u", "name": "dcctl-collector", "domain": {"id": "default", "name": "Default"}},
+            "project": {"id": OWN, "name": "admin", "domain": {"id": "default", "name": "Default"}},
+            "roles": [{"id": "r", "name": "admin"}],
+            "issued_at": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "expires_at": (now + timedelta(hours=4)).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "audit_ids": ["a"],
+            "is_domain": False,
+            "catalog": catalog,
+        }
+    }
+
+
+def arguments(given: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="tests.bench.synthetic")
+    for name, number in (("projects", 10_000), ("servers", 100_000), ("volumes", 100_000), ("ports", 150_000), ("objects", 5_000)):
+        parser.add_argument(f"--{name}", type=int, default=number)
+    return parser.parse_args(given)
+
+
+if __name__ == "__main__":
+    serve(arguments(sys.argv[1:]))
