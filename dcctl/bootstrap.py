@@ -5,7 +5,7 @@ stays, one that is lost is replaced.
 
     dcctl-admin      admin on the project `admin`: domains, tenant stacks, limits, inventory
     dcctl-build      no role anywhere: each environment's tenant stack makes it a member of that project
-    dcctl-collector  admin, but only by an application credential that can do nothing but GET
+    dcctl-collector  admin, but only by an application credential that can do nothing but GET the lists that are read
     dcctl-api        service on the project `service`: it may ask Keystone what a token is worth
 """
 
@@ -20,7 +20,7 @@ from keystoneauth1 import session as keystone_session
 from keystoneauth1.identity import v3
 from ruamel.yaml import YAML
 
-from dcctl.cloud import identity, registry
+from dcctl.cloud import access_rules, identity, registry
 from dcctl.cloud.connect import Cloud
 from dcctl.cloud.failures import translated
 from dcctl.config import Settings
@@ -30,9 +30,6 @@ ROLES = ("dc_agent", "dc_lead", "dc_operator", "dc_auditor")
 SERVICE_DOMAIN = "Default"
 COLLECTOR = "dcctl-collector"
 API = "dcctl-api"
-#: What the collector's credential reaches, each with GET only.
-READ_SERVICES = ("identity", "compute", "block-storage", "network", "image", "placement")
-
 
 def bootstrap(settings: Settings, admin: Cloud, say: Any) -> None:
     """Make roles, service users, their files and the catalogue's entry.
@@ -75,7 +72,8 @@ def _collector(admin: Cloud, settings: Settings, clouds: Mapping[str, Any], auth
     """Reads across all projects need the role admin, so the collector never holds a password, only a credential that can read."""
     auth = clouds.get(COLLECTOR, {}).get("auth", {})
     known = {key: str(auth.get(key, "")) for key in ("application_credential_id", "application_credential_secret")}
-    if not all(known.values()) or auth.get("auth_url") != auth_url or not _credential_works(admin, auth_url, known):
+    works = all(known.values()) and auth.get("auth_url") == auth_url and _credential_works(admin, auth_url, known)
+    if not works or not _credential_is_narrow(admin, known["application_credential_id"]):
         known = _new_credential(admin, auth_url)
     return {"auth_type": "v3applicationcredential", "auth": {"auth_url": auth_url, **known}, **_place(settings)}
 
@@ -91,8 +89,8 @@ def _new_credential(admin: Cloud, auth_url: str) -> dict[str, str]:
     with translated("identity", "POST /application_credentials"):
         for old in session.get(path).json()["application_credentials"]:
             session.delete(f"{path}/{old['id']}")
-        rules = [{"service": service, "method": "GET", "path": "/**"} for service in READ_SERVICES]
-        wanted = {"name": "reads", "description": "GET only", "access_rules": rules, "roles": [{"name": "admin"}]}
+        rules = [{"service": service, "method": method, "path": path} for service, method, path in access_rules.rules()]
+        wanted = {"name": "reads", "description": "GET of lists only", "access_rules": rules, "roles": [{"name": "admin"}]}
         made = session.post(path, json={"application_credential": wanted}).json()["application_credential"]
     return {"application_credential_id": str(made["id"]), "application_credential_secret": str(made["secret"])}
 
@@ -112,6 +110,15 @@ def _credential_works(admin: Cloud, auth_url: str, known: Mapping[str, str]) -> 
             return False
         raise
     return True
+
+
+def _credential_is_narrow(admin: Cloud, identifier: str) -> bool:
+    """Whether the credential may do what this release reads, and no more: an older release's is replaced."""
+    user = identity.find_user(admin, COLLECTOR, [SERVICE_DOMAIN])
+    path = f"/users/{user.id if user else '-'}/application_credentials/{identifier}"
+    found = admin.call("identity", "GET", path, absent_ok=True)
+    given = found["application_credential"].get("access_rules") or [] if isinstance(found, dict) else []
+    return sorted((rule["service"], rule["method"], rule["path"]) for rule in given) == sorted(access_rules.rules())
 
 
 def _api(admin: Cloud, settings: Settings, auth_url: str) -> None:

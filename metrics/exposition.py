@@ -11,7 +11,6 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -70,15 +69,14 @@ def texts(families: Iterable[Family]) -> Texts:
     plain: list[str] = []
     openmetrics: list[str] = []
     names: set[str] = set()
-    escaped = _Escaped()
-    blocks: dict[tuple[str, ...], dict[Labels, str]] = {}
+    arranging = _Arranging()
     for family in families:
         if family.name in names:
             raise ValueError(f"{family.name} comes twice")
         names.add(family.name)
         name = family.name.removesuffix(_COUNTED) if family.type == "counter" else family.name
         text = escape_help(family.help)
-        samples = "".join(_lines(family, escaped, blocks.setdefault(family.labels, {})))
+        samples = arranging.lines(family)
         plain += (f"# HELP {family.name} {text}\n# TYPE {family.name} {family.type}\n", samples)
         quoted = text.replace('"', '\\"')
         openmetrics += (f"# HELP {name} {quoted}\n# TYPE {name} {family.type}\n", samples)
@@ -111,20 +109,50 @@ class _Escaped(dict[str, str]):
         return text
 
 
-def _lines(family: Family, escaped: _Escaped, blocks: dict[Labels, str]) -> list[str]:
-    """The lines of the samples; `blocks` has what stands in braces by label values, which families with the same labels share."""
-    before: Labels | None = None
-    name, width = family.name, len(family.labels)
-    template = "{" + ",".join(f'{label}="%s"' for label in family.labels) + "} "
-    lines: list[str] = []
-    for labels, value in sorted(family.samples, key=itemgetter(0)):
-        if labels == before:
-            raise ValueError(f"{name} has two samples for {labels!r}")
-        before = labels
-        block = blocks.get(labels)
-        if block is None:
-            if len(labels) != width:
-                raise ValueError(f"{name} has {width} labels, a sample has {labels!r}")
-            block = blocks[labels] = template % tuple([escaped[text] for text in labels]) if labels else " "
-        lines.append(f"{name}{block}{value}\n" if type(value) is int else f"{name}{block}{number(value)}\n")
-    return lines
+@dataclass(slots=True, kw_only=True)
+class _Arranged:
+    """The samples of one family in order: their labels as they came, where each is in the text, and what stands in braces there."""
+
+    keys: list[Labels]
+    order: list[int]
+    blocks: list[str]
+
+
+class _Arranging:
+    """Orders and writes the labels of families; those that follow each other with the same labels, as most do, cost it once."""
+
+    def __init__(self) -> None:
+        self._escaped = _Escaped()
+        self._blocks: dict[tuple[str, ...], dict[Labels, str]] = {}
+        self._last: dict[tuple[str, ...], _Arranged] = {}
+
+    def lines(self, family: Family) -> str:
+        """The lines of a family's samples. Raises as `render`."""
+        keys = [labels for labels, _ in family.samples]
+        last = self._last.get(family.labels)
+        if last is None or last.keys != keys:
+            last = self._last[family.labels] = self._arranged(family, keys)
+        name, samples = family.name, family.samples
+        values = [samples[position][1] for position in last.order]
+        if set(map(type, values)) <= {int}:
+            return "".join([f"{name}{block}{value}\n" for block, value in zip(last.blocks, values, strict=True)])
+        return "".join([f"{name}{block}{number(value)}\n" for block, value in zip(last.blocks, values, strict=True)])
+
+    def _arranged(self, family: Family, keys: list[Labels]) -> _Arranged:
+        escaped, known, width = self._escaped, self._blocks.setdefault(family.labels, {}), len(family.labels)
+        template = "{" + ",".join(f'{label}="%s"' for label in family.labels) + "} " if width else " "
+        order = sorted(range(len(keys)), key=keys.__getitem__)
+        blocks: list[str] = []
+        before: Labels | None = None
+        for position in order:
+            labels = keys[position]
+            if labels == before:
+                raise ValueError(f"{family.name} has two samples for {labels!r}")
+            before = labels
+            block = known.get(labels)
+            if block is None:
+                if len(labels) != width:
+                    raise ValueError(f"{family.name} has {width} labels, a sample has {labels!r}")
+                block = known[labels] = template % tuple([escaped[text] for text in labels])
+            blocks.append(block)
+        return _Arranged(keys=keys, order=order, blocks=blocks)

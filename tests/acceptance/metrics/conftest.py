@@ -72,7 +72,7 @@ def tenant(admin: Cloud, clouds_yaml: Path, folder: Path, purpose: str, domain: 
 
 @pytest.fixture(scope="session")
 def sante(admin: Cloud, clouds_yaml: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenant]:
-    """Servers ACTIVE, in BUILD and in ERROR, volumes of two types, a snapshot, networks, a router, floating IPs."""
+    """Servers ACTIVE, shelved, in BUILD and in ERROR, volumes of two types, one being deleted, a snapshot, networks, a router, floating IPs."""
     with tenant(admin, clouds_yaml, tmp_path_factory.mktemp("sante"), "sante", "min-sante") as project:
         offered = catalogue(admin)
         image = next(image.id for image in offered.images if image.name == "cirros")
@@ -94,7 +94,7 @@ def sante(admin: Cloud, clouds_yaml: Path, tmp_path_factory: pytest.TempPathFact
         stuck = server("bloque", "m1.tiny", **{"devcloud:build": "stay"})
         failed = server("casse", "m1.medium", **{"devcloud:build": "fail"})
         data = project.make("block-storage", "/volumes", "volume", name="donnees", size=2, volume_type="ssd")
-        project.make("block-storage", "/volumes", "volume", name="archive", size=3, volume_type="standard")
+        archive = project.make("block-storage", "/volumes", "volume", name="archive", size=3, volume_type="standard")
         project.make("block-storage", "/volumes", "volume", name="par-defaut", size=1)
         project.wait("block-storage", f"/volumes/{data['id']}", "volume", "available")
         project.make("block-storage", "/snapshots", "snapshot", name="avant-migration", volume_id=data["id"])
@@ -102,7 +102,17 @@ def sante(admin: Cloud, clouds_yaml: Path, tmp_path_factory: pytest.TempPathFact
             project.wait("compute", f"/servers/{identifier}", "server", "ACTIVE", seconds=90)
         project.wait("compute", f"/servers/{failed}", "server", "ERROR", seconds=90)
         project.wait("compute", f"/servers/{stuck}", "server", "BUILD")
+        project.cloud.call("compute", "POST", f"/servers/{up[1]}/action", body={"shelve": None})
+        project.wait("compute", f"/servers/{up[1]}", "server", "SHELVED_OFFLOADED", seconds=90)
+        project.wait("block-storage", f"/volumes/{archive['id']}", "volume", "available")
+        becomes(admin, archive["id"], "deleting")
         yield project
+        becomes(admin, archive["id"], "available")
+
+
+def becomes(admin: Cloud, volume: str, status: str) -> None:
+    """Put a volume into a status, as an administrator may: a backend that deletes slowly is not at hand."""
+    admin.call("block-storage", "POST", f"/volumes/{volume}/action", body={"os-reset_status": {"status": status}})
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """What the collector reads of a real cloud, against what each service says about each project."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -7,10 +8,12 @@ import pytest
 import structlog
 
 from dcctl.cloud import identity
+from dcctl.cloud.catalogue import catalogue
 from dcctl.cloud.connect import Cloud
 from dcctl.errors import CloudError
-from metrics import collect, store
-from metrics.collector import Collector
+from metrics import collect, records, store
+from metrics.collector import Collector, Policy
+from metrics.spans import hour_of
 from tests.acceptance.cloud.tenants import Tenant
 from tests.acceptance.metrics.conftest import tenant
 from tests.acceptance.metrics.faults import Proxy
@@ -78,8 +81,12 @@ def test_what_is_easily_counted_wrong_is_counted(site: Site, admin: Cloud, sante
         "instances": 4, "cores": 1 + 1 + 1 + 2, "ram": 2048 + 2048 + 512 + 4096,
         "volumes": 3, "gigabytes": 2 + 3 + 1 + 2, "gigabytes_ssd": 2 + 2, "gigabytes_standard": 3 + 1,
         "networks": 2, "routers": 1, "floatingips": 3,
+        "snapshots": 1, "snapshots_ssd": 1, "volumes_ssd": 2, "volumes_standard": 1,
+        "ports": collected[sante.id]["ports"], "security_groups": 1,
     }  # fmt: skip
-    assert collected[justice.id] == dict.fromkeys(collected[justice.id], 0) | {"volumes": 1, "gigabytes": 4, "gigabytes_ssd": 4}
+    assert collected[justice.id] == dict.fromkeys(collected[justice.id], 0) | {
+        "volumes": 1, "volumes_ssd": 1, "gigabytes": 4, "gigabytes_ssd": 4, "security_groups": collected[justice.id]["security_groups"],
+    }  # fmt: skip
 
 
 def test_neutrons_limits_are_read_for_all_projects_at_once_and_the_default_where_a_project_has_none(site: Site, admin: Cloud, sante: Tenant):
@@ -229,6 +236,56 @@ def test_wrong_credentials_fail_every_source_and_say_so_without_the_password(sit
         assert error is not None
         assert "401" in error
         assert "mot-de-passe-faux" not in error
+
+
+def test_all_sources_broken_at_once_change_no_figure_and_each_is_current_again_within_a_pass(site: Site, admin: Cloud, clouds_yaml, tmp_path, sante):
+    from tests.acceptance.metrics.conftest import entry, written
+
+    assert Collector(site.collector, admin, LOG).once() == []
+    before, read_at = as_collected(site), site.facts().sources
+    nowhere = {f"{service}_endpoint_override": "http://127.0.0.1:1" for service in ("identity", "compute", "block_storage", "network")}
+    cloud = Cloud(written(tmp_path, "nowhere", entry(clouds_yaml) | nowhere), "nowhere", REGION, timeout_seconds=2.0, attempts=1)
+
+    assert Collector(site.collector, cloud, LOG).once() == ["keystone", "compute", "block-storage", "network"]
+
+    assert (as_collected(site), site.facts().sources) == (before, read_at)
+    assert {name: attempt.complete for name, attempt in site.facts().attempts.items()} == dict.fromkeys(read_at, False)
+    assert site.facts().api_calls["compute", 0] > 0
+
+    assert Collector(site.collector, admin, LOG).once() == []
+    assert all(site.facts().sources[name] > at for name, at in read_at.items())
+    assert as_collected(site)[sante.id] == before[sante.id]
+
+
+def test_a_server_that_comes_and_goes_between_two_full_passes_is_seen_by_its_changes(site: Site, admin: Cloud, sante: Tenant):
+    collector = Collector(site.collector, admin, LOG, policy=Policy(full_seconds=3600))
+    assert collector.once() == []
+    before = as_collected(site)[sante.id]
+    flavor = next(flavor.id for flavor in catalogue(admin).flavors if flavor.name == "m1.tiny")
+    image = next(image.id for image in catalogue(admin).images if image.name == "cirros")
+    made = sante.make("compute", "/servers", "server", name="passage", flavorRef=flavor, imageRef=image, networks="none")
+    sante.wait("compute", f"/servers/{made['id']}", "server", "ACTIVE", seconds=90)
+
+    calls = admin.calls()
+    assert collector.once() == []
+
+    assert as_collected(site)[sante.id]["instances"] == (before["instances"] or 0) + 1
+    assert admin.calls() - calls <= 2 + 1 + 3 + 7 + 1
+    sante.cloud.call("compute", "DELETE", f"/servers/{made['id']}")
+    deadline = time.monotonic() + 60
+    while sante.cloud.call("compute", "GET", f"/servers/{made['id']}", absent_ok=True) is not None:
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    assert collector.once() == []
+    assert {name: as_collected(site)[sante.id][name] for name in ("instances", "cores", "ram")} == {
+        name: before[name] for name in ("instances", "cores", "ram")
+    }
+    (lived,) = (record for record in admin.session_json(
+        "compute", f"/os-simple-tenant-usage/{sante.id}", detailed=1, start=f"{datetime.now(UTC) - timedelta(hours=1):%Y-%m-%dT%H:%M:%S}"
+    )["tenant_usage"]["server_usages"] if record["instance_id"] == made["id"])  # fmt: skip
+    started = datetime.fromisoformat(lived["started_at"]).replace(tzinfo=UTC)
+    used = [records.of_hour(admin, hour, 2) for hour in sorted({hour_of(started), hour_of(datetime.now(UTC))})]
+    assert sum(found.get((sante.id, "instances"), 0) for found in used) > 0
 
 
 def test_a_list_that_keystone_cut_off_is_not_taken_for_the_whole(admin: Cloud):

@@ -32,7 +32,7 @@ def known(site: Site) -> Site:
                             request="R-2026-0007"),
                 ProjectLimit(project_id="0f", service_type="compute", key="cores", wanted=24, value=24, state="in_sync", read_at=NINE),
                 ProjectLimit(project_id="0f", service_type="network", key="network", wanted=2, value=2, state="in_sync", read_at=NINE),
-                ProjectLimit(project_id="0f", service_type="network", key="router", wanted=1, value=-1, state="ineffective", read_at=NINE),
+                ProjectLimit(project_id="0f", service_type="network", key="floatingip", wanted=1, value=-1, state="ineffective", read_at=NINE),
             ]
         )  # fmt: skip
         for number, state, kind in (("R-2026-0042", "fulfilled", "environment"), ("R-2026-0043", "in_review", "environment"),

@@ -1,5 +1,6 @@
 """The exporter as a process: what Prometheus meets on loopback, while PostgreSQL comes and goes."""
 
+import gzip
 import os
 import signal
 import socket
@@ -13,9 +14,10 @@ from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families
 
-from metrics.exposition import CONTENT_TYPE
+from metrics.exposition import CONTENT_TYPE, OPENMETRICS_TYPE
 from metrics.families import families
 from metrics.snapshot import assemble
 from tests import postgres
@@ -43,10 +45,10 @@ class Exporter:
     process: subprocess.Popen[bytes]
     log: Path
 
-    def get(self, path: str, method: str = "GET") -> Answer:
+    def get(self, path: str, method: str = "GET", **headers: str) -> Answer:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
-            connection.request(method, path)
+            connection.request(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
             response: HTTPResponse = connection.getresponse()
             return Answer(status=response.status, headers=dict(response.getheaders()), body=response.read())
         finally:
@@ -121,6 +123,22 @@ def test_metrics_are_served_as_the_text_format_with_the_process_appended(served:
     assert "dcctl_cluster_resource_capacity" in names
     assert "process_resident_memory_bytes" in names
     assert len(names) == len(set(names))
+
+
+#: What Prometheus 2.53 sends.
+PROMETHEUS = "application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=0.0.4;q=0.3"
+
+
+def test_openmetrics_and_gzip_are_served_to_whoever_asks_for_them(served: Exporter):
+    answer = served.get("/metrics", Accept=PROMETHEUS, Accept_Encoding="gzip")
+
+    assert (answer.headers["Content-Type"], answer.headers["Content-Encoding"]) == (OPENMETRICS_TYPE, "gzip")
+    assert answer.headers["Vary"] == "Accept, Accept-Encoding"
+    text = gzip.decompress(answer.body).decode()
+    names = {family.name for family in openmetrics_families(text)}
+    assert {"dcctl_cluster_resource_capacity", "dcctl_series", "process_resident_memory_bytes"} <= names
+    assert text.endswith("# EOF\n")
+    assert "Content-Encoding" not in served.get("/metrics", Accept_Encoding="gzip;q=0, identity").headers
 
 
 def test_the_text_is_made_anew_every_refresh(served: Exporter):

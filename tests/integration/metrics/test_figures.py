@@ -1,8 +1,9 @@
 """From a ledger, a workflow's rows and observations in PostgreSQL to the exported text."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 from prometheus_client.parser import text_string_to_metric_families
 
 from metrics import store
@@ -119,10 +120,10 @@ def test_what_people_wait_for_and_what_became_of_it_is_told(known: Site):
 
 def test_an_unlimited_quota_is_told_and_is_no_number(known: Site):
     figures = exported(known)
-    routers = {"administration": "min-sante", "project_id": "0f", "cloud_region": REGION, "service_type": "network", "resource": "routers"}
+    floatingips = {"administration": "min-sante", "project_id": "0f", "cloud_region": REGION, "service_type": "network", "resource": "floatingips"}
 
-    assert figure(figures, "project_resource_unlimited", **routers) == 1
-    assert figure(figures, "project_resource_backend_quota", **routers) is None
+    assert figure(figures, "project_resource_unlimited", **floatingips) == 1
+    assert figure(figures, "project_resource_backend_quota", **floatingips) is None
 
 
 def test_two_administrations_with_a_project_of_the_same_hostile_name_do_not_clash(known: Site):
@@ -138,3 +139,12 @@ def test_two_administrations_with_a_project_of_the_same_hostile_name_do_not_clas
 
     for identifier, code in (("0a", "min-sante"), ("0b", "min-justice")):
         assert figure(figures, "project_info", administration=code, project_id=identifier, project_name=name[:255], environment_name="") == 1
+
+
+def test_an_hour_of_silence_changes_no_figure_and_no_time_but_that_of_the_text(known: Site):
+    before = exported(known)
+    with time_machine.travel(datetime.now(UTC) + timedelta(hours=1), tick=False):
+        after = exported(known)
+
+    changed = {name for (name, _), _ in before.items() ^ after.items()}
+    assert changed == {"dcctl_render_timestamp_seconds", "dcctl_ledger_unsealed_oldest_timestamp_seconds"}

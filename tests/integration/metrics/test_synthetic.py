@@ -1,0 +1,149 @@
+"""The collector before a cloud of thousands of things, served page by page by a process of its own; as a process, killed at any moment."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from sqlalchemy import text
+
+from dcctl.cloud.connect import Cloud
+from metrics.collector import Collector, Policy
+from tests.bench.synthetic import FLAVORS
+from tests.integration.metrics.site import REGION, Site, as_role
+
+LOG = structlog.get_logger("tests")
+SIZES = {"projects": 20, "servers": 2500, "volumes": 1500, "ports": 2000, "objects": 20}
+#: Keystone's two lists; Nova's three pages and Keystone's limits; Cinder's types, two pages, snapshots; Neutron's five lists, limits and defaults.
+FULL_CALLS, LIGHT_CALLS = 2 + 4 + 4 + 7, 2 + 1 + 4 + 7
+BETWEEN = Policy(full_seconds=3600)
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    options = [f"--{name}={number}" for name, number in SIZES.items()]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.bench.synthetic", *options], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3]
+    )
+    try:
+        assert process.stdout is not None
+        yield int(process.stdout.readline())
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def clouds(port: int, tmp_path: Path) -> Path:
+    auth = {"auth_url": f"http://127.0.0.1:{port}/identity/v3", "username": "u", "password": "p", "user_domain_name": "Default",
+            "project_name": "admin", "project_domain_name": "Default"}  # fmt: skip
+    path = tmp_path / "clouds.yaml"
+    path.touch(0o600)
+    path.write_text(json.dumps({"clouds": {"synthetic": {"auth": auth, "region_name": REGION, "identity_api_version": 3}}}))
+    return path
+
+
+class Hourless(Collector):
+    """Of hours there are tests of their own."""
+
+    def _keep_hours(self) -> None:
+        pass
+
+
+def total(site: Site, resource: str) -> int:
+    return sum(usage or 0 for (_, name), usage in site.usage().items() if name == resource)
+
+
+def change(port: int) -> None:
+    with urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{port}/control/change", method="POST")) as answer:
+        assert answer.status == 200
+
+
+def test_every_page_is_read_once_and_after_a_change_only_what_changed(site: Site, clouds: Path, port: int):
+    cloud = Cloud(clouds, "synthetic", REGION)
+    collector = Hourless(site.collector, cloud, LOG, policy=BETWEEN)
+
+    assert collector.once() == []
+
+    assert cloud.calls() == FULL_CALLS
+    assert {name: total(site, name) for name in ("instances", "volumes", "ports", "security_groups", "networks")} == {
+        "instances": 2500, "volumes": 1500, "ports": 2000, "security_groups": 200, "networks": 40,
+    }  # fmt: skip
+    assert total(site, "cores") == sum(FLAVORS[number % 4][0] for number in range(2500))
+    assert (total(site, "volumes_ssd"), total(site, "gigabytes_ssd") + total(site, "gigabytes_standard")) == (750, total(site, "gigabytes"))
+
+    change(port)
+    assert collector.once() == []
+
+    assert cloud.calls() == FULL_CALLS + LIGHT_CALLS
+    after = site.usage()
+    assert Hourless(site.collector, Cloud(clouds, "synthetic", REGION), LOG).once() == []
+    assert after == site.usage()
+    assert total(site, "instances") == 2500 - 9 + 8
+    assert site.facts().api_calls["compute", 200] == 3 + 1 + 3
+
+
+class Short(Cloud):
+    """The cloud, with a first page of servers that claims to be all there is."""
+
+    short = False
+
+    def call(self, service: str, method: str, path: str, **kwargs: Any) -> Any:
+        answer = super().call(service, method, path, **kwargs)
+        return {"servers": answer["servers"][:1000]} if self.short and path == "/servers/detail" else answer
+
+
+def test_a_list_that_became_much_shorter_is_not_believed_while_the_service_does_not_confirm_it(site: Site, clouds: Path):
+    cloud = Short(clouds, "synthetic", REGION)
+    collector = Hourless(site.collector, cloud, LOG)
+    assert collector.once() == []
+    before, read_at = site.usage(), site.source("compute")[0]
+
+    cloud.short = True
+    assert [collector.once(), collector.once()] == [["compute"], ["compute"]]
+
+    assert (site.usage(), site.source("compute")[0]) == (before, read_at)
+    assert not site.facts().attempts["compute"].complete
+    assert site.facts().attempts["network"].complete
+    cloud.short = False
+    assert collector.once() == []
+    assert site.facts().attempts["compute"].complete
+
+
+def test_a_collector_that_is_killed_at_any_moment_leaves_whole_readings_and_goes_on(site: Site, clouds: Path, tmp_path: Path):
+    config = tmp_path / "dcctl.toml"
+    config.write_text(
+        f'[database]\ncollector = "{as_role(site.dsn, "dcctl_collector")}"\n[cloud]\nclouds_yaml = "{clouds}"\nregion = "{REGION}"\n'
+        '[collector]\ncloud = "synthetic"\ninterval_seconds = 0.0\nfull_seconds = 0.0\n'
+    )
+    for pause in (0.0, 0.13, 0.37):
+        passes = site.facts().sources
+        process = subprocess.Popen(
+            [sys.executable, "-m", "metrics.collector"], env={**os.environ, "DCCTL_CONFIG": str(config)}, stderr=subprocess.DEVNULL
+        )
+        try:
+            deadline = time.monotonic() + 120
+            while site.facts().sources.get("network") == passes.get("network"):
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            time.sleep(pause)
+            process.send_signal(signal.SIGKILL)
+        finally:
+            process.kill()
+            process.wait()
+        found = site.usage()
+        assert {project for project, _ in found} == set(site.facts().domains)
+        assert (total(site, "instances"), total(site, "volumes"), total(site, "ports")) == (2500, 1500, 2000)
+        with site.owner.connect() as database:  # nothing was counted twice: no hour has more than the most there ever was, for the time that was seen
+            too_much = """SELECT count(*) FROM usage_hour u JOIN usage_coverage c USING (hour, region)
+                WHERE c.service_type = 'compute' AND u.resource = 'instances' AND u.sampled > 125 * c.sampled_seconds"""
+            assert database.execute(text(too_much)).scalar_one() == 0
