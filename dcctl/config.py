@@ -133,7 +133,7 @@ class Exporter(_Section):
 class Collector(_Section):
     cloud: str = "dcctl-admin"
     interval_seconds: float = 60.0
-    full_seconds: float = 600.0
+    full_seconds: float = Field(default=600.0, ge=0.0, le=1100.0)
     """Between two passes that list everything; in between Nova is asked for changes, and of the rest what takes few calls is listed."""
     shrink_share: float = Field(default=0.5, gt=0.0, lt=1.0)
     """A list that falls by more than this share in one pass is believed when the service's own count agrees."""

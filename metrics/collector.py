@@ -73,6 +73,8 @@ class Collector:
         self._servers = Servers()
         self._nova: Reading | None = None
         self._full_at: float | None = None
+        self._failed: frozenset[str] = frozenset()
+        """Sources that failed in the last pass are read again in the next, whatever that costs."""
         self._calls_of_last: dict[str, int] = {}
 
     def once(self) -> list[str]:
@@ -83,10 +85,11 @@ class Collector:
         if not self._source(COMPUTE, lambda: self._compute(full)):
             failed.append(COMPUTE)
         for name, read in collect.WHOLE.items():
-            if (full or self._is_cheap(name)) and not self._source(name, partial(self._whole, name, read)):
+            if (full or name in self._failed or self._is_cheap(name)) and not self._source(name, partial(self._whole, name, read)):
                 failed.append(name)
-        if full and not failed:  # a pass that failed is tried again whole
+        if full:
             self._full_at = began
+        self._failed = frozenset(failed)
         if not full or self._policy.full_seconds == 0:  # not all calls of an hour in one pass
             self._keep_hours()
         self._count_calls()
