@@ -9,8 +9,9 @@ Sources: https://prometheus.io/docs/instrumenting/exposition_formats/, https://p
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import add
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -25,6 +26,7 @@ _FAMILY_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _LABEL_NAME = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*")
 _TYPES = frozenset({"gauge", "counter"})
 _COUNTED = "_total"
+_NEW_LINE = "\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,27 +63,44 @@ def render(families: Iterable[Family]) -> bytes:
         ValueError: a family or a combination of labels comes twice, or a sample has another number of labels than its family. Prometheus would
             refuse the whole scrape, or keep one of the two at random.
     """
-    return texts(families).plain
+    return _encoded([part for family, samples in _written(families) for part in (_head(family), samples)])
 
 
 def texts(families: Iterable[Family]) -> Texts:
     """Both formats, the samples written once. Raises as `render`."""
     plain: list[str] = []
     openmetrics: list[str] = []
+    for family, samples in _written(families):
+        plain += (_head(family), samples)
+        openmetrics += (_openmetrics_head(family), samples)
+    return Texts(plain=_encoded(plain), openmetrics=_encoded(openmetrics))
+
+
+def _head(family: Family) -> str:
+    return f"# HELP {family.name} {escape_help(family.help)}\n# TYPE {family.name} {family.type}\n"
+
+
+def _openmetrics_head(family: Family) -> str:
+    """There a counter's family is without the ending that its samples have, and a help's quotes are escaped."""
+    name = family.name.removesuffix(_COUNTED) if family.type == "counter" else family.name
+    quoted = escape_help(family.help).replace('"', '\\"')
+    return f"# HELP {name} {quoted}\n# TYPE {name} {family.type}\n"
+
+
+def _encoded(parts: list[str]) -> bytes:
+    # What UTF-8 cannot say (half a surrogate pair) must not cost the whole scrape.
+    return "".join(parts).encode("utf-8", "replace")
+
+
+def _written(families: Iterable[Family]) -> Iterator[tuple[Family, str]]:
+    """Each family with the lines of its samples."""
     names: set[str] = set()
     arranging = _Arranging()
     for family in families:
         if family.name in names:
             raise ValueError(f"{family.name} comes twice")
         names.add(family.name)
-        name = family.name.removesuffix(_COUNTED) if family.type == "counter" else family.name
-        text = escape_help(family.help)
-        samples = arranging.lines(family)
-        plain += (f"# HELP {family.name} {text}\n# TYPE {family.name} {family.type}\n", samples)
-        quoted = text.replace('"', '\\"')
-        openmetrics += (f"# HELP {name} {quoted}\n# TYPE {name} {family.type}\n", samples)
-    # What UTF-8 cannot say (half a surrogate pair) must not cost the whole scrape.
-    return Texts(plain="".join(plain).encode("utf-8", "replace"), openmetrics="".join(openmetrics).encode("utf-8", "replace"))
+        yield family, arranging.lines(family)
 
 
 def escape_label(value: str) -> str:
@@ -133,10 +152,12 @@ class _Arranging:
         if last is None or last.keys != keys:
             last = self._last[family.labels] = self._arranged(family, keys)
         name, samples = family.name, family.samples
+        if not samples:
+            return ""
         values = [samples[position][1] for position in last.order]
-        if set(map(type, values)) <= {int}:
-            return "".join([f"{name}{block}{value}\n" for block, value in zip(last.blocks, values, strict=True)])
-        return "".join([f"{name}{block}{number(value)}\n" for block, value in zip(last.blocks, values, strict=True)])
+        written = map(str, values) if set(map(type, values)) == {int} else map(number, values)
+        # One loop, in C: what stands between two samples is the end of one line and the name in the next.
+        return f"{name}{f'{_NEW_LINE}{name}'.join(map(add, last.blocks, written))}\n"
 
     def _arranged(self, family: Family, keys: list[Labels]) -> _Arranged:
         escaped, known, width = self._escaped, self._blocks.setdefault(family.labels, {}), len(family.labels)
