@@ -143,6 +143,8 @@ CATALOGUE: dict[str, Entry] = {
                        next=N_("The role of engine.backend needs the right to make tables in that database, as the engine itself does; then repeat: dcctl-manage db upgrade")),
     "DCCTL-430": Entry(exit=1, http=409, text=N_("Nothing is known to be otherwise in {name} than it was built."),
                        next=N_("Look anew: dcctl environment drift {name}")),
+    "DCCTL-431": Entry(exit=5, http=409, text=N_("{count} plans of {administration} wait for the worker already."), next=N_("Repeat in a moment."),
+                       explain=N_("Finding out what would change costs the worker seconds. Those of one administration are found out one after the other.")),
     # -- the servers' own settings
     "DCCTL-440": Entry(exit=1, http=500, text=N_("The settings' file {file} cannot be read: {reason}."),
                        next=N_("Name the file in DCCTL_CONFIG, and let the server's user read it."),

@@ -187,6 +187,8 @@ def end_with(session: Session, environment: Environment, but: str) -> Sequence[s
         if request.kind not in (*ALTERING, Kind.EXTENSION):
             continue
         state = RequestState(request.state)
+        if state is RequestState.FULFILLING:  # its run was lost; whoever takes it up finds no environment to change
+            continue
         request.state = request_after(request.number, state, "abandon" if state is RequestState.FAILED else "withdraw")
         request.updated_at = now()
         session.add(request)

@@ -5,7 +5,7 @@ Nothing is changed by it: the engine works on a copy of the stack's state.
 
 from typing import Any
 
-from sqlmodel import Session
+from sqlmodel import Session, col, func, select
 
 from dcctl import alterations, sizing, steps
 from dcctl.errors import DcctlError, NotVisible, SpecRefused
@@ -21,6 +21,8 @@ from stacks.environment import to_document
 from stacks.specs import parse
 
 QUEUED, RUNNING, DONE, FAILED = "queued", "running", "done", "failed"
+#: Of one administration: they are found out one after the other, so that others' requests are examined meanwhile.
+MOST_WAITING = 10
 #: States in which an environment has all of its stacks.
 BUILT = (EnvironmentState.ACTIVE, EnvironmentState.WARNING, EnvironmentState.STOPPED)
 
@@ -29,7 +31,8 @@ def ask(app: App, actor: Actor, administration: str, name: str, body: PlanIn) ->
     """Queue the question.
 
     Raises:
-        SpecRefused: with every fault of the spec. DcctlError: 002 it is another environment's, 305 the environment is not built.
+        SpecRefused: with every fault of the spec.
+        DcctlError: 002 it is another environment's, 305 the environment is not built, 431 too many wait already.
     """
     spec = drafting.spec_of(body.spec) if body.spec is not None else None
     with app.transaction() as session:
@@ -44,6 +47,9 @@ def ask(app: App, actor: Actor, administration: str, name: str, body: PlanIn) ->
             _, faults = changes.checked(session, spec, environment)
             if faults:
                 raise SpecRefused(map(drafting.fault_json, faults))
+        waiting = select(func.count()).where(PlanRun.administration == environment.administration, col(PlanRun.state).in_((QUEUED, RUNNING)))
+        if session.exec(waiting).one() >= MOST_WAITING:
+            raise DcctlError("DCCTL-431", administration=environment.administration, count=MOST_WAITING)
         assert environment.id is not None
         row = PlanRun(
             environment_id=environment.id, administration=environment.administration, drift=body.drift,
@@ -51,7 +57,7 @@ def ask(app: App, actor: Actor, administration: str, name: str, body: PlanIn) ->
         )  # fmt: skip
         session.add(row)
         session.flush()
-        app.queue.defer(session, PLAN, lock=f"plan:{row.id}", number=row.id)
+        app.queue.defer(session, PLAN, lock=f"plan:{environment.administration}", number=row.id)
         return as_json(row, environment)
 
 

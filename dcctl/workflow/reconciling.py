@@ -15,7 +15,7 @@ from sqlmodel import Session, col, select
 from dcctl.cloud import observing
 from dcctl.cloud.limit_rules import counted, ledger_name
 from dcctl.errors import CloudError, DcctlError, NotVisible
-from dcctl.lifecycle import EnvironmentState, OperationState
+from dcctl.lifecycle import ALTERING, EnvironmentState, OperationState, RequestState
 from dcctl.schemas import API_VERSION
 from dcctl.store import Administration, Environment, Operation, ProjectLimit, Reconciliation, Request, now
 from dcctl.workflow import changes, discrepancies, fulfilment, regions
@@ -130,6 +130,11 @@ def _side(app: App) -> Side:
         environments = session.exec(select(Environment).where(Environment.state != EnvironmentState.DECOMMISSIONED)).all()
         made_by = [environment.made_by or environment.request for environment in environments]
         plans = dict(session.execute(select(Request.number, Request.plan).where(col(Request.number).in_(made_by))).all())
+        # A change that failed in the middle has made some of its plan, and not all of it.
+        half = select(Request.environment_id).where(
+            col(Request.kind).in_(ALTERING), col(Request.state).in_((RequestState.FULFILLING, RequestState.FAILED))
+        )
+        unfinished = set(session.exec(half).all())
         operations: dict[int, list[Operation]] = {}
         for operation in session.exec(select(Operation).where(col(Operation.environment_id).in_([e.id for e in environments]))).all():
             operations.setdefault(operation.environment_id or 0, []).append(operation)
@@ -148,10 +153,11 @@ def _side(app: App) -> Side:
         name = f"{environment.administration}/{environment.name}"
         mine = operations.get(environment.id or 0, [])
         live = any(operation.state in _LIVE for operation in mine)
+        settled = environment.state in _SETTLED and not live and environment.id not in unfinished
         found.append(
             reconcile.Environment(
                 holder=name, administration=environment.administration, project_id=environment.project_id, allocated=allocated.get(name, {}),
-                planned=_planned(plans.get(environment.made_by or environment.request) or []), settled=environment.state in _SETTLED and not live,
+                planned=_planned(plans.get(environment.made_by or environment.request) or []), settled=settled,
                 wrote=wrote.get(environment.project_id or "", {}),
             )
         )  # fmt: skip

@@ -9,10 +9,26 @@ import pytest
 
 from dcctl.config import Engine
 from dcctl.errors import DcctlError, NotVisible, QuotaShort, SpecRefused
-from dcctl.schemas import DecisionIn, RequestIn, WithdrawIn
+from dcctl.schemas import AcceptIn, DecisionIn, PlanIn, RequestIn, WithdrawIn
 from dcctl.store import Environment, Event, Operation, Request
-from dcctl.workflow import altering, changes, decisions, environments, evidence, extensions, holding, life, operations, requests
+from dcctl.workflow import (
+    altering,
+    changes,
+    decisions,
+    discrepancies,
+    drift,
+    environments,
+    evidence,
+    extensions,
+    holding,
+    life,
+    operations,
+    previews,
+    requests,
+)  # fmt: skip
+from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
+from quotas.reconcile import Difference, Looked, Name
 from stacks import tokens
 from stacks.plan import plan
 from stacks.specs import parse
@@ -305,3 +321,64 @@ def test_an_end_that_comes_during_an_operation_waits_for_it(built: App) -> None:
     assert environment(built).state == "warning"
     with built.reading() as session:
         assert session.get_one(Operation, f"O{number[1:]}-1").state == "queued"
+
+
+def test_plans_of_one_administration_wait_for_each_other_and_not_too_many_of_them(built: App) -> None:
+    asked = PlanIn(spec=edited(quota=GROWN).spec)
+    rows = [previews.ask(built, AGENT, "-", NAME, asked) for _ in range(previews.MOST_WAITING)]
+
+    with pytest.raises(DcctlError) as many:
+        previews.ask(built, AGENT, "-", NAME, asked)
+
+    assert many.value.code == "DCCTL-431"
+    assert {row["state"] for row in rows} == {"queued"}
+    assert {job for job in jobs(built) if job[0] == "plan"} == {("plan", "plan:min-sante")}
+    with pytest.raises(NotVisible):
+        previews.show(built, JUSTICE_AGENT, rows[0]["number"])
+    assert available(built).held == 0
+
+
+def test_a_plan_of_another_environments_spec_or_of_a_faulty_one_is_refused_at_once(built: App) -> None:
+    with pytest.raises(DcctlError) as other:
+        previews.ask(built, AGENT, "-", NAME, PlanIn(spec=edited(name="autre").spec))
+    assert other.value.code == "DCCTL-002"
+    with pytest.raises(SpecRefused) as faulty:
+        previews.ask(built, AGENT, "-", NAME, PlanIn(spec=edited(duration="1 month").spec))
+    assert [fault["code"] for fault in faulty.value.params["faults"]] == ["spec.change_of_duration"]
+
+
+def test_nothing_drifted_is_nothing_to_accept(built: App) -> None:
+    assert drift.listing(built, AGENT)["items"] == []
+    with pytest.raises(DcctlError) as nothing:
+        drift.accept(built, LEAD, "-", NAME, AcceptIn(reason="connu"))
+    assert nothing.value.code == "DCCTL-430"
+
+
+def test_drift_is_kept_accepted_and_open_again_when_it_becomes_another_and_only_for_those_who_may_see_it(built: App) -> None:
+    def found(at: datetime, *details: str) -> None:
+        different = [
+            Difference(
+                name=Name.DRIFT, subject="p-dossier", item="server-web-1", holder=f"min-sante/{NAME}", administration="min-sante", detail=detail,
+            )
+            for detail in details
+        ]
+        with built.transaction() as session:
+            looked = Looked(subjects=frozenset({"p-dossier"}), names=frozenset({Name.DRIFT}))
+            discrepancies.keep(session, built.region, at, different, looked)
+
+    def states(actor: Actor = AGENT) -> list[tuple[str, str]]:
+        return [(item["detail"], item["state"]) for item in drift.listing(built, actor)["items"]]
+
+    begun = datetime.now(UTC)
+    found(begun, "Instance web-1: missing")
+    assert states() == [("Instance web-1: missing", "open")]
+    assert states(JUSTICE_AGENT) == []
+    drift.accept(built, LEAD, "-", NAME, AcceptIn(reason="connu"))
+    found(begun + timedelta(seconds=1), "Instance web-1: missing")
+    assert states() == [("Instance web-1: missing", "explained")]
+
+    found(begun + timedelta(seconds=2), "Instance web-1: different (flavorId)")
+    assert states() == [("Instance web-1: different (flavorId)", "open")]
+
+    found(begun + timedelta(seconds=3))
+    assert states() == []
