@@ -107,7 +107,9 @@ def _build(
 ) -> Mapping[str, object]:
     layer = provisioning.Layer(app, run, "workload", spec, resolved, project_id=project_id)
     try:
-        return layer.up(replace=replace, refresh=refresh)
+        # A run that was broken off may have changed what the state does not know: a server that is resized a second time to the flavor that it
+        # has is refused by Nova.
+        return layer.up(replace=replace, refresh=refresh or run.unclean)
     except EngineError as error:
         raise fulfilment.in_the_services_words(app, project_id, error) from error
 
