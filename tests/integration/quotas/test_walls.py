@@ -112,3 +112,27 @@ def test_where_the_decision_fails_the_check_still_holds(shared_ledger: Ledger) -
     ledger.connection.rollback()
     with pytest.raises(DBAPIError, match="account_not_overdrawn"):
         ledger.act(revoke(ledger.sante, POOL, REGION, {"cores": 1}) + grant(POOL, ledger.justice, REGION, {"cores": 62}))
+
+
+def test_a_demand_in_order_is_posted_without_the_general_form(shared_ledger: Ledger) -> None:
+    """And anything else goes to it: what is refused, what opens accounts, what has a character that is escaped, arrays with bounds of their own."""
+    ledger = shared_ledger
+    ledger.hold({"cores": 1, "ram": 1}, "R-2026-0041")
+    with psycopg.connect(ledger.owner_dsn) as owner:
+        body = POST[: POST.index("DECLARE")] + "BEGIN RAISE EXCEPTION 'the general form'; END $$"
+        owner.execute(body.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION").encode())
+    ledger.hold({"ram": 1024, "cores": 2}, seconds=60)
+    ledger.give(ledger.justice, cores=1)
+    ledger.take(ledger.justice, cores=1)
+    assert ledger.balance(ledger.sante).held == 3
+
+    others = [({"cores": 38}, "R-1"), ({"cores": 2}, "R-2026-0042"), ({"gigabytes": 1}, "R-1"), ({"cores": 1}, "R\t1"), ({"x": 1}, "R-1")]
+    for demand, reference in others:
+        with pytest.raises(DBAPIError, match="the general form"):
+            ledger.hold(demand, reference)
+        ledger.connection.rollback()
+    bounds = """SELECT quotas.post('grant', 2, %s, 'cotonou', '[5:6]={cores,ram}'::text[], '{1,2}'::bigint[], NULL, NULL, 'x', 'x', 'x', NULL,
+        'act', 'A-1', NULL, NULL)"""
+    with pytest.raises(DBAPIError, match="the general form"):
+        ledger.connection.exec_driver_sql(bounds, (ledger.sante.id,))
+    ledger.connection.rollback()
