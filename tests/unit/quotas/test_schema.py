@@ -4,6 +4,7 @@ import re
 
 from quotas import schema
 from quotas.schema.plain import SIGNATURE
+from quotas.schema.plain import PLAIN_POST
 from quotas.schema.posting import POST
 
 
@@ -35,4 +36,7 @@ def test_every_code_that_the_functions_answer_is_explained_and_the_other_way_rou
 
 
 def test_locks_are_taken_in_the_order_of_ids() -> None:
-    assert re.findall(r"ORDER BY (\S+) FOR NO KEY UPDATE", POST) == ["h.opened_entry", "a.id"]
+    """Holders, holds, accounts; and no row is locked in another way."""
+    for function, order in ((POST, ["h.id", "h.opened_entry", "a.id"]), (PLAIN_POST, ["h.id", "a.id"])):
+        assert re.findall(r"ORDER BY (\S+) FOR NO KEY UPDATE", function) == order
+        assert function.count("FOR NO KEY UPDATE") == len(order)
