@@ -3,8 +3,7 @@
 import re
 
 from quotas import schema
-from quotas.schema.plain import SIGNATURE
-from quotas.schema.plain import PLAIN_POST
+from quotas.schema.plain import PLAIN_POST, SIGNATURE
 from quotas.schema.posting import POST
 
 
