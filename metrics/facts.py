@@ -112,6 +112,7 @@ class Facts:
         oldest: (administration, state, kind) -> when the oldest request in that state was submitted; final states are left out.
         decisions: (administration, kind, verdict) -> how many ever.
         operations: (kind, state) -> how many.
+        idle: (kind, state) -> when the one that has been silent longest was last heard of; queued and running ones only.
         limit_states: state of a project's limit -> how many.
         attempts: name of a source -> how its last reading went, whether it ever succeeded or not.
         api_calls: (service, HTTP status) -> calls of the collector ever; 0 stands for no answer.
@@ -140,6 +141,7 @@ class Facts:
     oldest: Mapping[tuple[str, str, str], datetime] = field(default_factory=dict)
     decisions: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
     operations: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    idle: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
     limit_states: Mapping[str, int] = field(default_factory=dict)
     attempts: Mapping[str, SourceFact] = field(default_factory=dict)
     api_calls: Mapping[tuple[str, int], int] = field(default_factory=dict)

@@ -111,6 +111,7 @@ class Snapshot:
     oldest: Mapping[tuple[str, str, str], datetime] = field(default_factory=dict)
     decisions: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
     operations: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    idle: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
     limit_states: Mapping[str, int] = field(default_factory=dict)
     complete: Mapping[str, bool] = field(default_factory=dict)
     durations: Mapping[str, float] = field(default_factory=dict)
@@ -142,6 +143,7 @@ def assemble(facts: Facts) -> Snapshot:
         oldest=facts.oldest,
         decisions={(code, str(kind), verdict): 0 for code in facts.administrations for kind in KINDS for verdict in VERDICTS} | dict(facts.decisions),
         operations={(kind, str(state)): 0 for kind in OPERATIONS for state in OperationState} | dict(facts.operations),
+        idle=facts.idle,
         limit_states=dict.fromkeys(LIMIT_STATES, 0) | dict(facts.limit_states),
         complete={name: attempt.complete for name, attempt in facts.attempts.items()},
         durations={name: attempt.seconds for name, attempt in facts.attempts.items() if attempt.seconds is not None},

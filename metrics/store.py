@@ -245,6 +245,7 @@ def read_facts(database: Connection, region: str) -> Facts:
         oldest={(administration, state, kind): at for administration, state, kind, at in oldest},
         decisions={(administration, kind, verdict): count for administration, kind, verdict, count in decisions},
         operations={(kind, state): count for kind, state, count in _rows(database, "SELECT kind, state, count(*) FROM operation GROUP BY 1, 2")},
+        idle={(kind, state): at for kind, state, at in _rows(database, _IDLE)},
         limit_states=dict(limit_states),
         api_calls={(service, code): total for service, code, total in _rows(database, "SELECT service_type, code, total FROM collect_calls")},
         proof=next((ProofFact(position=position, right=right, checked_at=at) for position, right, at in followed), None),
@@ -255,6 +256,10 @@ def read_facts(database: Connection, region: str) -> Facts:
         unsealed_since=seals.oldest_recorded_at,
     )
 
+
+#: What happens to an operation is told by events: begun, a step, a resource, retried.
+_IDLE = """SELECT o.kind, o.state, min(greatest(o.created_at, o.started_at, (SELECT max(e.at) FROM event e WHERE e.operation = o.id)))
+    FROM operation o WHERE o.state IN ('queued', 'running') GROUP BY o.kind, o.state"""
 
 #: Of the states in which somebody still has something to do.
 _OLDEST = """SELECT administration, state, kind, min(created_at) FROM request

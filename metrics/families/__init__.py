@@ -39,6 +39,7 @@ FAMILIES: tuple[Callable[[Snapshot], Family], ...] = (
     work.request_oldest,
     work.decisions,
     work.operations,
+    work.operation_idle,
     work.limit_sync_state,
     work.discrepancies,
     sources.source_last_success,

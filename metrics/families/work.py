@@ -60,6 +60,19 @@ def operations(snapshot: Snapshot) -> Family:
     )
 
 
+def operation_idle(snapshot: Snapshot) -> Family:
+    """# HELP dcctl_operation_idle_timestamp_seconds When the operation that has been silent longest was last heard of; absent while there is none.
+    # TYPE dcctl_operation_idle_timestamp_seconds gauge
+    dcctl_operation_idle_timestamp_seconds{kind="fulfil",state="running"} 1779999000.0
+    """
+    return Family(
+        name="dcctl_operation_idle_timestamp_seconds",
+        help="When the operation that has been silent longest was last heard of; absent while there is none.",
+        labels=("kind", "state"),
+        samples=[(key, at.timestamp()) for key, at in snapshot.idle.items()],
+    )
+
+
 def limit_sync_state(snapshot: Snapshot) -> Family:
     """# HELP dcctl_limit_sync_state Limits of projects by what came of writing them last, as they were read back.
     # TYPE dcctl_limit_sync_state gauge

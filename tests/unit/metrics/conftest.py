@@ -45,6 +45,7 @@ def facts() -> Facts:
         oldest={("min-sante", "in_review", "environment"): datetime.fromtimestamp(1779990000, UTC)},
         decisions={("min-sante", "environment", "approve"): 7},
         operations={("fulfil", "failed"): 1, ("fulfil", "succeeded"): 6},
+        idle={("fulfil", "running"): datetime.fromtimestamp(1779999000, UTC)},
         limit_states={"in_sync": 24, "refused": 1},
         attempts={"compute": SourceFact(complete=True, seconds=1.25), "network": SourceFact(complete=False)},
         api_calls={("compute", 200): 1100, ("compute", 0): 2},

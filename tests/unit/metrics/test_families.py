@@ -39,6 +39,7 @@ def test_the_families_are_exactly_these(facts):
         "dcctl_request_oldest_timestamp_seconds",
         "dcctl_decisions_total",
         "dcctl_operations",
+        "dcctl_operation_idle_timestamp_seconds",
         "dcctl_limit_sync_state",
         "dcctl_discrepancies",
         "dcctl_source_last_success_timestamp_seconds",
@@ -80,6 +81,7 @@ def test_names_say_their_unit_and_are_in_snake_case(facts):
     assert [f.name for f in families(assemble(facts), "0.1.0") if f.name.endswith("_seconds")] == [
         "dcctl_project_expires_timestamp_seconds",
         "dcctl_request_oldest_timestamp_seconds",
+        "dcctl_operation_idle_timestamp_seconds",
         "dcctl_source_last_success_timestamp_seconds",
         "dcctl_collect_duration_seconds",
         "dcctl_ledger_sealed_timestamp_seconds",
