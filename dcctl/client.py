@@ -206,7 +206,7 @@ class Client:
         for segment in path:
             if segment in ("", ".", ".."):
                 raise NotVisible(words.N_("thing"), segment or "“”")
-        asked = urlencode({key: value for key, value in query.items() if value is not None})
+        asked = urlencode({key: value for key, value in query.items() if value is not None}, doseq=True)
         return "/".join([endpoint, "v1", *(quote(segment, safe="") for segment in path)]) + ("?" + asked if asked else "")
 
     def _connected(self) -> "SignedIn":

@@ -345,6 +345,89 @@ class QuotaItems(Out):
     act: ActOut | None = None
 
 
+class UsageItem(BaseModel):
+    """`capacity` is the datacenter's, null for an administration; `usage` and when it was read (`at`) are null where nothing was observed yet."""
+
+    resource: str
+    unit: str
+    capacity: int | None
+    granted: int
+    available: int
+    held: int
+    allocated: int
+    usage: int | None
+    at: datetime | None
+
+
+class UsageShown(Out):
+    holder: str
+    kind: str
+    region: str
+    items: list[UsageItem]
+    as_of: datetime | None = None
+    known_at: datetime | None = None
+
+
+class UsageHour(BaseModel):
+    """`average` over the part of the hour that was seen; `known` is that part, from 0 to 1."""
+
+    hour: datetime
+    resource: str
+    unit: str
+    average: float
+    known: float
+
+
+class UsageHours(Out):
+    """Hours in which nothing was seen are missing."""
+
+    administration: str | None
+    region: str
+    since: datetime
+    until: datetime
+    items: list[UsageHour]
+
+
+class UsageTopItem(BaseModel):
+    """Of an administration `granted` and `allocated` are known, of a project its `limit` (null: unknown or not enforced); else null."""
+
+    administration: str
+    project: str | None
+    project_id: str | None
+    resource: str
+    unit: str
+    granted: int | None
+    allocated: int | None
+    limit: int | None
+    usage: int
+    at: datetime | None
+
+
+class UsageTop(Out):
+    region: str
+    resource: str
+    by: str
+    items: list[UsageTopItem]
+
+
+class UsageRanked(BaseModel):
+    administration: str
+    name: str
+    resource: str
+    unit: str
+    unit_hours: float
+
+
+class UsageRanking(Out):
+    """In units times hours; `known_hours` of the period were seen."""
+
+    region: str
+    since: datetime
+    until: datetime
+    known_hours: float
+    items: list[UsageRanked]
+
+
 class HistoryItem(BaseModel):
     entry: int
     kind: str

@@ -27,11 +27,15 @@ from dcctl.api.routes import (
     reconciliations,
     requests,
     status,
+    usage,
 )
 from dcctl.errors import CATALOGUE, DcctlError
 
 #: In the order in which a path is compared with them: what is asked most comes first.
-ROUTES = (requests, quota, status, environments, operations, acts, administrations, capacity, catalogue, ledger, maintenance, offers, reconciliations)
+ROUTES = (
+    requests, quota, status, environments, operations, acts, administrations, capacity, catalogue, ledger, maintenance, offers, reconciliations,
+    usage,
+)  # fmt: skip
 
 log = structlog.get_logger("dcctl.api")
 

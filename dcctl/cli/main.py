@@ -22,6 +22,7 @@ NOUNS = {
     "environment": N_("What your administration has obtained."),
     "operation": N_("The provisioner's runs: follow, retry, cancel."),
     "quota": N_("Envelopes: what is granted, held, allocated, available."),
+    "usage": N_("What is used of it, now and over time."),
     "act": N_("What operators did, and what waits for a second one."),
     "administration": N_("Administrations and their people."),
     "capacity": N_("What the datacenter has to give."),

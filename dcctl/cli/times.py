@@ -1,6 +1,6 @@
 """Moments for people: the datacenter's own time, in the order of the reader's language. Machines get ISO 8601 in UTC."""
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, time, timedelta, timezone
 
 from dcctl.errors import DcctlError
 from dcctl.words import N_, current
@@ -35,6 +35,25 @@ def instant(option: str, typed: str | None) -> str | None:
     if at > now and at.astimezone(PORTO_NOVO).date() > now.astimezone(PORTO_NOVO).date():
         raise DcctlError("DCCTL-002", field=option, value=typed, allowed=N_("a moment that has passed"))
     return min(at, now).astimezone(UTC).isoformat()
+
+
+def beginning(option: str, typed: str) -> str:
+    """What a person typed as the first moment of a period, as ISO 8601 in UTC: a date means its beginning, `36h` and `30d` count back from now.
+
+    Raises:
+        DcctlError: DCCTL-002, it is no moment, or lies ahead.
+    """
+    text, now = typed.strip(), datetime.now(UTC)
+    if text[:-1].isascii() and text[:-1].isdigit() and text[-1:] in ("h", "d") and len(text) < 6:
+        return (now - timedelta(**{"hours" if text[-1] == "h" else "days": int(text[:-1])})).isoformat()
+    at = _typed(text)
+    if at is not None and at.astimezone(PORTO_NOVO).time() == time.max and len(text) == len("2026-06-30"):
+        at = at.replace(hour=0, minute=0, second=0, microsecond=0)
+    if at is None:
+        raise DcctlError("DCCTL-002", field=option, value=typed, allowed="2026-06-30, 30/06/2026, 2026-06-30 17:05, 36h, 30d")
+    if at > now:
+        raise DcctlError("DCCTL-002", field=option, value=typed, allowed=N_("a moment that has passed"))
+    return at.astimezone(UTC).isoformat()
 
 
 def _typed(text: str) -> datetime | None:

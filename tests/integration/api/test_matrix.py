@@ -43,6 +43,12 @@ quota:show            GET    /v1/quota?administration=min-sante&environment=port
 quota:history         GET    /v1/history                                  ok  ok  ok  ok  ok  ok  ok  403 403
 quota:history         GET    /v1/history?administration=min-sante         ok  ok  ok  ok  404 404 404 403 403
 quota:verify          GET    /v1/ledger                                   ok  ok  403 403 403 403 403 403 403
+usage:show            GET    /v1/usage                                    ok  ok  ok  ok  ok  ok  ok  403 403
+usage:show            GET    /v1/usage?administration=min-sante           ok  ok  ok  ok  404 404 404 403 403
+usage:show            GET    /v1/usage?administration=anpc                ok  ok  ok  ok  ok  404 404 403 403
+usage:show            GET    /v1/usage/hours?since=2026-01-01T00:00:00Z&administration=min-sante ok ok ok ok 404 404 404 403 403
+usage:top             GET    /v1/usage/top                                ok  ok  ok  ok  ok  ok  ok  403 403
+usage:top             GET    /v1/usage/ranking?since=2026-01-01T00:00:00Z ok  ok  ok  ok  ok  ok  ok  403 403
 quota:grant           POST   /v1/grants#min-sante                         ok  404 404 404 404 404 404 404 404
 quota:grant           POST   /v1/grants#anpc                              ok  404 404 404 404 404 404 404 404
 quota:revoke          POST   /v1/revocations#min-sante                    ok  404 404 404 404 404 404 404 404
@@ -188,6 +194,7 @@ def test_a_rule_that_is_turned_round_shows_in_the_table(turned: tuple[Api, Servi
         ("/v1/operations/O-2026-9001-1", "/v1/operations/O-2026-9876-1"),
         ("/v1/quota?administration=min-sante", "/v1/quota?administration=min-zzzzz"),
         ("/v1/history?administration=min-sante", "/v1/history?administration=min-zzzzz"),
+        ("/v1/usage?administration=min-sante", "/v1/usage?administration=min-zzzzz"),
         ("/v1/status?administration=min-sante", "/v1/status?administration=min-zzzzz"),
     ],
 )

@@ -45,6 +45,17 @@ QUOTA = [
 ]
 
 
+USAGE = [
+    {"resource": "cores", "unit": "", "capacity": None, "granted": 64, "available": 48, "held": 8, "allocated": 8, "usage": 4, "at": AT},
+    {"resource": "ram", "unit": "MiB", "capacity": None, "granted": 0, "available": 0, "held": 0, "allocated": 0, "usage": None, "at": None},
+]
+#: A morning of min-sante: 2 cores for an hour, 4 for half of the next, nothing is known of the third, 6 in the fourth.
+HOURS = [
+    {"hour": f"2026-11-22T{hour:02}:00:00+00:00", "resource": "cores", "unit": "", "average": average, "known": known}
+    for hour, average, known in ((6, 2.0, 1.0), (7, 4.0, 0.5), (9, 6.0, 1.0))
+]
+
+
 @dataclass
 class Call:
     """What was asked."""
@@ -160,6 +171,30 @@ class FakeApi:
         if holder != "min-sante":
             raise NotVisible("administration", holder)
         return 200, {**VERSION, "holder": holder, "kind": "administration", "region": "cotonou", "items": QUOTA}
+
+    def get_usage(self, call: Call, what: str | None = None) -> tuple[int, Json]:
+        holder = call.query.get("administration", "min-sante")
+        if holder != "min-sante":
+            raise NotVisible("administration", holder)
+        top = {"resource": call.query.get("resource", "cores"), "unit": "", "at": AT}
+        environment = top | {"administration": "min-sante", "project": "dossier-patient", "project_id": "p-1", "usage": 4, "limit": 8}
+        foreign = top | {"administration": "min-sante", "project": None, "project_id": "p-9", "usage": 1, "limit": None}
+        of_project = [{"granted": None, "allocated": None} | item for item in (environment, foreign)]
+        whole = {"project": None, "project_id": None, "limit": None}
+        of_administration = [whole | top | {"administration": "min-sante", "usage": 5, "granted": 64, "allocated": 8}]
+        period = {"since": call.query.get("since", AT), "until": call.query.get("until", AT)}
+        ranked = [{"administration": "min-sante", "name": "Ministère de la Santé", "resource": "cores", "unit": "", "unit_hours": 12.5}]
+        match what:
+            case None:
+                return 200, {**VERSION, "holder": holder, "kind": "administration", "region": "cotonou", "items": USAGE}
+            case "hours":
+                return 200, {**VERSION, "administration": holder, "region": "cotonou", **period, "items": HOURS}
+            case "ranking":
+                return 200, {**VERSION, "region": "cotonou", **period, "known_hours": 2.5, "items": ranked}
+            case _:
+                by = call.query.get("by", "administration")
+                items = of_project if by == "project" else of_administration
+                return 200, {**VERSION, "region": "cotonou", "resource": top["resource"], "by": by, "items": items}
 
     def get_history(self, call: Call) -> tuple[int, Json]:
         after, limit = int(call.query.get("after", 4)), int(call.query.get("limit", 100))

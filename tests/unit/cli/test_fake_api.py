@@ -13,6 +13,8 @@ ONE = {
     "/v1/administrations/min-sante": schemas.Administration, "/v1/requests/R-2026-0042": schemas.RequestOut,
     "/v1/environments/-/dossier-patient": schemas.EnvironmentOut, "/v1/operations/O-2026-0042-1": schemas.OperationOut,
     "/v1/requests/R-2026-0042/events": schemas.Events, "/v1/acts/A-2026-0007": schemas.ActShown,
+    "/v1/usage": schemas.UsageShown, "/v1/usage/hours": schemas.UsageHours, "/v1/usage/top": schemas.UsageTop,
+    "/v1/usage/ranking": schemas.UsageRanking,
 }  # fmt: skip
 ITEMS = {
     "/v1/offers": schemas.Offer, "/v1/history": schemas.HistoryItem, "/v1/capacity": schemas.CapacityItem,

@@ -19,6 +19,7 @@ HEAVY = {
 VERBS = {
     "administration": ["list", "show", "create", "move", "person"], "capacity": ["show", "declare"], "offer": ["list", "show"],
     "quota": ["show", "history", "grant", "revoke", "correct", "export", "import", "verify"],
+    "usage": ["show", "top"],
     "act": ["list", "show", "approve", "refuse"],
     "request": ["submit", "list", "show", "approve", "refuse", "withdraw", "watch"],
     "environment": ["list", "show", "cloud", "decommission"],
