@@ -32,8 +32,12 @@ _PROJECTS = text("""
     )
     SELECT owner.administration, owner.name, seen.project_id, seen.usage, seen.backend_quota, back.value
     FROM owner JOIN project_observation seen USING (project_id)
-    LEFT JOIN project_limit back ON back.project_id = seen.project_id AND back.key = ANY (:keys) AND back.value IS NOT NULL
-        AND (seen.backend_quota IS NULL OR back.read_at >= coalesce(seen.quota_at, '-infinity'))
+    LEFT JOIN LATERAL (
+        SELECT value FROM project_limit kept
+        WHERE kept.project_id = seen.project_id AND kept.key = ANY (:keys) AND kept.value IS NOT NULL
+            AND (seen.backend_quota IS NULL OR kept.read_at >= coalesce(seen.quota_at, '-infinity'))
+        ORDER BY kept.read_at DESC LIMIT 1
+    ) back ON true
     WHERE seen.region = :region AND seen.resource = :resource AND seen.usage IS NOT NULL AND owner.administration = ANY (:administrations)
     ORDER BY seen.usage DESC, owner.administration, owner.name, seen.project_id LIMIT :count""")
 
@@ -67,7 +71,7 @@ def _datacenter(app: App) -> dict[str, Any]:
         found = session.connection().execute(_IN_ALL, {"region": app.region}).all()
         read_at = _read_at(session)
     used = {name: 0 for name in (*has, *(resource.name for resource in COUNTED)) if _at(read_at, name, 0) is not None}
-    used |= {name: int(amount) for name, amount in found}
+    used |= {name: int(amount) for name, amount in found if find(name) is not None}  # what is structural has no accounts
     items = []
     for name in in_order({*has, *used}):
         resource, capacity = find(name), has.get(name)

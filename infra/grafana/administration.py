@@ -2,7 +2,7 @@
 
 from infra.grafana import figures
 from infra.grafana.board import ADMINISTRATION, REGION, Board, Section
-from infra.grafana.panels import BYTES, COUNT, SHARE, SHARE_STEPS, Panel, Query
+from infra.grafana.panels import BYTES, COUNT, MOMENT, SHARE, SHARE_STEPS, Panel, Query
 
 _OURS = 'administration="$administration",cloud_region="$region"'
 _PREFIX = "dcctl_administration_resource"
@@ -10,7 +10,7 @@ _OF_PROJECT = {"quota": "Alloué", "backend_quota": "Limite", "usage": "Utilisé
 
 
 def _projects(title: str, unit: str) -> Panel:
-    labels = {"project_id": "Projet", "resource": "Ressource"}
+    labels = {"project_name": "Projet", "environment_name": "Environnement", "project_id": "Identifiant", "resource": "Ressource"}
     return Panel(
         title=title,
         kind="table",
@@ -18,7 +18,7 @@ def _projects(title: str, unit: str) -> Panel:
         height=10,
         labels=labels,
         queries=[
-            Query(expression=figures.amount_of(unit, f"dcctl_project_resource_{family}", _OURS, by=", ".join(labels)), name=name)
+            Query(expression=figures.named(figures.amount_of(unit, f"dcctl_project_resource_{family}", _OURS, by="project_id, resource")), name=name)
             for family, name in _OF_PROJECT.items()
         ],
     )
@@ -33,6 +33,19 @@ BOARD = Board(
         Section(
             title="Enveloppe",
             panels=(
+                Panel(
+                    title="Qui c'est",
+                    kind="table",
+                    width=24,
+                    height=4,
+                    labels={"administration": "Code", "name": "Nom", "parent": "Rattachée à"},
+                    queries=[
+                        Query(
+                            expression='max by (administration, name, parent) (dcctl_administration_info{administration="$administration"})',
+                            name="Oui",
+                        )
+                    ],
+                ),
                 Panel(
                     title="Engagé, en part de l'accordé",
                     description="Retenu par des demandes, alloué, ou accordé à des administrations rattachées. Alerte à 90 %.",
@@ -54,7 +67,33 @@ BOARD = Board(
         Section(title="Dans le temps", panels=tuple(figures.over_time(_PREFIX, _OURS, figures.OF_ADMINISTRATION))),
         Section(
             title="Projets",
-            panels=(_projects("Par projet : à la pièce", COUNT), _projects("Par projet : mémoire et stockage", BYTES)),
+            panels=(
+                _projects("Par projet : à la pièce", COUNT),
+                _projects("Par projet : mémoire et stockage", BYTES),
+                Panel(
+                    title="Échéances",
+                    description="Quand l'environnement s'arrête s'il n'est pas prolongé.",
+                    kind="table",
+                    unit=MOMENT,
+                    labels={"project_name": "Projet", "environment_name": "Environnement", "project_id": "Identifiant"},
+                    queries=[
+                        Query(
+                            # Grafana counts moments in milliseconds.
+                            expression=figures.named(
+                                'max by (project_id) (dcctl_project_expires_timestamp_seconds{administration="$administration"}) * 1000'
+                            ),
+                            name="Échéance",
+                        )
+                    ],
+                ),
+                Panel(
+                    title="Sans limite dans OpenStack",
+                    description="Rien n'y retient le projet. Ce tableau doit rester vide.",
+                    kind="table",
+                    labels={"project_id": "Projet", "resource": "Ressource"},
+                    queries=[Query(expression=f"max by (project_id, resource) (dcctl_project_resource_unlimited{{{_OURS}}})", name="Illimité")],
+                ),
+            ),
         ),
         Section(
             title="Demandes",

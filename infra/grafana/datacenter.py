@@ -2,40 +2,13 @@
 
 from infra.grafana import figures
 from infra.grafana.board import REGION, Board, Section
-from infra.grafana.panels import BYTES, COUNT, SHARE, SHARE_STEPS, Panel, Query
+from infra.grafana.panels import SHARE, SHARE_STEPS, Panel, Query
 
 _IN_REGION = 'cloud_region="$region"'
 _CLUSTER, _ADMINISTRATION = "dcctl_cluster_resource", "dcctl_administration_resource"
-#: Of the datacenter as a whole; what is allocated and used are the sums over administrations.
-_COLUMNS = {
-    f"{_CLUSTER}_capacity": "Capacité",
-    f"{_CLUSTER}_granted": "Accordé",
-    f"{_ADMINISTRATION}_allocated": "Alloué",
-    f"{_ADMINISTRATION}_usage": "Utilisé",
-}
-
-
-def _tables() -> list[Panel]:
-    return [
-        Panel(
-            title=title, kind="table", unit=unit, labels={"resource": "Ressource"},
-            queries=[Query(expression=figures.amount_of(unit, family, _IN_REGION), name=name) for family, name in _COLUMNS.items()],
-        )
-        for title, unit in (("Ce qui se compte à la pièce", COUNT), ("Mémoire et stockage", BYTES))
-    ]  # fmt: skip
-
-
-def _over_time() -> list[Panel]:
-    return [
-        Panel(
-            title=title, kind="timeseries", unit=unit, width=8,
-            queries=[
-                Query(expression=figures.amount(family, f"{_IN_REGION},{figures.of(resource)}"), name=name)
-                for family, name in _COLUMNS.items()
-            ],
-        )
-        for resource, (title, unit) in figures.DRAWN.items()
-    ]  # fmt: skip
+#: Of the datacenter as a whole: declared = available + held + granted.
+_OF_ALL = {"capacity": "Capacité", "available": "Disponible", "held": "Retenu", "granted": "Accordé", "allocated": "Alloué", "usage": "Utilisé"}
+_DRAWN = {name: _OF_ALL[name] for name in ("capacity", "granted", "allocated", "usage")}
 
 
 def _largest(resource: str, title: str, unit: str) -> Panel:
@@ -71,13 +44,13 @@ BOARD = Board(
                     f"{_CLUSTER}_granted{{{_IN_REGION}}}", f"{_CLUSTER}_capacity{{{_IN_REGION}}}",
                 ),
                 figures.shares(
-                    "Utilisé, en part de la capacité", "Ce qu'OpenStack compte dans les projets des administrations.",
-                    f"{_ADMINISTRATION}_usage{{{_IN_REGION}}}", f"{_CLUSTER}_capacity{{{_IN_REGION}}}",
+                    "Utilisé, en part de la capacité", "Ce qu'OpenStack compte dans tous les projets.",
+                    f"{_CLUSTER}_usage{{{_IN_REGION}}}", f"{_CLUSTER}_capacity{{{_IN_REGION}}}",
                 ),
-                *_tables(),
+                *figures.tables(_CLUSTER, _IN_REGION, _OF_ALL),
             ),
         ),
-        Section(title="Dans le temps", panels=tuple(_over_time())),
+        Section(title="Dans le temps", panels=tuple(figures.over_time(_CLUSTER, _IN_REGION, _DRAWN))),
         Section(title="Administrations", panels=tuple(_largest(resource, title, unit) for resource, (title, unit) in figures.DRAWN.items())),
         Section(
             title="Projets proches de leur limite",

@@ -35,6 +35,12 @@ def amount_of(unit: str, family: str, selector: str, by: str = "resource") -> st
     return f"sum by ({by}) ({family}{{{selector}}} * on (service_type, resource) group_left () ({_MULTIPLIER} {kind}))"
 
 
+def named(expression: str, by: str = "project_id") -> str:
+    """The same samples, with the project's name and environment as Keystone and dcctl say them; a project without a name keeps its id."""
+    info = f"max by ({by}, project_name, environment_name) (dcctl_project_info)"
+    return f"{expression} * on ({by}) group_left (project_name, environment_name) {info}"
+
+
 def over_time(prefix: str, selector: str, names: Mapping[str, str]) -> list[Panel]:
     """For each resource that is drawn a panel with a line for each family."""
     return [

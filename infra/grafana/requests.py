@@ -1,7 +1,7 @@
 """*Demandes*: what was asked, what waits, for whom. This module is pure."""
 
 from infra.grafana.board import ADMINISTRATIONS, Board, Section
-from infra.grafana.panels import Panel, Query
+from infra.grafana.panels import SECONDS, Panel, Query
 
 _OURS = 'administration=~"$administration"'
 _WAITING = f'{_OURS},state=~"submitted|in_review"'
@@ -37,6 +37,52 @@ BOARD = Board(
                     title="Toutes les demandes, par état",
                     kind="bargauge",
                     queries=[Query(expression=f"sum by (state) (dcctl_requests{{{_OURS}}})", name="{{state}}")],
+                ),
+            ),
+        ),
+        Section(
+            title="Attente",
+            panels=(
+                Panel(
+                    title="La plus ancienne, par administration et état",
+                    description="Alerte au-delà de cinq jours en examen, d'une heure avant l'examen.",
+                    kind="table",
+                    unit=SECONDS,
+                    labels={"administration": "Administration", "state": "État", "kind": "Nature"},
+                    queries=[
+                        Query(
+                            expression=f"max by (administration, state, kind) (time() - dcctl_request_oldest_timestamp_seconds{{{_OURS}}})",
+                            name="Attend depuis",
+                        )
+                    ],
+                ),
+                Panel(
+                    title="Opérations, par état",
+                    kind="table",
+                    labels={"kind": "Nature", "state": "État"},
+                    queries=[
+                        Query(expression="sum by (kind, state) (dcctl_operations)", name="Opérations"),
+                    ],
+                ),
+                Panel(
+                    title="Opérations : silence le plus long",
+                    description="Depuis quand la plus silencieuse n'a rien dit. Alerte après une heure en cours, une demi-heure en attente.",
+                    kind="table",
+                    unit=SECONDS,
+                    labels={"kind": "Nature", "state": "État"},
+                    queries=[
+                        Query(expression="max by (kind, state) (time() - dcctl_operation_idle_timestamp_seconds)", name="Silence"),
+                    ],
+                ),
+                Panel(
+                    title="Décisions",
+                    kind="bargauge",
+                    queries=[Query(expression=f"sum by (verdict) (dcctl_decisions_total{{{_OURS}}})", name="{{verdict}}")],
+                ),
+                Panel(
+                    title="Décisions par jour",
+                    kind="timeseries",
+                    queries=[Query(expression=f"sum by (verdict) (increase(dcctl_decisions_total{{{_OURS}}}[1d]))", name="{{verdict}}")],
                 ),
             ),
         ),

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import Session
 
-from dcctl.store import ProjectLimit, Source, add_requests
+from dcctl.store import Administration, ObservedProject, Operation, ProjectLimit, Source, add_requests
 from infra.grafana.__main__ import BOARDS, FOLDER
 from metrics import store
 from metrics.readings import Reading
@@ -27,6 +27,8 @@ from tests.prometheus import Prometheus
 
 #: What a reader chose at the top of a dashboard.
 CHOSEN = {"region": REGION, "administration": "min-sante"}
+#: As somebody typed it: quotes, a new line, a backslash, what is not a letter, and as long as a name may be.
+NAME = 'Ministère de la « Justice » "et\nde la Législation" \\ 🇧🇯 '.ljust(255, "é")
 #: The services' resources with amounts in use in dossier-patient, project 0f.
 IN_USE = {
     COMPUTE: {"instances": 3, "cores": 9, "ram": 18432},
@@ -40,15 +42,19 @@ def of_service(service: str, at: datetime) -> Reading:
 
 
 def live(site: Site, at: datetime) -> None:
-    """All services are read at that moment, whatever was read before, every limit of dossier-patient is read back; there is memory, too."""
+    """All services are read at that moment, whatever was read before, and limits of dossier-patient are read back; there is memory, too."""
     with site.owner.begin() as database:
-        database.execute(text("DELETE FROM source"))
+        database.execute(text("UPDATE source SET last_success_at = NULL"))
     with site.collecting() as database:
         store.write_projects(database, "keystone", projects(at, "0f", "0a"))
         for service in IN_USE:
             store.write_reading(database, service, REGION, of_service(service, at))
         add_requests(database, "collector", {("compute", "GET", "failed"): 1, ("network", "GET", "ok"): 4})
     with Session(site.owner) as session:
+        session.merge(Administration(code="min-justice", name=NAME, domain_id="d-min-justice"))
+        for project, domain in (("0b", "min-sante"), ("0c", "min-justice")):
+            names = {"domain_id": f"d-{domain}", "domain_name": domain, "seen_at": at}
+            session.merge(ObservedProject(project_id=project, name="archives", **names))
         world, pool, sante = (accounts.find_holder(session, name) for name in ("world", "pool", "min-sante"))
         assert world is not None
         assert pool is not None
@@ -58,10 +64,14 @@ def live(site: Site, at: datetime) -> None:
             accounts.post(session, moves, actor=OPERATOR, cause=ACT)
         for service, amounts in IN_USE.items():
             for resource, amount in amounts.items():
+                if resource == "floatingips":
+                    continue  # of which the project has no limit
                 key = resource.removesuffix("s") if service == NETWORK else resource
                 wanted = {"service_type": service, "key": key, "wanted": amount + 1, "value": amount + 1}
                 session.merge(ProjectLimit(project_id="0f", **wanted, state="in_sync", read_at=at))
-        session.add(Source(name="catalogue", last_success_at=at, last_attempt_at=at))
+        running_one = {"request": "R-2026-0042", "administration": "min-sante", "environment": "dossier-patient", "created_at": at, "started_at": at}
+        session.merge(Operation(id="O-2026-0042-2", kind="fulfil", state="running", **running_one))
+        session.merge(Source(name="catalogue", last_success_at=at, last_attempt_at=at))
         session.commit()
 
 
@@ -111,11 +121,15 @@ def test_every_query_of_every_panel_returns_data_and_every_variable_has_somethin
         ram = prometheus.query('sum (dcctl_administration_resource_usage{administration="min-sante",resource="ram"})')
         shown = [query for title, query, _ in queries if title == "Administration: Mémoire" and "_usage{" in query]
         in_bytes = prometheus.query(shown[0])
+        name = [sample.labels["name"] for sample in prometheus.query('dcctl_administration_info{administration="min-justice"}')]
+        archives = prometheus.query('dcctl_project_info{project_name="archives"}')
 
-    assert len(queries) > 60
+    assert len(queries) > 90
     assert (empty, unnamed) == ([], [])
     assert offered == {"region": [REGION], "administration": ["cnhu", "min-justice", "min-sante"]}
     assert (ram[0].value, in_bytes[0].value) == (18432, 18432 * 1024**2)
+    assert name == [NAME]
+    assert {sample.labels["administration"]: sample.labels["project_id"] for sample in archives} == {"min-sante": "0b", "min-justice": "0c"}
 
 
 def test_when_sources_or_the_renderer_or_the_exporter_stop_values_and_times_stay_and_the_alert_for_each_fires(known: Site, tmp_path: Path):

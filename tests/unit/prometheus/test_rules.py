@@ -1,13 +1,17 @@
 """What infra/prometheus ships: promtool accepts it, each alert is known to fire and not to fire, and whoever is woken finds a page."""
 
 import re
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from ruamel.yaml import YAML
 
+from dcctl.cli import main
+from dcctl.cli.desk import Desk
 from tests.promtool import promtool
 
 CHECKOUT = Path(__file__).parents[3]
@@ -74,3 +78,25 @@ def test_a_page_tells_what_it_means_what_to_look_at_what_to_do_and_whom_to_wake(
     assert re.findall(r"^## (.*)$", text, re.MULTILINE) == SECTIONS
     assert "```" in text.partition("## Regarder")[2].partition("## Faire")[0]
     assert re.match(r"(Oui|Non|Seulement)\b", text.partition(f"## {SECTIONS[-1]}\n\n")[2])
+
+
+def understood(line: str) -> None:
+    """Read a command line of dcctl as dcctl does, without doing it; click raises for what it cannot read."""
+    command: click.Command = main.build()
+    context, words = click.Context(command, info_name="dcctl", obj=Desk()), shlex.split(line)[1:]
+    while isinstance(command, click.Group):
+        name, found, words = command.resolve_command(context, words)
+        assert found is not None, line
+        command = found
+        context = click.Context(command, info_name=name, parent=context) if isinstance(command, click.Group) else context
+    command.make_context(command.name, words, parent=context)
+
+
+@pytest.mark.parametrize("name", ALERTS)
+def test_every_command_of_dcctl_that_a_page_names_is_one(name: str):
+    text = (RUNBOOKS / f"{name}.md").read_text()
+    lines = [line for block in re.findall(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL) for line in block.splitlines()]
+
+    for line in lines:
+        if line.startswith("dcctl "):
+            understood(line)
