@@ -17,7 +17,7 @@ help:
 	@echo "make demo-restart  start again whichever process of the demo has died"
 	@echo "make test          everything: lint, unit, integration, acceptance"
 	@echo "make lint          ruff, mypy --strict, import contracts"
-	@echo "make bench         the example from approval to ACTIVE, against the bare engine"
+	@echo "make bench         each workload beside its reference; the trial cloud's start and memory"
 	@echo "make chaos         the ledger at full size: steps against a dict, storms, killed servers (an hour or more)"
 	@echo "make messages      extract, update and compile the French words"
 	@echo "make dashboards    write Grafana's dashboards from infra/grafana"

@@ -2,6 +2,7 @@
 
 import click
 
+from dcctl.cli import ending
 from dcctl.cli.command import Group
 from dcctl.cli.desk import Desk, shown, watched
 from dcctl.cli.talk import say
@@ -47,7 +48,9 @@ def show(desk: Desk, operation: str) -> None:
 @watched
 @click.pass_obj
 def watch(desk: Desk, operation: str, timeout: int) -> None:
-    watch_operation(desk, operation, timeout)
+    ended = watch_operation(desk, operation, timeout)
+    if desk.for_people and ended.get("kind") == "fulfil":
+        ending.obtained(desk, ended, aside=False)
 
 
 @command.command(help=N_("Continue an operation that failed or was cancelled."))

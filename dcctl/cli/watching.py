@@ -82,13 +82,14 @@ def _goes_on(name: str, state: str, command: str, seconds: float) -> DcctlError:
     return DcctlError("DCCTL-007", what=name, seconds=round(seconds), command=command)
 
 
-def watch_operation(desk: Desk, operation: str, seconds: float) -> None:
-    """Follow one operation and end as it did."""
+def watch_operation(desk: Desk, operation: str, seconds: float) -> Json:
+    """Follow one operation and end as it did; the operation as it then is, when it succeeded."""
     state = follow(desk, ("operations", operation), seconds, name=operation, command=f"dcctl operation watch {operation}")
     found = desk.api.get("operations", operation)
     if not desk.for_people and desk.form != "ndjson":
         output.thing(found, {"id": "", "state": ""}, form=desk.form, chosen=desk.columns)
     finish(state, found.get("error"), name=operation, operation=operation)
+    return found
 
 
 def finish(state: str, error: Mapping[str, Any] | None, *, name: str, operation: str | None) -> None:

@@ -82,6 +82,7 @@ class FakeApi:
     broken: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     catalogue: list[Json] = field(default_factory=lambda: [dict(item) for item in CATALOGUE_ITEMS])
     review_seconds: float = 0.0
+    operation_state: str = "failed"
     slow: dict[tuple[str, str], float] = field(default_factory=dict)
     on_events: Callable[["FakeApi", str], None] | None = None
     url: str = ""
@@ -360,7 +361,8 @@ class FakeApi:
         entry = {"auth": {"auth_url": "https://keystone.example/v3", "project_id": "p-1"}, "region_name": "cotonou", "identity_api_version": 3}
         return 200, {**VERSION, "cloud": f"min-sante-{name}", "entry": entry}
 
-    def operation(self, identifier: str, state: str = "failed") -> Json:
+    def operation(self, identifier: str, state: str | None = None) -> Json:
+        state = state or self.operation_state
         error = {"code": "DCCTL-404", "params": {"resource": "server-web-1", "words": "No valid host was found."}} if state == "failed" else None
         return {
             **VERSION, "id": identifier, "kind": "fulfil", "state": state, "step": "workload", "administration": "min-sante",
@@ -373,7 +375,7 @@ class FakeApi:
             return 200, {**VERSION, "items": [self.operation("O-2026-0042-1")], "cursor": None}
         if events is not None:
             items = [event for event in self.events if event["id"] > int(call.query.get("after", 0))]
-            return 200, {**VERSION, "items": items, "cursor": len(self.events), "state": "failed", "ended": True}
+            return 200, {**VERSION, "items": items, "cursor": len(self.events), "state": self.operation_state, "ended": True}
         return 200, self.operation(identifier)
 
     def post_operations(self, call: Call, identifier: str, verb: str) -> tuple[int, Json]:

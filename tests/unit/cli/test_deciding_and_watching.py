@@ -268,6 +268,16 @@ def test_an_operation_is_followed_to_its_failure(dcctl: Dcctl, api: FakeApi) -> 
     assert "dcctl operation retry O-2026-0042-1 continues" in result.err
 
 
+def test_an_operation_that_has_built_an_environment_ends_with_how_to_use_it(dcctl: Dcctl, api: FakeApi) -> None:
+    api.happens("succeeded")
+    api.environment()
+    api.operation_state = "succeeded"
+    result = dcctl("operation", "watch", "O-2026-0042-1")
+    assert result.status == 0
+    assert "  min-sante-dossier-patient-web-1  10.20.0.11  ssh cirros@198.51.100.7" in result.out.splitlines()
+    assert "dcctl environment decommission dossier-patient" in result.out
+
+
 def test_ctrl_c_stops_the_following_only_and_says_how_to_take_it_up_again(api: FakeApi) -> None:
     story(api)
     process = subprocess.Popen(
