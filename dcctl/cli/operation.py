@@ -49,7 +49,7 @@ def show(desk: Desk, operation: str) -> None:
 @click.pass_obj
 def watch(desk: Desk, operation: str, timeout: int) -> None:
     ended = watch_operation(desk, operation, timeout)
-    if desk.for_people and ended.get("kind") == "fulfil":
+    if desk.for_people and ended.get("kind") in ("fulfil", "change"):
         ending.obtained(desk, ended, aside=False)
 
 

@@ -38,7 +38,7 @@ SENTENCES: Mapping[str, str] = {
     "decommissioned": N_("Decommissioned: everything is destroyed, every unit given back."),
 }
 #: Kinds of events after which no step goes on.
-ENDINGS = frozenset({"succeeded", "failed", "cancelled", "abandoned", "decommissioned"})
+ENDINGS = frozenset({"requeued", "succeeded", "failed", "cancelled", "abandoned", "decommissioned"})
 #: steps of the provisioner in plain words.
 STEPS: Mapping[str, str] = {
     "tenant": N_("project and group"),
