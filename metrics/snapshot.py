@@ -20,7 +20,7 @@ from quotas.resources import COMPUTE, COUNTED, NETWORK, Resource, find, in_order
 #: Kinds of request that every administration has a figure for; others appear with the first request of their kind.
 KINDS = (Kind.ENVIRONMENT, Kind.DECOMMISSION)
 
-OPERATIONS = ("fulfil", "decommission", "abandon")
+OPERATIONS = ("fulfil", "decommission", "abandon", "undo")
 VERDICTS = ("approve", "refuse", "return")
 #: What may come of writing a limit (`dcctl.cloud.limit_rules.LimitState`, which is no neighbour of the figures).
 LIMIT_STATES = ("in_sync", "refused", "ineffective", "blocked_by_usage", "unsupported")
