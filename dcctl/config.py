@@ -71,6 +71,8 @@ class Engine(_Section):
     passphrase_file: Path = Path("/etc/dcctl/pulumi-passphrase")
     seconds: int = 900
     """Longest time that one run of the engine may take."""
+    kept_states: int = Field(default=5, ge=1, le=1000)
+    """How many of each stack's last states are kept beside the engine's own."""
 
 
 #: By resource, in its own unit, the most that one operator moves alone: about a large ministry's first envelope.

@@ -616,6 +616,14 @@ class Drifts(Out):
     items: list[DriftItem]
 
 
+class CertificateOut(Out):
+    """That an environment was destroyed; the digest is SHA-256 of the certificate's canonical JSON (RFC 8785)."""
+
+    issued_at: datetime
+    digest: str
+    certificate: dict[str, Any]
+
+
 class OperationOut(Out):
     id: str
     kind: str

@@ -294,6 +294,31 @@ class Event(SQLModel, table=True):
     document: dict[str, Any] = _json(default_factory=dict)
 
 
+class KeptState(SQLModel, table=True):
+    """A stack's state after a run of the engine, secrets encrypted by the engine; the last few of each stack are kept."""
+
+    __tablename__ = "kept_state"
+    id: int | None = Field(default=None, sa_column=Column(BigInteger, primary_key=True, autoincrement=True))
+    stack: str = Field(index=True)
+    taken_at: datetime = _at(default_factory=now)
+    operation: str
+    state: dict[str, Any] = _json(default_factory=dict)
+
+
+class Certificate(SQLModel, table=True):
+    """That everything of an environment was destroyed: what, where, when and by whose word. Append-only; outlives the project."""
+
+    __tablename__ = "certificate"
+    __table_args__ = (Index("certificate_by_name", "administration", "environment"),)
+    environment_id: int = Field(primary_key=True, foreign_key="environment.id")
+    administration: str = Field(foreign_key="administration.code")
+    environment: str
+    document: dict[str, Any] = _json()
+    digest: str
+    """SHA-256 of the document's canonical JSON (RFC 8785)."""
+    issued_at: datetime = _at(default_factory=now)
+
+
 class ProjectLimit(SQLModel, table=True):
     """A limit as it was last written and read back, or last observed, in the service's own key."""
 

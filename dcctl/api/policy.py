@@ -92,6 +92,8 @@ RULES: tuple[Rule, ...] = (
     _rule("environment:accept", "Say that what drifted in an environment is known.",
           "POST /v1/environments/{administration}/{name}/drift/accept", own=(LEAD,), anywhere=(OPERATOR,)),
     _rule("environment:cloud", "See how to reach an environment.", "GET /v1/environments/{administration}/{name}/cloud", anywhere=READERS),
+    _rule("environment:certificate", "See the certificate of an environment's end.", "GET /v1/environments/{administration}/{name}/certificate",
+          anywhere=READERS),
     _rule("operation:list", "List operations.", "GET /v1/operations", anywhere=READERS),
     _rule("operation:show", "See and follow an operation.", "GET /v1/operations/{id}", "GET /v1/operations/{id}/events", anywhere=READERS),
     _rule("operation:retry", "Continue a failed operation.", "POST /v1/operations/{id}/retry", own=(AGENT, LEAD), anywhere=(OPERATOR,)),

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from dcctl.cli import ending, output, planning, specfile, submitting, watching
+from dcctl.cli import certified, ending, output, planning, specfile, submitting, watching
 from dcctl.cli.command import Group
 from dcctl.cli.desk import Desk, shown, watched
 from dcctl.cli.named import environment
@@ -74,6 +74,22 @@ def cloud(desk: Desk, name: str) -> None:
         lines.insert(last + 1, "      # " + _("password: put it into secure.yaml beside clouds.yaml, under the same keys; never here."))
     output.write("\n".join(lines))
     say(N_("Then: openstack --os-cloud {cloud} server list"), cloud=answer["cloud"])
+
+
+@command.command(help=N_("Show the certificate of an environment's end: what was destroyed, when, by whose word. It stays when all else is gone."),
+                 examples=["dcctl environment certificate dossier-patient --html > attestation.html"])  # fmt: skip
+@click.argument("name", metavar=NAME)
+@click.option("--html", "as_html", is_flag=True, help=N_("A page to print or file, in the language of the command."))
+@shown
+@click.pass_obj
+def certificate(desk: Desk, name: str, as_html: bool) -> None:
+    answer = desk.api.get("environments", *environment(name), "certificate")
+    if as_html:
+        output.write(certified.html(answer))
+    elif desk.for_people:
+        desk.thing(certified.lines(answer), certified.COLUMNS)
+    else:
+        desk.thing(answer, {"issued_at": "", "digest": "", "certificate": ""})
 
 
 @command.command(

@@ -16,6 +16,7 @@ import click
 from dcctl.cli.output import API_VERSION, line
 from dcctl.cli.talk import clean, tell
 from dcctl.errors import DcctlError
+from dcctl.servicewords import meaning
 from dcctl.words import N_, _, sentence
 
 
@@ -43,6 +44,8 @@ def document(error: DcctlError) -> dict[str, Any]:
 def words(error: DcctlError) -> str:
     """ "Erreur DCCTL-201 : …", then what to do next, then where to read more."""
     text = sentence(N_("Error {code}: {message}"), {"code": error.code, "message": str(error)})
+    if meant := meaning(str(error.params.get("words") or "")):
+        text += "\n" + sentence(N_("That is: {meaning}."), {"meaning": meant})
     following = next_step(error)
     if following:
         text += "\n" + sentence(N_("Next: {step}"), {"step": following})

@@ -10,6 +10,7 @@ from typing import Any, Self, TextIO
 from dcctl.cli import output
 from dcctl.cli.talk import clean, is_lively
 from dcctl.cli.times import moment
+from dcctl.servicewords import meaning
 from dcctl.words import N_, _, sentence
 
 #: kind of an event -> its sentence.
@@ -26,6 +27,10 @@ SENTENCES: Mapping[str, str] = {
     "requeued": N_("Broken off (attempt {attempt}); it is taken up again by itself."),
     "step": N_("Step: {step}"),
     "resource": N_("{type} {name}: {state}"),
+    "recovered": N_("Looked after an unclean end: {kept} as recorded, {adopted} taken over, {forgotten} no longer there."),
+    "waiting": N_("Still being built, waited for: {things}."),
+    "removed": N_("Half made or superfluous, deleted: {thing} {cloud_name} ({status}) {words}"),
+    "found": N_("In the project: {count} things, {beside} of them made beside dcctl."),
     "succeeded": N_("Done."),
     "failed": N_("Failed: {error}"),
     "cancel_requested": N_("{user} asked for the end; it stops after the present step."),
@@ -121,7 +126,7 @@ def words(event: Mapping[str, Any]) -> str:
     from dcctl.cli.watching import error_words
 
     kind = str(event.get("kind"))
-    shown = {key: value if value is not None else "–" for key, value in event.items()}
+    shown = {key: "–" if value is None else ", ".join(map(str, value)) if isinstance(value, list) else value for key, value in event.items()}
     shown |= {"type": thing(event.get("type")), "step": _(STEPS.get(str(event.get("step")), str(event.get("step"))))}
     shown |= {"state": state(event), "name": event.get("cloud_name") or event.get("name"), "error": error_words(event.get("error"))}
     said = sentence(SENTENCES[kind], shown) if kind in SENTENCES else kind
@@ -140,6 +145,7 @@ def state(event: Mapping[str, Any]) -> str:
     op, status = str(event.get("op") or ""), str(event.get("status") or event.get("state") or "")
     if status == "failed":
         said = event.get("words")
+        said = f"{said} – {meant}" if said and (meant := meaning(str(said))) else said
         return sentence(N_("failed: {words}"), {"words": said}) if said else _("failed")
     known = STATES.get("create" if op.startswith("create") else "delete" if op.startswith("delete") else op)
     return (_(known[0]) if status == "running" else _(known[1])) if known else status

@@ -14,6 +14,7 @@ from dcctl.cli.desk import Desk
 from dcctl.cli.progress import Progress, progress
 from dcctl.cli.talk import say
 from dcctl.errors import CATALOGUE, DcctlError, SpecRefused
+from dcctl.servicewords import meaning
 from dcctl.words import N_
 
 Json = dict[str, Any]
@@ -114,7 +115,7 @@ def error_words(error: Any) -> str:
     if not isinstance(error, Mapping) or error.get("code") not in CATALOGUE:
         return output.text_of(error)
     cause = DcctlError.from_json(error)
-    lines = [f"{cause.code}: {cause}"]
+    lines = [f"{cause.code}: {cause}", *filter(None, [meaning(str(cause.params.get("words") or ""))])]
     if isinstance(cause, SpecRefused):
         from dcctl.cli.failure import fault_line
 

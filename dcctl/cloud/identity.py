@@ -173,6 +173,11 @@ def delete_project(cloud: Cloud, project_id: str) -> None:
     cloud.call("identity", "DELETE", f"/projects/{_id(project_id)}", absent_ok=True)
 
 
+def delete_group(cloud: Cloud, group_id: str) -> None:
+    """Delete the group; that it is gone already is as good."""
+    cloud.call("identity", "DELETE", f"/groups/{_id(group_id)}", absent_ok=True)
+
+
 def _project(item: dict[str, Any]) -> Project:
     return Project(
         id=str(item["id"]),

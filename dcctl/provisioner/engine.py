@@ -104,10 +104,12 @@ class Engine:
         settled: Collection[str] = (),
         replace: Collection[str] = (),
         refresh: bool = False,
+        expected: bool = False,
     ) -> Outcome:
         """Make what the plan of `work` says and is not there yet.
 
         Args:
+            expected: the stack has something already; without it in its state nothing is done (EngineStateLost).
             adopt: ids, by logical name, of things that exist but are not in the stack's state; they are taken over.
             settled: logical names that a killed run was making and that were looked for and not found.
             replace: logical names that may be replaced or deleted, protected or not; nothing else may.
@@ -116,6 +118,7 @@ class Engine:
         result = self._run(
             "up", work.stack, work=work, cloud=cloud, on_event=on_event, cancelled=cancelled, adopt=adopt or {}, settled=settled, replace=replace,
             refresh=refresh,
+            expected=expected,
         )  # fmt: skip
         return Outcome(outputs=result["outputs"], changes=result["changes"], seconds=result["seconds"])
 
@@ -143,9 +146,20 @@ class Engine:
         self._run("remove", stack)
 
     def export(self, stack: str) -> Mapping[str, Any] | None:
-        """The stack's state as the engine exports it, secrets encrypted; None when there is no such stack."""
+        """The stack's state as the engine exports it, secrets encrypted; None when there is no such stack.
+
+        Raises:
+            EngineStateLost: what is there cannot be read.
+        """
         state: Mapping[str, Any] | None = self._run("export", stack)["state"]
         return state
+
+    def restore(self, stack: str, state: Mapping[str, Any]) -> None:
+        """Put a state in the place of the stack's, whatever that is by now; a stack that is not there is made. Nothing in the cloud is touched.
+
+        Only for whoever holds the environment.
+        """
+        self._run("restore", stack, state=state)
 
     def unlock(self, stack: str) -> None:
         """Take away the lock that a killed run left; what such a run left running on this machine is ended first.
@@ -169,6 +183,8 @@ class Engine:
         settled: Collection[str] = (),
         replace: Collection[str] = (),
         refresh: bool = False,
+        expected: bool = False,
+        state: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         self.check()
         with directories.private(self.home, cloud) as directory:
@@ -177,6 +193,7 @@ class Engine:
                 parallel=self.parallel, layer=work.layer if work else None, spec=to_document(work.spec) if work else None,
                 resolved=work.resolved.to_document() if work else None, adopt=dict(adopt or {}), settled=tuple(settled), replace=tuple(replace),
                 refresh=refresh,
+                expected=expected, state=state,
             )  # fmt: skip
             token = secrets.token_hex(8)
             try:

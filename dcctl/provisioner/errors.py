@@ -2,6 +2,7 @@
 
 EngineFailed          something could not be made, changed or destroyed; with the service's own words
 ├── EnginePending     a killed run left creations without a known outcome: somebody must look before it goes on
+├── EngineStateLost   the stack's state is empty or unreadable where it must have something: it has to be rebuilt
 ├── EngineCancelled   ended on request, or because nobody waits for it any more
 └── EngineLate        ended because it took longer than it may
 EngineBroken          the run, its guardian, the engine or its provider were killed: what they had begun may exist, so somebody must look
@@ -55,6 +56,10 @@ class EnginePending(EngineFailed):
     def __init__(self, summary: str, diagnostics: Sequence[Diagnostic] = ()) -> None:
         super().__init__(summary, diagnostics)
         self.names = tuple(diagnostic.name for diagnostic in self.diagnostics if diagnostic.name)
+
+
+class EngineStateLost(EngineFailed):
+    """What was made is not in the stack's state any more: going on would make it twice. It is looked for in the cloud and taken over (`adopt`)."""
 
 
 class EngineCancelled(EngineFailed):
@@ -132,5 +137,5 @@ def from_document(stack: str, document: Mapping[str, Any]) -> Exception:
         return EngineFenced(summary)
     if kind == "exceeded":
         return PlanExceeded([Step.from_document(step) for step in document["steps"]])
-    kinds = {"pending": EnginePending, "cancelled": EngineCancelled, "late": EngineLate}
+    kinds = {"pending": EnginePending, "lost": EngineStateLost, "cancelled": EngineCancelled, "late": EngineLate}
     return kinds.get(kind, EngineFailed)(summary, diagnostics)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-Action = Literal["up", "preview", "forecast", "destroy", "remove", "export", "unlock"]
+Action = Literal["up", "preview", "forecast", "destroy", "remove", "export", "unlock", "restore"]
 Status = Literal["running", "done", "failed"]
 
 
@@ -14,6 +14,7 @@ class Job:
 
     `spec` and `resolved` are documents, as is everything that a program needs; None for actions without a program. `seconds` is how long it may take;
     `refresh`: the cloud is looked at first, and what is otherwise there is brought back.
+    `expected`: the stack must have something already; `state`: what `restore` puts in the place of the stack's.
     """
 
     action: Action
@@ -29,6 +30,8 @@ class Job:
     replace: tuple[str, ...] = ()
     settled: tuple[str, ...] = ()
     refresh: bool = False
+    expected: bool = False
+    state: Mapping[str, Any] | None = None
 
     def to_document(self) -> dict[str, Any]:
         return asdict(self)

@@ -19,6 +19,7 @@ from dcctl.provisioner.command import Broken, Complaint, Pulumi, Reins, Stopped
 from dcctl.provisioner.errors import Diagnostic, Step
 from dcctl.provisioner.job import Event, Job
 from dcctl.provisioner.progress import Progress
+from dcctl.provisioner.state import pending, readable, recorded
 from stacks.tokens import STRUCTURE
 
 # What may happen to things of the plan without a word in the job; anything else needs the thing's name in `replace`.
@@ -87,7 +88,9 @@ def _act(job: Job, pulumi: Pulumi) -> dict[str, Any]:
             case "unlock":
                 return _only_if_there(pulumi, "cancel", "--yes")
             case "export":
-                return {"state": json.loads(_only_if_there(pulumi, "stack", "export")["said"] or "null")}
+                return {"state": _exported(pulumi)}
+            case "restore":
+                return _restore(job, pulumi)
     except Stopped as stopped:
         if not stopped.clean:
             # The engine was killed with its lock in place; nothing of it runs any more, so the lock is this run's to take away.
@@ -109,6 +112,8 @@ def _refusal(complaint: Complaint) -> Refused:
     stderr, progress = complaint.stderr, complaint.progress
     if words.is_locked(stderr):
         return Refused("locked", str(complaint))
+    if words.unreadable(stderr):
+        return Refused("lost", str(complaint))
     diagnostics = progress.diagnostics() if progress is not None else []
     everything = stderr + " ".join(d.raw for d in diagnostics)
     if words.is_fenced(everything):
@@ -143,7 +148,9 @@ def _up(job: Job, pulumi: Pulumi) -> dict[str, Any]:
     except Complaint as complaint:
         if not words.already_exists(complaint.stderr):
             raise
-        state = json.loads(pulumi.run("stack", "export")).get("deployment") or {}
+        exported = _exported(pulumi) or {}
+        _expected(job, exported)
+        state = exported.get("deployment") or {}
         _pending(job, state)
         _unprotect(state, job.replace, pulumi)
         broken = _broken(state, pulumi)
@@ -152,6 +159,8 @@ def _up(job: Job, pulumi: Pulumi) -> dict[str, Any]:
         if job.refresh:
             served = (*served, "--refresh")
         _preview(job, pulumi, guarded, served)
+    else:
+        _expected(job, {})
     try:
         progress = pulumi.follow("up", "--yes", "--skip-preview", *served)
     except Complaint:
@@ -207,6 +216,38 @@ def _broken(state: Mapping[str, Any], pulumi: Pulumi) -> list[str]:
         if resource.get("protect"):
             pulumi.run("state", "unprotect", resource["urn"], "--yes")
     return [resource["urn"] for resource in broken]
+
+
+def _exported(pulumi: Pulumi) -> dict[str, Any] | None:
+    """The state, or None when there is no such stack; refused as lost when it is there and cannot be read."""
+    try:
+        state: dict[str, Any] | None = json.loads(_only_if_there(pulumi, "stack", "export")["said"] or "null")
+    except Complaint as complaint:
+        if not words.unreadable(complaint.stderr):
+            raise
+        raise Refused("lost", f"the state of {pulumi.stack} cannot be read: {complaint}") from None
+    if state is not None and not readable(state):
+        raise Refused("lost", f"the state of {pulumi.stack} has not the form of a state")
+    return state
+
+
+def _expected(job: Job, state: Mapping[str, Any]) -> None:
+    """Refuse to make anew what is there and only missing in the state."""
+    if job.expected and not recorded(state) and not pending(state):
+        raise Refused("lost", f"the state of {job.stack} is empty")
+
+
+def _restore(job: Job, pulumi: Pulumi) -> dict[str, Any]:
+    try:
+        pulumi.run("stack", "init", "--no-select")
+    except Complaint as complaint:
+        if not words.already_exists(complaint.stderr):
+            raise
+    file = Path(job.directory) / "state.json"
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(job.state))
+    pulumi.run("stack", "import", "--force", "--file", str(file))
+    return {}
 
 
 def _pending(job: Job, state: Mapping[str, Any]) -> None:

@@ -14,6 +14,13 @@ _ORIGIN = re.compile(r"^(?:error: )?(?:sdk-v2/provider2\.go:\d+: )?(?:sdk\.helpe
 _PROVIDER = re.compile(r":? *provider=openstack@[0-9.]+\s*$")
 
 
+#: How the engine says that a state is there and is none.
+UNREADABLE = (
+    "unexpected end of JSON input", "json: cannot unmarshal", "unsupported checkpoint version", "invalid character", "snapshot integrity",
+    "could not deserialize deployment", "this stack's deployment",
+)  # fmt: skip
+
+
 def plain(text: str) -> str:
     return _COLOUR.sub("", text).strip()
 
@@ -122,3 +129,8 @@ def not_there(stderr: str) -> bool:
 
 def plugin_missing(stderr: str) -> bool:
     return "no resource plugin" in stderr or "could not find plugin" in stderr
+
+
+def unreadable(stderr: str) -> bool:
+    """Whether the engine found a state and could not make anything of it."""
+    return any(said in stderr for said in UNREADABLE)

@@ -10,7 +10,7 @@ from dcctl.cloud import identity, inventory, limits, sweep
 from dcctl.errors import CloudError
 from dcctl.lifecycle import EnvironmentState, RequestState, environment_after, request_after
 from dcctl.store import Environment, Operation, ProjectLimit, Request, now
-from dcctl.workflow import changes, evidence, feed, holding, provisioning
+from dcctl.workflow import certificate, changes, evidence, feed, holding, provisioning, states
 from dcctl.workflow.app import App
 from dcctl.workflow.fulfilment import apply_limits
 from dcctl.workflow.run import Run, perform
@@ -33,23 +33,31 @@ def _decommission(app: App, run: Run, outcome: str) -> None:
     if project_id is not None and identity.project(app.cloud(), project_id) is None:
         project_id = None  # a former attempt came this far
     workload = provisioning.Layer(app, run, "workload", spec, resolved, project_id=project_id)
+    tenant = provisioning.Layer(app, run, "tenant", spec, resolved)
     if project_id is not None:
         with run.step("people"):
             if environment.group_id is not None:
                 identity.revoke_group(app.cloud(), project_id, environment.group_id)
                 identity.fill_group(app.cloud(), environment.group_id, [])
         with run.step("sweep"):
-            _sweep(app, run, project_id, keep=workload.ids())
+            own = workload.ids()
+            certificate.note(run, inventory.things(app.cloud(), project_id), own)
+            _sweep(app, run, project_id, keep=own)
         with run.step("workload"):
             workload.destroy()
         with run.step("empty"):
+            if left := inventory.things(app.cloud(), project_id):
+                certificate.note(run, left, own)
             _sweep(app, run, project_id, keep=frozenset())
             apply_limits(app, project_id, dict.fromkeys(limits.read(app.cloud(), project_id), 0), structural=False, transaction=run.transaction)
     with run.step("tenant"):
-        provisioning.Layer(app, run, "tenant", spec, resolved).destroy()
+        tenant.destroy()
+        _without_its_state(app, environment, project_id)
         if project_id is not None:
             sweep.last_traces(app.cloud(), project_id)
     with run.transaction() as session:
+        states.forget(session, workload.work.stack)
+        states.forget(session, tenant.work.stack)
         _end(app, session, run, environment, made, outcome)
 
 
@@ -64,6 +72,14 @@ def _begin(app: App, run: Run, outcome: str) -> tuple[Environment, Request]:
             request.state, request.updated_at = request_after(request.number, RequestState(request.state), "fulfil"), now()
         session.add_all((request, environment))
         return environment, changes.made_by(session, environment)
+
+
+def _without_its_state(app: App, environment: Environment, project_id: str | None) -> None:
+    """What the tenant's stack has destroyed, unless its state was lost and knew nothing of it."""
+    if project_id is not None:
+        identity.delete_project(app.cloud(), project_id)
+    if environment.group_id is not None:
+        identity.delete_group(app.cloud(), environment.group_id)
 
 
 def _sweep(app: App, run: Run, project_id: str, *, keep: frozenset[str]) -> None:
@@ -92,6 +108,7 @@ def _end(app: App, session: Session, run: Run, environment: Environment, made: R
     cause = session.get_one(Request, run.number)
     holding.free(app, session, cause)
     holding.release(session, holding.ITSELF, made)
+    certificate.issue(app, session, run, gone, made)
     changes.end_with(session, gone, run.number)
     for row in session.query(ProjectLimit).filter_by(project_id=gone.project_id).all():
         session.delete(row)

@@ -5,10 +5,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from dcctl.errors import EngineError
-from dcctl.provisioner import errors
+from dcctl.provisioner import errors, state
 from dcctl.provisioner.engine import Engine, Work
 from dcctl.provisioner.job import Event
-from dcctl.store import Operation
+from dcctl.store import Environment, Operation
+from dcctl.workflow import recovery, states
 from dcctl.workflow.app import App
 from dcctl.workflow.credentials import service_entry
 from dcctl.workflow.run import Cancelled, Run
@@ -35,11 +36,54 @@ class Layer:
         )
 
     def up(self, *, replace: Collection[str] = (), refresh: bool = False) -> Mapping[str, Any]:
-        """Make what the plan has; the program's outputs. `replace`: what may be destroyed for it; `refresh`: look at the cloud first."""
+        """Make what the plan has; the program's outputs. After an unclean end it is looked first what is there (`dcctl.workflow.recovery`).
+
+        Where all went well before, nothing is looked at: what shows that something did not, the engine says before it does anything.
+
+        Args:
+            replace: logical names of what may be destroyed for it.
+            refresh: look at the cloud first, and bring back what is otherwise there.
+        """
+        run = self._of_a_run()
         with self._translated():
-            return self.engine.up(
-                self.work, cloud=self._entry(), on_event=self._tell, cancelled=self._cancelled, replace=replace, refresh=refresh
-            ).outputs
+            try:
+                if run.unclean:
+                    return self._recovered(run, replace, refresh)
+                try:
+                    return self._up(recovery.Recovered(), replace, refresh, expected=self._made_before())
+                except (errors.EnginePending, errors.EngineStateLost, errors.EngineLocked):
+                    self.engine.unlock(self.work.stack)  # this run has the environment, so nothing else may hold it
+                    return self._recovered(run, replace, refresh)
+            finally:
+                states.keep(self.app, self.engine, self.work.stack, run.id)
+
+    def _up(self, recovered: recovery.Recovered, replace: Collection[str], refresh: bool, *, expected: bool = False) -> Mapping[str, Any]:
+        return self.engine.up(
+            self.work, cloud=self._entry(), on_event=self._tell, cancelled=self._cancelled, adopt=recovered.adopt, settled=recovered.settled,
+            replace=replace, refresh=refresh, expected=expected,
+        ).outputs  # fmt: skip
+
+    def _recovered(self, run: Run, replace: Collection[str], refresh: bool) -> Mapping[str, Any]:
+        return self._up(recovery.recover(self._ground(run), run.tell), replace, refresh)
+
+    def _of_a_run(self) -> Run:
+        assert self.run is not None, "only a run makes or destroys anything"
+        return self.run
+
+    def _ground(self, run: Run) -> recovery.Ground:
+        """Where a recovery of this stack works."""
+        with self.app.reading() as session:
+            operation = session.get_one(Operation, run.id)
+            environment = session.get(Environment, operation.environment_id) if operation.environment_id is not None else None
+            remembered = states.latest(session, self.work.stack)
+        return recovery.Ground(
+            cloud=self.app.cloud(), engine=self.engine, work=self.work, project_id=self.project_id,
+            unused=environment is None or environment.expires_at is None, remembered=remembered,
+        )  # fmt: skip
+
+    def _made_before(self) -> bool:
+        with self.app.reading() as session:
+            return states.expected(session, self.work.stack)
 
     def forecast(self, *, refresh: bool = False) -> tuple[errors.Step, ...]:
         """What `up` would do, whatever it is; nothing is changed."""
@@ -47,16 +91,29 @@ class Layer:
             return self.engine.forecast(self.work, cloud=self._entry(), refresh=refresh)
 
     def destroy(self) -> None:
-        """Destroy all of the stack, and the stack."""
+        """Destroy all of the stack, and the stack; what the state does not know, a sweep has to find."""
         with self._translated():
-            self.engine.destroy(self.work.stack, cloud=self._entry(), on_event=self._tell)
+            try:
+                self._destroy()
+            except errors.EngineLocked:
+                self.engine.unlock(self.work.stack)
+                self._destroy()
+            except errors.EngineStateLost:
+                self.engine.unlock(self.work.stack)
+                self.engine.restore(self.work.stack, state.EMPTY)
+                self._destroy()
+
+    def _destroy(self) -> None:
+        self.engine.destroy(self.work.stack, cloud=self._entry(), on_event=self._tell)
 
     def ids(self) -> frozenset[str]:
-        """Ids in the cloud of everything that the stack has."""
+        """Ids in the cloud of everything that the stack has; none where its state is lost."""
         with self._translated():
-            state = self.engine.export(self.work.stack) or {}
-        resources = (state.get("deployment", state) or {}).get("resources") or []
-        return frozenset(str(resource["id"]) for resource in resources if resource.get("id"))
+            try:
+                exported = self.engine.export(self.work.stack)
+            except errors.EngineStateLost:
+                exported = None
+        return frozenset(thing.id for thing in state.recorded(exported).values())
 
     def _entry(self) -> dict[str, Any]:
         if self.run is None:  # whoever only looks needs no credential that a successor could take away

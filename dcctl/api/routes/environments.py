@@ -6,8 +6,8 @@ from fastapi import Path, Query
 
 from dcctl.api.asking import Caller, Limit, Name
 from dcctl.api.bridge import Router
-from dcctl.schemas import AcceptIn, CloudEntry, Drifts, EnvironmentOut, Environments, PlanIn, PlanOut
-from dcctl.workflow import drift, environments, previews
+from dcctl.schemas import AcceptIn, CertificateOut, CloudEntry, Drifts, EnvironmentOut, Environments, PlanIn, PlanOut
+from dcctl.workflow import certificate, drift, environments, previews
 
 router = Router(prefix="/environments")
 
@@ -37,6 +37,13 @@ def cloud(caller: Caller, administration: str, name: str) -> dict[str, Any]:
     """How its members reach it."""
     caller.may("environment:cloud")
     return environments.cloud(caller.app, caller.actor, administration, name)
+
+
+@router.get("/{administration}/{name}/certificate", response_model=CertificateOut)
+def certified(caller: Caller, administration: str, name: str) -> dict[str, Any]:
+    """That it was destroyed, once it was."""
+    caller.may("environment:certificate")
+    return certificate.show(caller.app, caller.actor, administration, name)
 
 
 @router.get("/{administration}/{name}/drift", response_model=Drifts)

@@ -39,6 +39,23 @@ def test_nothing_is_left_and_every_unit_is_back(ministry: Ministry, connect: Con
         r: (q["available"], q["allocated"], q["held"]) for r, q in before.items()
     }
     assert ministry.site.answer(ministry.lead, "environment", "list")["items"] == []
+    assert_certified(ministry, environment, ended)
+
+
+def assert_certified(ministry: Ministry, environment, ended) -> None:
+    """The certificate names what dcctl made and what the member made beside it, the word, and what each unit's entry gave back."""
+    document = ministry.site.answer(ministry.agent, "environment", "certificate", "recette")["certificate"]
+    destroyed = {(thing["type"], thing["name"]): thing["dcctl"] for thing in document["destroyed"]}
+    beside = {thing for thing, own in destroyed.items() if not own}
+    assert {("server", "essai"), ("volume", "donnees"), ("snapshot", "avant"), ("image", "image-privee")} <= beside
+    assert ("server", f"{ministry.code}-recette-web-1") in {thing for thing, own in destroyed.items() if own}
+    assert document["project"] == environment["project_id"]
+    assert document["word"]["request"] == ended["number"]
+    assert {entry["to"] for entry in document["given_back"]} == {ministry.code}
+    page = ministry.site.dcctl(ministry.agent, "environment", "certificate", "recette", "--html", lang="fr")
+    assert page.returncode == 0, page.stderr
+    assert "Attestation de destruction" in page.stdout
+    assert "image-privee" in page.stdout
 
 
 def test_what_cannot_be_deleted_is_named_with_its_place_and_a_retry_ends_it(ministry: Ministry, connect: Connect):

@@ -82,6 +82,7 @@ environment:plan      POST   /v1/environments/min-sante/portail/plans     ok  40
 environment:plan      POST   /v1/environments/anpc/alerte/plans           ok  403 403 403 ok  404 404 404 404
 environment:accept    POST   /v1/environments/min-sante/portail/drift/accept ok 403 403 ok 404 404 404 404 404
 environment:accept    POST   /v1/environments/anpc/alerte/drift/accept    ok  403 403 403 403 404 404 404 404
+environment:certificate GET  /v1/environments/min-sante/portail/certificate ok ok ok ok 404 404 404 403 403
 operation:list        GET    /v1/operations                               ok  ok  ok  ok  ok  ok  ok  403 403
 operation:list        GET    /v1/operations?administration=min-sante      ok  ok  ok  ok  404 404 404 403 403
 operation:show        GET    /v1/operations/O-2026-9001-1                 ok  ok  ok  ok  404 404 404 403 403
@@ -191,6 +192,7 @@ def test_a_rule_that_is_turned_round_shows_in_the_table(turned: tuple[Api, Servi
         ("/v1/environments/min-sante/portail", "/v1/environments/min-zzzzz/portail"),
         ("/v1/environments/min-sante/portail", "/v1/environments/min-sante/zzzzzzz"),
         ("/v1/environments/min-sante/portail/cloud", "/v1/environments/min-sante/zzzzzzz/cloud"),
+        ("/v1/environments/min-sante/portail/certificate", "/v1/environments/min-sante/zzzzzzz/certificate"),
         ("/v1/operations/O-2026-9001-1", "/v1/operations/O-2026-9876-1"),
         ("/v1/quota?administration=min-sante", "/v1/quota?administration=min-zzzzz"),
         ("/v1/history?administration=min-sante", "/v1/history?administration=min-zzzzz"),

@@ -1,0 +1,80 @@
+"""The last states of each stack, kept outside of the engine: what it knew, and when, for whoever must say what is gone.
+
+A kept state is what the engine exports; secrets in it are encrypted by the engine. It is read from the engine's own table where the backend is
+PostgreSQL, which costs no start of the engine; the form of its rows is the engine's (backend/diy of pulumi 3.253).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from sqlalchemy import create_engine, delete, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
+from sqlmodel import Session, col, select
+
+from dcctl.migrations import fence
+from dcctl.provisioner.engine import Engine
+from dcctl.provisioner.state import readable, recorded
+from dcctl.store import KeptState
+from dcctl.workflow.app import App
+from stacks.naming import ENGINE_PROJECT
+
+log = structlog.get_logger("dcctl.workflow.states")
+
+_KEY = f".pulumi/stacks/{ENGINE_PROJECT}/{{}}.json"
+
+
+def keep(app: App, engine: Engine, stack: str, operation: str) -> None:
+    """Add the stack's present state to those that are kept, and let the oldest go. That it could not be is logged, and stops nothing."""
+    try:
+        state = _read(engine, stack)
+        if state is None or not readable(state):
+            log.warning("state_not_kept", stack=stack)
+            return
+        with app.transaction() as session:
+            session.add(KeptState(stack=stack, operation=operation, state=dict(state)))
+            session.flush()
+            _prune(session, stack, app.settings.engine.kept_states)
+    except Exception:
+        log.exception("state_not_kept", stack=stack)
+
+
+def latest(session: Session, stack: str) -> Mapping[str, Any] | None:
+    """The state that was kept last; None when none was."""
+    found = session.exec(select(KeptState).where(KeptState.stack == stack).order_by(col(KeptState.id).desc()).limit(1)).first()
+    return found.state if found is not None else None
+
+
+def expected(session: Session, stack: str) -> bool:
+    """Whether the stack had something when it was looked at last: then an empty state of the engine is a lost one."""
+    return bool(recorded(latest(session, stack)))
+
+
+def forget(session: Session, stack: str) -> None:
+    """The stack has been destroyed: nothing of it must be expected by whoever makes one of the same name."""
+    session.execute(delete(KeptState).where(col(KeptState.stack) == stack))
+
+
+def _prune(session: Session, stack: str, keeping: int) -> None:
+    last = select(KeptState.id).where(KeptState.stack == stack).order_by(col(KeptState.id).desc()).limit(keeping)
+    session.execute(delete(KeptState).where(col(KeptState.stack) == stack, col(KeptState.id).not_in(last)))
+
+
+def _read(engine: Engine, stack: str) -> Mapping[str, Any] | None:
+    """The state as `Engine.export` gives it."""
+    address = fence.address(engine.backend)
+    if address is None:
+        return engine.export(stack)
+    database = create_engine(address, poolclass=NullPool, connect_args={"connect_timeout": 5})
+    try:
+        with database.connect() as connection:
+            row = connection.execute(text("SELECT data FROM pulumi_state WHERE key = :key"), {"key": _KEY.format(stack)}).first()
+    except SQLAlchemyError:
+        return engine.export(stack)
+    finally:
+        database.dispose()
+    if row is None:
+        return None
+    checkpoint = row[0].get("checkpoint") if isinstance(row[0], Mapping) else None
+    return {"version": row[0].get("version"), "deployment": checkpoint.get("latest")} if isinstance(checkpoint, Mapping) else None

@@ -1,0 +1,27 @@
+"""The services' commonest refusals in plain words."""
+
+import pytest
+
+from dcctl import servicewords, words
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("Quota exceeded for resources: ['floatingip'].", "la limite de 'floatingip' du projet est atteinte"),
+        (
+            "Quota exceeded for instances: Requested 1, but already used 0 of 0 instances",
+            "la limite de instances du projet est atteinte : 1 de plus demandé, 0 sur 0 utilisé",
+        ),
+        ("No valid host was found. There are not enough hosts available.", "aucun hôte du centre n’a de place pour ce serveur"),
+        ("No more IP addresses available on network 6f.", "le réseau n’a plus d’adresse libre"),
+        ("Quelque chose d'inconnu", ""),
+    ],
+)
+def test_what_a_service_refuses_with_is_said_in_the_readers_language(said: str, meant: str) -> None:
+    words.use("fr")
+    try:
+        assert servicewords.meaning(said).startswith(meant)
+        assert bool(servicewords.meaning(said)) == bool(meant)
+    finally:
+        words.use("en")
