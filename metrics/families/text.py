@@ -23,7 +23,7 @@ def render_timestamp(snapshot: Snapshot) -> Family:
 def series(number: int) -> Family:
     """# HELP dcctl_series Samples of dcctl's own families in this text.
     # TYPE dcctl_series gauge
-    dcctl_series 361
+    dcctl_series 367
     """
     return Family(name="dcctl_series", help="Samples of dcctl's own families in this text.", samples=[((), number)])
 
