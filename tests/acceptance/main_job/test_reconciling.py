@@ -105,8 +105,9 @@ def test_what_is_done_beside_dcctl_is_named_and_a_restored_backup_touches_nothin
 
     drill.dump()
     present = drill.app(postgres.DATABASE)
+    ending = ministry.decommission("avant")
     made = ministry.provide("apres", **SMALL)
-    ended = ministry.ended(ministry.decommission("avant"))
+    ended = ministry.ended(ending)
     assert ended["state"] == "fulfilled", ended["error"]
     regions.watch(present)
     present.close()
@@ -117,7 +118,8 @@ def test_what_is_done_beside_dcctl_is_named_and_a_restored_backup_touches_nothin
     by_hand(made["project_id"])
     site.openstack("quota", "set", "--cores", "40", "--ram", "20480", made["project_id"])
     _the_watcher_would_say_so(ministry, made["project_id"])
-    site.openstack("server", "delete", "--wait", server.id)
+    tenant.compute.delete_server(server.id)
+    tenant.compute.wait_for_delete(server)
     network = next(tenant.network.networks(project_id=made["project_id"]))
     image = next(tenant.image.images(name="cirros"))
     flavor = tenant.compute.find_flavor("m1.xlarge")  # more than was allocated
