@@ -322,12 +322,14 @@ _BALANCES_NOW = f"""{_SUBTREE}
 _BALANCES_THEN = f"""{_SUBTREE_THEN}
     SELECT b.resource, {_SUMS} FROM {_BELOW} JOIN LATERAL (
         SELECT a.resource, a.place,
-            coalesce((SELECT sum(e.amount) FROM quotas.entry e WHERE e.credit_account = a.id AND e.effective_at <= :as_of
-                AND (CAST(:known_at AS timestamptz) IS NULL OR e.recorded_at <= :known_at)), 0)
-            - coalesce((SELECT sum(e.amount) FROM quotas.entry e WHERE e.debit_account = a.id AND e.effective_at <= :as_of
-                AND (CAST(:known_at AS timestamptz) IS NULL OR e.recorded_at <= :known_at)), 0) AS balance
+            coalesce((SELECT sum(e.amount) FROM quotas.entry e WHERE e.credit_account = a.id AND e.effective_at <= :as_of{{known}}), 0)
+            - coalesce((SELECT sum(e.amount) FROM quotas.entry e WHERE e.debit_account = a.id AND e.effective_at <= :as_of{{known}}), 0) AS balance
         FROM quotas.account a WHERE a.holder_id = h.id AND (:region = '' OR a.region = :region) OFFSET 0
     ) b ON true GROUP BY b.resource"""
+
+#: In the light of all that is recorded the index alone is read; when something was recorded only the entries know.
+_THEN_AS_KNOWN_NOW = _BALANCES_THEN.format(known="")
+_THEN_AS_KNOWN_THEN = _BALANCES_THEN.format(known=" AND e.recorded_at <= :known_at")
 
 
 def balances(
@@ -340,7 +342,8 @@ def balances(
         as_of: by effective time, in the light of everything recorded since (and of nothing recorded after `known_at`).
     """
     then = {} if as_of is None else {"as_of": as_of, "known_at": known_at}
-    rows = _rows(database, _BALANCES_THEN if then else _BALANCES_NOW, holder=holder.id, region=region or "", **then)
+    statement = _BALANCES_NOW if not then else _THEN_AS_KNOWN_NOW if known_at is None else _THEN_AS_KNOWN_THEN
+    rows = _rows(database, statement, holder=holder.id, region=region or "", **then)
     found = {row["resource"]: row for row in rows}
     return {resource: _balance(found[resource]) for resource in in_order(found)}
 

@@ -79,6 +79,16 @@ def test_a_read_does_not_scan_the_entries(filled: tuple[Connection, Filled], rea
     assert scanned(found) & {"entry", "hold"} == set()
 
 
+@pytest.mark.parametrize("read", ["as of", "as of, an environment"])
+def test_balances_of_a_past_day_read_the_index_alone(filled: tuple[Connection, Filled], read: str) -> None:
+    """Whatever plan is kept for later: what is not in the index is not in the statement."""
+    connection, made = filled
+    connection.execute(text("SET LOCAL plan_cache_mode = force_generic_plan"))
+    found = plans(connection, lambda: READS[read](connection, made))
+    of_entries = [node for plan in found for node in nodes(plan) if node.get("Relation Name") == "entry"]
+    assert {(node["Node Type"], node["Heap Fetches"]) for node in of_entries} == {("Index Only Scan", 0)}
+
+
 def test_a_read_without_an_index_would_be_seen(filled: tuple[Connection, Filled]) -> None:
     connection, _ = filled
     pages = connection.execute(text("SELECT relpages FROM pg_class WHERE oid = 'quotas.entry'::regclass")).scalar_one()
