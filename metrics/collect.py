@@ -31,7 +31,7 @@ from metrics.counting import (
 from metrics.listing import items, settled
 from metrics.readings import Project, Projects, Reading
 from metrics.servers import Servers
-from quotas.resources import BLOCK_STORAGE, COMPUTE, NETWORK, TYPED_GIGABYTES, find
+from quotas.resources import BLOCK_STORAGE, COMPUTE, NETWORK, TYPED_GIGABYTES, TYPED_STRUCTURAL, find
 
 #: `consumes_quota` came with 3.65.
 CINDER_MICROVERSION = "3.65"
@@ -96,7 +96,8 @@ def block_storage(cloud: Cloud, page_size: int | None = None) -> Reading:
         return items(cloud, "block-storage", path, key, page_size, query, CINDER_MICROVERSION)
 
     def read() -> Reading:
-        kinds = [TYPED_GIGABYTES + str(kind["name"]) for kind in listed("/types", "volume_types", is_public="None")]
+        prefixes = (TYPED_GIGABYTES, *TYPED_STRUCTURAL)
+        kinds = [prefix + str(kind["name"]) for kind in listed("/types", "volume_types", is_public="None") for prefix in prefixes]
         type_of: dict[str, str | None] = {}
         usage = count_volumes(listed("/volumes/detail", "volumes", all_tenants="1"), type_of)
         usage.update(count_snapshots(listed("/snapshots/detail", "snapshots", all_tenants="1"), type_of))

@@ -81,7 +81,7 @@ def test_what_is_easily_counted_wrong_is_counted(site: Site, admin: Cloud, sante
         "instances": 4, "cores": 1 + 1 + 1 + 2, "ram": 2048 + 2048 + 512 + 4096,
         "volumes": 3, "gigabytes": 2 + 3 + 1 + 2, "gigabytes_ssd": 2 + 2, "gigabytes_standard": 3 + 1,
         "networks": 2, "routers": 1, "floatingips": 3,
-        "snapshots": 1, "snapshots_ssd": 1, "volumes_ssd": 2, "volumes_standard": 1,
+        "snapshots": 1, "snapshots_ssd": 1, "snapshots_standard": 0, "volumes_ssd": 2, "volumes_standard": 1,
         "ports": collected[sante.id]["ports"], "security_groups": 1,
     }  # fmt: skip
     assert collected[justice.id] == dict.fromkeys(collected[justice.id], 0) | {
