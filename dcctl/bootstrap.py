@@ -12,6 +12,7 @@ stays, one that is lost is replaced.
 import json
 import os
 import secrets
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ from dcctl.errors import CloudError
 
 ROLES = ("dc_agent", "dc_lead", "dc_operator", "dc_auditor")
 SERVICE_DOMAIN = "Default"
+#: Where the user was there before, the new password revokes its tokens to the second: one that is issued within it is refused, too.
+REVOKED_SECONDS = 1.1
 COLLECTOR = "dcctl-collector"
 API = "dcctl-api"
 
@@ -83,6 +86,7 @@ def _new_credential(admin: Cloud, auth_url: str) -> dict[str, str]:
     user = registry.ensure_user(admin, COLLECTOR, SERVICE_DOMAIN, password, description="dcctl: reads use and limits")
     project = identity.ensure_project(admin, "admin", _default_domain(admin))
     identity.assign(admin, user, "admin", project_id=project.id)
+    time.sleep(REVOKED_SECONDS)
     auth = v3.Password(auth_url=auth_url, user_id=user, password=password, project_id=project.id)
     session = keystone_session.Session(auth=auth, verify=admin.session.verify, timeout=30, app_name="dcctl")
     path = f"{auth_url}/users/{user}/application_credentials"
