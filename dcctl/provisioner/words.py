@@ -14,11 +14,10 @@ _ORIGIN = re.compile(r"^(?:error: )?(?:sdk-v2/provider2\.go:\d+: )?(?:sdk\.helpe
 _PROVIDER = re.compile(r":? *provider=openstack@[0-9.]+\s*$")
 
 
-#: How the engine says that a state is there and is none.
-UNREADABLE = (
-    "unexpected end of JSON input", "json: cannot unmarshal", "unsupported checkpoint version", "invalid character", "snapshot integrity",
-    "could not deserialize deployment", "this stack's deployment",
-)  # fmt: skip
+#: How the engine says that a state is there and is none; a provider may say the like of a service's answer, so the beginning counts.
+_LOADING = "failed to load checkpoint"
+_NO_STATE = ("unexpected end of JSON input", "json: cannot unmarshal", "unsupported checkpoint version", "invalid character")
+_NOT_WHOLE = ("snapshot integrity error", "could not deserialize deployment")
 
 
 def plain(text: str) -> str:
@@ -133,4 +132,4 @@ def plugin_missing(stderr: str) -> bool:
 
 def unreadable(stderr: str) -> bool:
     """Whether the engine found a state and could not make anything of it."""
-    return any(said in stderr for said in UNREADABLE)
+    return any(said in stderr for said in _NOT_WHOLE) or (_LOADING in stderr and any(said in stderr for said in _NO_STATE))

@@ -110,3 +110,11 @@ def test_errors_travel_from_a_run_to_its_parent():
     assert travelled[2].names == ("network",)
     assert isinstance(travelled[3], PlanExceeded)
     assert travelled[3].steps == (Step(op="delete", type="t", name="n"),)
+
+
+def test_a_state_that_cannot_be_read_is_told_from_a_database_or_a_service_that_fails() -> None:
+    assert words.unreadable("error: failed to load checkpoint: place 1: unexpected end of JSON input")
+    assert words.unreadable("error: failed to load checkpoint: json: cannot unmarshal number into Go struct field ResourceV3.latest.resources.urn")
+    assert words.unreadable("The Pulumi CLI encountered a snapshot integrity error. This is a bug!")
+    assert not words.unreadable("error: failed to load checkpoint: dial unix /run/postgresql/.s.PGSQL.5432: connect: connection refused")
+    assert not words.unreadable("error: creating openstack_networking_network_v2: invalid character '<' looking for beginning of value")
