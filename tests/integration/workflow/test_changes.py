@@ -9,6 +9,7 @@ import pytest
 
 from dcctl.config import Engine
 from dcctl.errors import DcctlError, NotVisible, QuotaShort, SpecRefused
+from dcctl.provisioner.engine import PLUGIN
 from dcctl.schemas import AcceptIn, DecisionIn, PlanIn, RequestIn, WithdrawIn
 from dcctl.store import Environment, Event, Operation, Request
 from dcctl.workflow import (
@@ -45,10 +46,13 @@ SOON = datetime.now(UTC) + timedelta(days=400)
 
 @pytest.fixture
 def built(app: App, tmp_path: Path) -> App:
-    """The example as an active environment with its units; Keystone does not answer and there is no engine."""
-    app.settings = app.settings.model_copy(
-        update={"cloud": keystone_at(tmp_path, 9), "engine": Engine(home=tmp_path / "pulumi", passphrase_file=tmp_path / "passphrase")}
-    )
+    """The example as an active environment with its units; Keystone does not answer, and what stands where the engine would be does nothing."""
+    engine = Engine(home=tmp_path / "pulumi", passphrase_file=tmp_path / "passphrase", backend=f"file://{tmp_path}")
+    for program in (engine.home / "bin" / "pulumi", engine.home / PLUGIN, engine.passphrase_file):
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text("#!/bin/false\n")
+        program.chmod(0o700)
+    app.settings = app.settings.model_copy(update={"cloud": keystone_at(tmp_path, 9), "engine": engine})
     number = reviewed(app, key="first")
     with app.transaction() as session:
         request = session.get_one(Request, number)
