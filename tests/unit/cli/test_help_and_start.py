@@ -21,8 +21,8 @@ VERBS = {
     "quota": ["show", "history", "grant", "revoke", "correct", "export", "import", "verify"],
     "usage": ["show", "top"],
     "act": ["list", "show", "approve", "refuse"],
-    "request": ["submit", "list", "show", "approve", "refuse", "withdraw", "watch"],
-    "environment": ["list", "show", "cloud", "decommission"],
+    "request": ["submit", "extend", "list", "show", "approve", "refuse", "withdraw", "watch"],
+    "environment": ["list", "show", "cloud", "certificate", "decommission", "plan", "drift", "repair", "accept"],
     "operation": ["list", "show", "watch", "retry", "cancel", "abandon"],
     "administration person": ["list", "add", "remove"],
 }  # fmt: skip
