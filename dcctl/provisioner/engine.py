@@ -28,6 +28,8 @@ ENDLESS = "-"
 PLUGIN = Path("plugins/resource-openstack-v5.5.3/pulumi-resource-openstack")
 # A run ends itself when it is late; after this much more it is taken for frozen.
 PATIENCE_SECONDS = 60.0
+# Between two looks whether the lease was renewed; short beside a third of the shortest lease.
+RENEWAL_SECONDS = 0.1
 # What a run inherits from its parent; everything else of the parent's environment stays out, OS_* and DCCTL_* above all.
 INHERITED = (
     "PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "PGPASSFILE", "http_proxy", "https_proxy",
@@ -206,28 +208,19 @@ class Engine:
         """Start the run and hear it out."""
         deadline = time.monotonic() + job.seconds + PATIENCE_SECONDS
         until = self._until()
-        with (Path(job.directory) / "stderr").open("w+") as complaints, _started(environment, complaints, until) as process:
-            assert process.stdin is not None
-            with contextlib.suppress(BrokenPipeError):
-                process.stdin.write(json.dumps(job.to_document()) + "\n")
-                process.stdin.flush()
+        with (Path(job.directory) / "stderr").open("w+") as complaints, _started(environment, complaints, until) as process, _Reins(process) as reins:
+            reins.say(json.dumps(job.to_document()))
+            reins.renew(self._until, until)
             last: dict[str, Any] = {}
             told = False
             for document in _lines(process):
-                if (renewed := self._until()) != until:
-                    until = renewed
-                    with contextlib.suppress(BrokenPipeError):
-                        process.stdin.write(f"until {until}\n")
-                        process.stdin.flush()
                 if document is None:
                     if process.poll() is not None:
                         # The guardian was killed; what it leaves would keep our end of the pipe open.
                         processes.end(lambda: processes.marked("DCCTL_RUN", environment["DCCTL_RUN"]), reaping=False)
                     if not told and cancelled():
                         told = True
-                        with contextlib.suppress(BrokenPipeError):
-                            process.stdin.write("cancel\n")
-                            process.stdin.flush()
+                        reins.say("cancel")
                     if time.monotonic() > deadline:
                         process.kill()
                 elif "event" in document:
@@ -273,6 +266,42 @@ class Engine:
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK": "true",
         }
+
+
+class _Reins:
+    """What a run is told while it goes on, a line each; the lease's renewals by a thread of their own, so that a database which makes whoever hears
+    the run's events wait does not let the run be taken for orphaned."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+        self._speaking = threading.Lock()
+        self._ending = threading.Event()
+        self._renewing: threading.Thread | None = None
+
+    def say(self, line: str) -> None:
+        assert self._process.stdin is not None
+        with self._speaking, contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(line + "\n")
+            self._process.stdin.flush()
+
+    def renew(self, until: Callable[[], str], told: str) -> None:
+        """From now on say whenever `until` is another than was told."""
+        self._renewing = threading.Thread(target=self._renew, args=(until, told), daemon=True)
+        self._renewing.start()
+
+    def _renew(self, until: Callable[[], str], told: str) -> None:
+        while not self._ending.wait(RENEWAL_SECONDS):
+            if (now := until()) != told:
+                told = now
+                self.say(f"until {told}")
+
+    def __enter__(self) -> "_Reins":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._ending.set()
+        if self._renewing is not None:
+            self._renewing.join()
 
 
 @contextlib.contextmanager

@@ -19,11 +19,19 @@ _LIFT = text("""
 _TOKEN = text("SELECT token FROM dcctl_fence WHERE stack = :stack")
 
 
+class Behind(Lost):
+    """The state is of a younger token than the lease: of another run's, or dcctl's own database was restored to a day before it."""
+
+    def __init__(self, stack: str, found: int, token: int) -> None:
+        super().__init__(f"the state of {stack} is of token {found}, not of {token}")
+        self.found = found
+
+
 def lift(backend: str, stacks: Iterable[str], token: int) -> None:
     """From now on only `token` writes these stacks' state; a statement of an older one that is under way ends first.
 
     Raises:
-        Lost: a younger token has one of them.
+        Behind: a younger token has one of them.
         DcctlError: DCCTL-411 without the fence, DCCTL-412 when the database does not answer.
     """
     url = fence.address(backend)
@@ -35,7 +43,7 @@ def lift(backend: str, stacks: Iterable[str], token: int) -> None:
             for stack in stacks:
                 connection.execute(_LIFT, {"stack": stack, "token": token})
                 if (found := connection.execute(_TOKEN, {"stack": stack}).scalar_one()) != token:
-                    raise Lost(f"the state of {stack} is of token {found}, not of {token}")
+                    raise Behind(stack, int(found), token)
     except ProgrammingError as error:
         raise DcctlError("DCCTL-411") from error
     except OperationalError as error:

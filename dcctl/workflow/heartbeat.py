@@ -30,12 +30,14 @@ class Heartbeat(threading.Thread):
         self.seconds = app.settings.worker.lease_seconds
         self.until = since + SAFE * self.seconds
         self.ending = threading.Event()
+        #: Held while the lease is renewed, or becomes one of another token.
+        self.renewing = threading.Lock()
 
     def run(self) -> None:
         while not self.ending.wait(self.seconds / 3):
             sent = boottime()
             try:
-                with self.app.transaction() as session:
+                with self.renewing, self.app.transaction() as session:
                     if not leases.renew(session, self.lease, self.seconds):
                         log.warning("lease_not_renewed", environment=f"{self.lease.administration}/{self.lease.environment}", token=self.lease.token)
                         return

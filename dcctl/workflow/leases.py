@@ -9,7 +9,7 @@ too, locks the lease first.
 
 import os
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import text
 from sqlmodel import Session
@@ -47,6 +47,7 @@ _TAKE = text("""
     WHERE administration = :administration AND environment = :environment RETURNING token""")
 _MINE = "administration = :administration AND environment = :environment AND token = :token AND holder = :holder AND expires_at > clock_timestamp()"
 _RENEW = text(f"UPDATE lease SET expires_at = clock_timestamp() + make_interval(secs => :seconds) WHERE {_MINE}")
+_OVERTAKE = text(f"UPDATE lease SET token = :younger, unclean = true WHERE {_MINE}")
 _REQUIRE = text(f"SELECT 1 FROM lease WHERE {_MINE} FOR KEY SHARE")
 _GIVE_BACK = text(f"UPDATE lease SET holder = NULL, operation = NULL, expires_at = clock_timestamp(), unclean = :unclean WHERE {_MINE}")
 
@@ -68,6 +69,20 @@ def take(session: Session, administration: str, environment: str, *, operation: 
 def renew(session: Session, lease: Lease, seconds: float) -> bool:
     """Have it for so many seconds more from now; False when it has lapsed, which cannot be undone."""
     return bool(session.connection().execute(_RENEW, {**_key(lease), "seconds": seconds}).rowcount)
+
+
+def overtake(session: Session, lease: Lease, token: int) -> Lease:
+    """Go on with a token younger than `token`, which something outside has seen already: this database was restored to a day before it.
+
+    Nobody knows what was done since, so the run looks first.
+
+    Raises:
+        Lost: the lease is not this one's any more: the younger token is another run's.
+    """
+    younger = max(token, lease.token) + 1
+    if not session.connection().execute(_OVERTAKE, {**_key(lease), "younger": younger}).rowcount:
+        raise Lost(f"{lease.administration}/{lease.environment} is not of token {lease.token} any more")
+    return replace(lease, token=younger, unclean=True)
 
 
 def require(session: Session, lease: Lease) -> None:

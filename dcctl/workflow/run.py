@@ -107,6 +107,18 @@ class Run:
                 raise Lost(f"token {self.token} was idle in a transaction for longer than the lease") from error
             raise
 
+    def overtake(self, token: int) -> None:
+        """Go on with a token younger than `token`, and with credentials of its name (`leases.overtake`).
+
+        Raises:
+            Lost: the lease is not this run's any more.
+        """
+        with self.heartbeat.renewing:
+            with self.app.transaction() as session:
+                younger = leases.overtake(session, self.lease, token)
+            self.lease = self.heartbeat.lease = younger
+            self.credentials = Credentials(self.app.settings, younger.administration, younger.environment, younger.token)
+
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
         """Name what is being done now, and note how long it took.

@@ -6,6 +6,7 @@ machine, then the engine's lock.
 Only whoever holds the environment may do this: the engine's lock has no end of its own, and says nothing of who holds it.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dcctl.errors import EngineError
@@ -26,14 +27,15 @@ def succeed(app: App, run: "Run") -> None:
         CloudError: credentials of earlier runs could not be taken away.
         EngineError: DCCTL-407 when processes of an earlier run cannot be ended, DCCTL-409 when there is no engine here.
         DcctlError: DCCTL-411, DCCTL-412: the engine's database has no fence, or does not answer.
-        Lost: a younger token has the stacks already.
+        Lost: a younger run has the environment.
     """
     stacks = [naming.stack_name(app.region, run.administration, run.environment, layer) for layer in naming.LAYERS]
     settings = app.settings.engine
-    engine = Engine(home=settings.home, backend=settings.backend, passphrase_file=settings.passphrase_file, seconds=settings.seconds, guard=run.guard)
+    engine = Engine(home=settings.home, backend=settings.backend, passphrase_file=settings.passphrase_file, seconds=settings.seconds)
     try:
         engine.check()
-        fencing.lift(settings.backend, stacks, run.token)
+        lifted(settings.backend, stacks, run)
+        engine = replace(engine, guard=run.guard)
         if run.unclean:
             run.credentials.remove_earlier()
             for stack in stacks:
@@ -44,3 +46,13 @@ def succeed(app: App, run: "Run") -> None:
         raise EngineError("DCCTL-409", why=error.what, path=error.path, stack=stacks[0]) from error
     except errors.EngineFailed as error:
         raise EngineError("DCCTL-404", resource=stacks[0], words=error.summary, stack=stacks[0]) from error
+
+
+def lifted(backend: str, stacks: list[str], run: "Run") -> None:
+    """Fence older tokens off. A younger one, while the lease is this run's, says that dcctl's database was restored: tokens go on from there."""
+    for stack in stacks:
+        try:
+            fencing.lift(backend, [stack], run.token)
+        except fencing.Behind as behind:
+            run.overtake(behind.found)
+            fencing.lift(backend, stacks, run.token)

@@ -11,11 +11,13 @@ from sqlmodel import select
 
 from dcctl.errors import DcctlError
 from dcctl.lifecycle import OperationState
+from dcctl.migrations import fence
 from dcctl.store import Event, Operation, Request
-from dcctl.workflow import holding, leases, run, stalled, succession
+from dcctl.workflow import fencing, holding, leases, run, stalled, succession
 from dcctl.workflow.app import App
 from dcctl.workflow.leases import Lost
 from dcctl.workflow.run import Run
+from tests import postgres
 from tests.integration.workflow.test_operations import approved, bare, kinds, state  # noqa: F401 - a fixture
 from tests.integration.workflow.test_requests import available
 
@@ -228,3 +230,28 @@ def test_a_database_that_went_away_in_the_middle_is_nobodys_failure(worker: App,
     again = Run.begin(worker, operation)
     assert again is not None
     assert again.unclean
+
+
+def test_after_a_restore_tokens_go_on_from_what_the_engines_state_has_seen(worker: App, postgresql: postgres.Server) -> None:
+    dsn = postgresql.database()
+    backend, stack = dsn.replace("postgresql://", "postgres://", 1), "cotonou.min-sante.dossier-patient.workload"
+    fence.install(backend)
+    fencing.lift(backend, [stack], 40)  # seen before the restore
+    _, operation = approved(worker)
+    mine = Run.begin(worker, operation)
+    assert mine is not None
+
+    with mine.heartbeat:
+        succession.lifted(backend, [stack], mine)
+        assert (mine.token, mine.unclean) == (41, True)
+        mine.tell("resource", name="web-1")
+        time.sleep(1.0)  # renewed as what it is by now
+        mine.tell("resource", name="web-2")
+
+    lapse(worker)
+    successor = taken(worker, holder="worker-2")
+    assert successor is not None
+    fencing.lift(backend, [stack], 50)
+    with pytest.raises(Lost):
+        succession.lifted(backend, [stack], mine)
+    postgresql.drop(dsn)
