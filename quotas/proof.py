@@ -105,9 +105,10 @@ def export(database: Database, at: datetime) -> Iterator[bytes]:
 
 
 def _streamed(database: Database, statement: str) -> Iterator[bytes]:
-    rows = _bare(database).execute(text(statement).execution_options(yield_per=FETCHED))
-    for told in rows.scalars():
-        yield told.encode() + b"\n"
+    # Closed with the generator: who has seen enough does not read to the end.
+    with _bare(database).execute(text(statement).execution_options(yield_per=FETCHED)) as rows:
+        for told in rows.scalars():
+            yield told.encode() + b"\n"
 
 
 def _micros(at: datetime) -> int:

@@ -44,6 +44,8 @@ def known(site: Site) -> Site:
                              decided_at=NINE))  # fmt: skip
         session.add(Operation(id="O-2026-0042-1", kind="fulfil", state="succeeded", request="R-2026-0042", administration="min-sante",
                               environment="dossier-patient"))  # fmt: skip
+        session.add(Operation(id="O-2026-0045-1", kind="decommission", state="queued", request="R-2026-0045", administration="min-sante",
+                              environment="portail", created_at=NINE))  # fmt: skip
         world, pool = accounts.find_holder(session, "world"), accounts.find_holder(session, "pool")
         assert world is not None
         assert pool is not None

@@ -244,9 +244,10 @@ def test_a_port_that_is_taken_is_said_in_one_sentence(tmp_path: Path, served: Ex
 
 @pytest.mark.parametrize("process", ["exporter", "collector"])
 def test_without_a_database_it_says_what_to_set(tmp_path: Path, process: str):
-    environment = {**os.environ, "DCCTL_CONFIG": str(tmp_path / "none.toml")}
+    (tmp_path / "dcctl.toml").touch()
+    environment = {**os.environ, "DCCTL_CONFIG": str(tmp_path / "dcctl.toml"), "DCCTL_LANG": "en"}
 
     done = subprocess.run([sys.executable, "-m", f"metrics.{process}"], env=environment, capture_output=True, text=True, check=False)
 
     assert done.returncode == 1
-    assert done.stderr == f"dcctl-{process}: database.{process} is not set; name the settings' file in DCCTL_CONFIG\n"
+    assert done.stderr.startswith(f"dcctl-{process}: DCCTL-442: The setting database.{process} is missing.\n")

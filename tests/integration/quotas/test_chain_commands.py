@@ -38,7 +38,7 @@ def app(postgresql: Server) -> Iterator[App]:
 @pytest.fixture
 def run(app: App, tmp_path: Path) -> Run:
     """Runs a command in a directory of its own; dcctl's settings are the database's addresses and nothing else."""
-    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "DCCTL_CONFIG": str(tmp_path / "none.toml"), "LANG": "C.UTF-8",
+    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "DCCTL_CONFIG": os.devnull, "LANG": "C.UTF-8",
                "DCCTL_DATABASE__AUDITOR": app.settings.database.auditor, "DCCTL_LANG": "en"}  # fmt: skip
 
     def ran(program: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
