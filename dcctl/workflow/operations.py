@@ -60,7 +60,12 @@ def retry(app: App, actor: Actor, identifier: str) -> dict[str, Any]:
     with app.transaction() as session:
         operation, request = _locked(session, actor, identifier)
         operation.state = operation_after(identifier, OperationState(operation.state), "retry")
-        request_after(request.number, RequestState(request.state), "abandon" if operation.kind in _UNDOING else "fulfil")
+        if operation.kind in _UNDOING:
+            request_after(request.number, RequestState(request.state), "abandon")
+        else:  # at once: whoever watches it must not take the failure of the last attempt for this one's
+            request.state = request_after(request.number, RequestState(request.state), "fulfil")
+            request.error, request.updated_at = None, now()
+            session.add(request)
         operation.attempt += 1
         operation.cancel_requested, operation.error, operation.finished_at = False, None, None
         operation.created_at = now()

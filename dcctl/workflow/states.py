@@ -4,6 +4,8 @@ A kept state is what the engine exports; secrets in it are encrypted by the engi
 PostgreSQL, which costs no start of the engine; the form of its rows is the engine's (backend/diy of pulumi 3.253).
 """
 
+import base64
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,7 +24,8 @@ from stacks.naming import ENGINE_PROJECT
 
 log = structlog.get_logger("dcctl.workflow.states")
 
-_KEY = f".pulumi/stacks/{ENGINE_PROJECT}/{{}}.json"
+#: Keys begin with the name of the database.
+_ROW = text("SELECT data FROM pulumi_state WHERE key = current_database() || '/.pulumi/stacks/' || :project || '/' || :stack || '.json'")
 
 
 def keep(app: App, engine: Engine, stack: str, operation: str) -> None:
@@ -69,12 +72,18 @@ def _read(engine: Engine, stack: str) -> Mapping[str, Any] | None:
     database = create_engine(address, poolclass=NullPool, connect_args={"connect_timeout": 5})
     try:
         with database.connect() as connection:
-            row = connection.execute(text("SELECT data FROM pulumi_state WHERE key = :key"), {"key": _KEY.format(stack)}).first()
+            row = connection.execute(_ROW, {"project": ENGINE_PROJECT, "stack": stack}).first()
     except SQLAlchemyError:
         return engine.export(stack)
     finally:
         database.dispose()
-    if row is None:
+    return None if row is None else _exported(row[0])
+
+
+def _exported(row: Any) -> Mapping[str, Any] | None:
+    """What the engine would export of a row, which has its file as `{"data": BASE64}`; None when it has another form."""
+    try:
+        file = json.loads(base64.b64decode(row["data"], validate=True))
+        return {"version": file["version"], "deployment": file["checkpoint"]["latest"]}
+    except (KeyError, TypeError, ValueError):
         return None
-    checkpoint = row[0].get("checkpoint") if isinstance(row[0], Mapping) else None
-    return {"version": row[0].get("version"), "deployment": checkpoint.get("latest")} if isinstance(checkpoint, Mapping) else None
