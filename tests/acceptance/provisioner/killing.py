@@ -9,7 +9,7 @@ from typing import Any
 
 from dcctl.cloud.connect import Cloud
 from dcctl.provisioner import processes, state
-from dcctl.provisioner.errors import EngineFailed
+from dcctl.provisioner.errors import EngineBroken, EngineFailed
 from dcctl.provisioner.job import Event, Outcome
 from dcctl.workflow import recovery
 from dcctl.workflow.verdicts import Verdict
@@ -71,7 +71,7 @@ def killed(world: World, layer: Layer, moment: Moment, recovered: recovery.Recov
             hit.append(event)
             kill(work.stack)
 
-    with contextlib.suppress(EngineFailed):
+    with contextlib.suppress(EngineBroken, EngineFailed):
         up(world, layer, recovered or recovery.Recovered(), on_event=look)
         assert not hit
     return bool(hit)

@@ -1,5 +1,7 @@
 """After a kill, or with its state lost, an environment is found again thing by thing: nothing twice, nothing unknown."""
 
+import base64
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -104,12 +106,13 @@ def removed(world: World, layer: str) -> None:
 
 def garbled(world: World, layer: str) -> None:
     """What the engine wrote, cut in the middle of its form."""
-    key = f".pulumi/stacks/dcctl/{world.work(layer).stack}.json"  # type: ignore[arg-type]
+    key = f"%/.pulumi/stacks/dcctl/{world.work(layer).stack}.json"  # type: ignore[arg-type]
     with psycopg.connect(world.engine.backend.replace("postgres://", "postgresql://", 1)) as connection:
-        spoilt = connection.execute(
-            "UPDATE pulumi_state SET data = jsonb_set(data::jsonb, '{checkpoint,latest,resources}', '\"rien\"')::json WHERE key = %s", (key,)
-        )
-        assert spoilt.rowcount == 1
+        [(name, row)] = connection.execute("SELECT key, data FROM pulumi_state WHERE key LIKE %s", (key,)).fetchall()
+        file = json.loads(base64.b64decode(row["data"]))
+        file["checkpoint"]["latest"]["resources"] = "rien"
+        spoilt = json.dumps({"data": base64.b64encode(json.dumps(file).encode()).decode()})
+        assert connection.execute("UPDATE pulumi_state SET data = %s WHERE key = %s", (spoilt, name)).rowcount == 1
 
 
 def test_what_is_broken_goes_and_what_is_superfluous_goes_and_is_told(make_world: MakeWorld, seer: Cloud) -> None:
