@@ -8,10 +8,10 @@ from dcctl import servicewords, words
 @pytest.mark.parametrize(
     ("said", "meant"),
     [
-        ("Quota exceeded for resources: ['floatingip'].", "la limite de 'floatingip' du projet est atteinte"),
+        ("Quota exceeded for resources: ['floatingip'].", "la limite du projet ('floatingip') est atteinte"),
         (
             "Quota exceeded for instances: Requested 1, but already used 0 of 0 instances",
-            "la limite de instances du projet est atteinte : 1 de plus demandé, 0 sur 0 utilisé",
+            "la limite du projet (instances) est atteinte\N{NO-BREAK SPACE}: 1 de plus demandé, 0 sur 0 utilisé",
         ),
         ("No valid host was found. There are not enough hosts available.", "aucun hôte du centre n’a de place pour ce serveur"),
         ("No more IP addresses available on network 6f.", "le réseau n’a plus d’adresse libre"),
