@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 
-from dcctl.provisioner import directories
+from dcctl.provisioner import directories, processes
 from dcctl.provisioner.engine import Engine, Work
 from dcctl.provisioner.job import Job
 from stacks import tokens
@@ -37,10 +37,12 @@ def test_what_is_beyond_the_plan_stops_the_run_before_it_is_made(engine: Engine,
             action="up", stack=work.stack, directory=str(directory), engine=str(engine.home / "bin" / "pulumi"), seconds=60, parallel=4,
             layer=work.layer, spec=to_document(work.spec), resolved=work.resolved.to_document(),
         )  # fmt: skip
+        environment = engine._environment(directory, work.stack, "a-token")
+        # It has no guardian: the workers of a site on this machine would end it as a survivor.
+        del environment[processes.GUARDED]
         process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-c", RUN], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/",
-            env=engine._environment(directory, work.stack, "a-token"),
-        )  # fmt: skip
+            [sys.executable, "-W", "ignore", "-c", RUN], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/", env=environment
+        )
         with process:
             assert process.stdin is not None
             assert process.stdout is not None

@@ -299,7 +299,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Balances and holds as people read them."""
-        held = [hold for holder in self.tree[1:4] for hold in store.open_holds(self.connections[0], holder=holder) if hold.region == self.region]
+        held = [hold for holder in self.tree[1:5] for hold in store.open_holds(self.connections[0], holder=holder) if hold.region == self.region]
         assert {(h.reference, h.holder.id, h.resource): h.amount for h in held} == self.book.open
         for whose in self.tree[1:]:
             found = store.balances(self.connections[0], whose, self.region)
