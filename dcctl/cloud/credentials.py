@@ -11,12 +11,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from keystoneauth1 import loading
+from keystoneauth1 import exceptions, loading
 from keystoneauth1.session import Session
 
 from dcctl.cloud.failures import translated
 
 _TIMEOUT_SECONDS = 30.0
+#: To make a credential, while roles of its user come and go.
+ATTEMPTS = 3
 
 
 def made(entry: Mapping[str, Any], name: str, *, seconds: float) -> dict[str, Any]:
@@ -32,7 +34,16 @@ def made(entry: Mapping[str, Any], name: str, *, seconds: float) -> dict[str, An
     end = (datetime.now(UTC) + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     body = {"application_credential": {"name": name, "description": "one run of dcctl", "expires_at": end}}
     with translated("identity", "POST /application_credentials"):
-        answer = session.post(f"{_address(auth)}/users/{session.get_user_id()}/application_credentials", json=body).json()["application_credential"]
+        address = f"{_address(auth)}/users/{session.get_user_id()}/application_credentials"
+        for _ in range(ATTEMPTS):
+            reply = session.post(address, json=body, raise_exc=False)
+            if reply.ok or "role assignment" not in reply.text:
+                break
+            # A role that the token names was taken from the user meanwhile: a fresh token has those that are left.
+            session.invalidate()
+        if not reply.ok:
+            raise exceptions.from_response(reply, "POST", address)
+        answer = reply.json()["application_credential"]
     own = {"auth_url": auth["auth_url"], "application_credential_id": answer["id"], "application_credential_secret": answer["secret"]}
     return {**entry, "auth_type": "v3applicationcredential", "auth": own}
 
