@@ -25,7 +25,8 @@ LOG = structlog.get_logger("tests")
 DETAILS = (
     ("compute", "/os-quota-sets/{}/detail", "quota_set", "in_use", {"instances": "instances", "cores": "cores", "ram": "ram"}),
     ("block-storage", "/os-quota-sets/{}?usage=True", "quota_set", "in_use",
-     {name: name for name in ("volumes", "gigabytes", "gigabytes_ssd", "gigabytes_standard", "snapshots", "volumes_ssd", "snapshots_ssd")}),
+     {name: name for name in ("volumes", "gigabytes", "gigabytes_ssd", "gigabytes_standard", "snapshots", "volumes_ssd", "snapshots_ssd",
+                              "volumes_standard", "snapshots_standard")}),
     ("network", "/quotas/{}/details", "quota", "used",
      {"networks": "network", "routers": "router", "floatingips": "floatingip", "ports": "port", "security_groups": "security_group"}),
 )  # fmt: skip
