@@ -45,9 +45,7 @@ FIRST = (
 )  # fmt: skip
 #: Tests of what was built last that were not yet seen to pass on the final code, and why; `DCCTL_TEST_UNSETTLED=1` runs them, too.
 UNSETTLED: dict[str, str] = {
-    "tests/acceptance/metrics/test_collecting.py::test_totals_equal": "figures of more resources than the services were asked about; not settled",
     "tests/acceptance/metrics/test_processes.py::test_the_exported_use": "the services were asked about fewer resources; not settled",
-    "tests/acceptance/metrics/test_collecting.py::test_a_pass_makes_as_many_calls": "the number of calls of a pass has changed; not settled",
 }
 #: Names this run to its own processes.
 RUN = "DCCTL_TEST_RUN"

@@ -71,7 +71,7 @@ def test_a_fulfilment_that_is_cancelled_before_it_began_fails_its_request_and_a_
 
     operations.retry(bare, AGENT, operation)
 
-    assert state(bare, number) == ("failed", "queued")
+    assert state(bare, number) == ("fulfilling", "queued")
     assert [task for task, _ in jobs(bare)].count("fulfil") == 2
     fulfilment.fulfil(bare, operation)
     assert state(bare, number) == ("failed", "failed")
