@@ -120,7 +120,7 @@ def test_a_decommission_that_is_cancelled_before_it_began_fails_its_request_and_
 
     operations.retry(bare, LEAD, operation)
 
-    assert state(bare, number) == ("failed", "queued")
+    assert state(bare, number) == ("fulfilling", "queued")
     decommission.decommission(bare, operation)
     assert state(bare, number) == ("failed", "failed")
     assert requests.show(bare, LEAD, number)["error"]["code"] == "DCCTL-409"
