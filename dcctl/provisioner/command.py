@@ -15,8 +15,6 @@ from dcctl.provisioner.job import Event
 from dcctl.provisioner.progress import Progress
 
 POLL_SECONDS = 0.05
-# After a first interrupt the engine lets running operations end and records them; after a second it gives up. Then it is killed.
-FIRST_PATIENCE, SECOND_PATIENCE = 10.0, 5.0
 
 
 class Stopped(Exception):
@@ -44,6 +42,8 @@ class Reins:
     """How a run is ended from outside."""
 
     deadline: float  # of time.monotonic
+    patience: float = 10.0
+    """Seconds after a first interrupt: the engine lets what runs end and records it. After a second one, at which it gives up, half of them."""
     cancelled: threading.Event = field(default_factory=threading.Event)
 
     def why(self) -> str | None:
@@ -101,7 +101,7 @@ class Pulumi:
             why = why or self.reins.why()
             if why is not None and time.monotonic() > patience:
                 interrupts += 1
-                patience = time.monotonic() + (FIRST_PATIENCE if interrupts == 1 else SECOND_PATIENCE)
+                patience = time.monotonic() + self.reins.patience / interrupts
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(process.pid, signal.SIGINT if interrupts <= 2 else signal.SIGKILL)
             time.sleep(POLL_SECONDS)

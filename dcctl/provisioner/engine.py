@@ -80,8 +80,9 @@ class Engine:
     """Settings of the engine.
 
     `home` has bin/pulumi and plugins/ (what infra/pulumi/install.py prints); `backend` is `postgres://…` or `file://…`; `seconds` is the
-    longest time of one run; `parallel` how many things it makes at once. All methods block; `on_event` is called in the caller's thread, and
-    `cancelled` is asked a few times a second, both until the run has ended. Errors: dcctl.provisioner.errors.
+    longest time of one run, `patience` how long it may take to end in order once it is told to; `parallel` how many things it makes at once.
+    All methods block; `on_event` is called in the caller's thread, and `cancelled` is asked a few times a second, both until the run has ended.
+    Errors: dcctl.provisioner.errors.
 
     `cloud` is one entry of a clouds.yaml: `{"auth": {…}, "region_name": …}`; the tenant's with the cloud's administrator, the workload's with the
     build user and the project's id.
@@ -91,6 +92,7 @@ class Engine:
     backend: str
     passphrase_file: Path
     seconds: float = 900.0
+    patience: float = 10.0
     parallel: int = 16
     guard: Guard | None = None
     """None: a run without a lease, which only whoever has the stack for themselves may do."""
@@ -192,10 +194,9 @@ class Engine:
         with directories.private(self.home, cloud) as directory:
             job = Job(
                 action=action, stack=stack, directory=str(directory), engine=str(self.home / "bin" / "pulumi"), seconds=self.seconds,
-                parallel=self.parallel, layer=work.layer if work else None, spec=to_document(work.spec) if work else None,
+                patience=self.patience, parallel=self.parallel, layer=work.layer if work else None, spec=to_document(work.spec) if work else None,
                 resolved=work.resolved.to_document() if work else None, adopt=dict(adopt or {}), settled=tuple(settled), replace=tuple(replace),
-                refresh=refresh,
-                expected=expected, state=state,
+                refresh=refresh, expected=expected, state=state,
             )  # fmt: skip
             token = secrets.token_hex(8)
             try:

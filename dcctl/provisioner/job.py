@@ -12,7 +12,8 @@ Status = Literal["running", "done", "failed"]
 class Job:
     """One run. `directory` is its private one: clouds.yaml, home/ (PULUMI_HOME) and work/ are in it.
 
-    `spec` and `resolved` are documents, as is everything that a program needs; None for actions without a program. `seconds` is how long it may take;
+    `spec` and `resolved` are documents, as is everything that a program needs; None for actions without a program. `seconds` is how long it may take,
+    `patience` how long it may take to end in order once it is told to;
     `refresh`: the cloud is looked at first, and what is otherwise there is brought back.
     `expected`: the stack must have something already; `state`: what `restore` puts in the place of the stack's.
     """
@@ -23,6 +24,7 @@ class Job:
     engine: str
     seconds: float
     parallel: int
+    patience: float = 10.0
     layer: str | None = None
     spec: Mapping[str, Any] | None = None
     resolved: Mapping[str, Any] | None = None

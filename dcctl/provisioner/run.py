@@ -4,12 +4,14 @@ Lines are {"event": …} any number of times, then {"result": …} or {"error": 
 gone), ends the run cleanly: the engine records what it had begun. Whatever happens, no process that the run started is left when it ends.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -38,9 +40,11 @@ _speaking = threading.Lock()
 
 
 def say(document: Mapping[str, Any]) -> None:
-    with _speaking:
-        sys.stdout.write(json.dumps(document) + "\n")
-        sys.stdout.flush()
+    """One line for whoever waits; nothing when they are gone: standard input has ended, too, and by that the run is told to end in order."""
+    line = (json.dumps(document) + "\n").encode()
+    with _speaking, contextlib.suppress(BrokenPipeError):
+        while line:
+            line = line[os.write(1, line) :]
 
 
 def tell(event: Event) -> None:
@@ -50,7 +54,7 @@ def tell(event: Event) -> None:
 def main() -> int:
     processes.become_subreaper()
     job = Job.from_document(json.loads(sys.stdin.readline()))
-    reins = Reins(deadline=time.monotonic() + job.seconds)
+    reins = Reins(deadline=time.monotonic() + job.seconds, patience=job.patience)
     threading.Thread(target=_listen, args=(reins,), daemon=True).start()
     pulumi = Pulumi(engine=Path(job.engine), directory=Path(job.directory), stack=job.stack, reins=reins, tell=tell)
     began = time.monotonic()
@@ -315,6 +319,9 @@ def _only_if_there(pulumi: Pulumi, *arguments: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    status = main()
-    sys.stdout.flush()
+    try:
+        status = main()
+    except BaseException:
+        traceback.print_exc()
+        status = 1
     os._exit(status)  # the threads that serve the program are not waited for

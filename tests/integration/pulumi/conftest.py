@@ -1,9 +1,11 @@
 """The real engine without a cloud: an address that takes connections and never answers stands for a Keystone that hangs."""
 
+import os
 import secrets
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,22 +25,31 @@ def engine_home() -> Path:
     return Path(done.stdout.splitlines()[-1])
 
 
+@pytest.fixture(autouse=True)
+def runtime_directory(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """One of the test's own, with a short path: its runs are the only ones in it, whatever else runs on the machine."""
+    with tempfile.TemporaryDirectory(prefix="dcctl-", ignore_cleanup_errors=True) as directory:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", directory)
+        yield
+
+
 @pytest.fixture
 def engine(engine_home: Path, tmp_path: Path) -> Engine:
     passphrase = tmp_path / "passphrase"
     passphrase.write_text(secrets.token_hex(16))
     (tmp_path / "state").mkdir()
-    return Engine(home=engine_home, backend=f"file://{tmp_path}/state", passphrase_file=passphrase, seconds=60)
+    return Engine(home=engine_home, backend=f"file://{tmp_path}/state", passphrase_file=passphrase, seconds=60, patience=2)
 
 
 @pytest.fixture
 def work() -> Work:
+    """A stack of this process's own: the tests look for everything that bears its name."""
     spec = parse(
         {
             "apiVersion": "dcctl/v1",
             "kind": "Environment",
             "administration": "min-sante",
-            "name": "essai-moteur",
+            "name": f"essai-moteur-{os.environ.get('PYTEST_XDIST_WORKER', 'gw0')}",
             "offer": "standard",
             "quota": {"networks": 1},
             "network": {"cidr": "10.20.0.0/24"},

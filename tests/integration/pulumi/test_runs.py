@@ -154,7 +154,7 @@ from dcctl.provisioner.engine import Engine, Guard, Work
 from stacks.plan import Resolved
 from stacks.specs import parse
 given = json.loads(sys.stdin.readline())
-engine = Engine(home=Path(given["home"]), backend=given["backend"], passphrase_file=Path(given["passphrase"]))
+engine = Engine(home=Path(given["home"]), backend=given["backend"], passphrase_file=Path(given["passphrase"]), patience=2)
 work = Work(layer="workload", spec=parse(given["spec"]), resolved=Resolved.from_document(given["resolved"]))
 engine.up(work, cloud=given["cloud"])
 """

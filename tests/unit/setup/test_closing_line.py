@@ -19,7 +19,8 @@ def test_ci_run_ends_with_the_closing_line_whatever_became_of_the_tests(tmp_path
     shutil.copy(CHECKOUT / ".ci" / "run", tmp_path / ".ci" / "run")
     (tmp_path / "Makefile").write_text(f"test:\n\t@echo installing >&2; echo '{CLOSING}'; exit {status}\n")
 
-    command, environment = [tmp_path / ".ci" / "run"], os.environ | {"PROMTOOL": "/bin/true", "PROMETHEUS": "/bin/true"}
+    environment = os.environ | {"PROMTOOL": "/bin/true", "PROMETHEUS": "/bin/true", "MAKELEVEL": "1"}
+    command = [tmp_path / ".ci" / "run"]
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
 
     assert (done.returncode, done.stdout.splitlines()[-1]) == (expected, CLOSING)
