@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import procrastinate
@@ -38,21 +38,7 @@ from dcctl.workflow import (
     verifying,
 )  # fmt: skip
 from dcctl.workflow.app import App
-from dcctl.workflow.queue import (
-    ABANDON,
-    BUILDING,
-    CHANGE,
-    COMPARING,
-    DECOMMISSION,
-    EXTENSION,
-    FULFIL,
-    PLAN,
-    RECONCILE,
-    REVIEW,
-    SHORT,
-    UNDO,
-    conninfo,
-)  # fmt: skip
+from dcctl.workflow.queue import BUILDING, COMPARING, PLAN, RECONCILE, REVIEW, SHORT, conninfo
 from dcctl.workflow.sealing import Sealer
 from dcctl.workflow.stalled import Keeper, silence
 
@@ -66,6 +52,16 @@ MAY_PASS = 4
 #: Between two attempts of a review while that lasts: doubled each time, up to this.
 LONGEST_WAIT_SECONDS = 60
 
+#: The use case of each kind of operation.
+OPERATIONS: Mapping[str, Callable[[App, str], None]] = {
+    "fulfil": fulfilment.fulfil,
+    "decommission": decommission.decommission,
+    "abandon": decommission.abandon,
+    "change": altering.change,
+    "undo": altering.undo,
+    "extension": extensions.extend,
+}
+
 log = structlog.get_logger("dcctl.worker")
 
 
@@ -77,6 +73,13 @@ class Growing(procrastinate.BaseRetryStrategy):
             return None
         # The exponent is bounded first: after a week of attempts the power itself would be a number of a thousand digits.
         return procrastinate.RetryDecision(retry_in={"seconds": min(LONGEST_WAIT_SECONDS, 2 ** min(job.attempts + 1, 6))})
+
+
+def _operating(app: App, perform: Callable[[App, str], None]) -> Callable[[str], None]:
+    def operate(operation: str) -> None:
+        perform(app, operation)
+
+    return operate
 
 
 def tasks(app: App) -> procrastinate.App:
@@ -99,29 +102,8 @@ def tasks(app: App) -> procrastinate.App:
             evidence.fail(app, number, DcctlError("DCCTL-500", reference=number))
             raise
 
-    @queue.task(name=FULFIL, queue=BUILDING)
-    def fulfil(operation: str) -> None:
-        fulfilment.fulfil(app, operation)
-
-    @queue.task(name=DECOMMISSION, queue=BUILDING)
-    def decommission_(operation: str) -> None:
-        decommission.decommission(app, operation)
-
-    @queue.task(name=ABANDON, queue=BUILDING)
-    def abandon(operation: str) -> None:
-        decommission.abandon(app, operation)
-
-    @queue.task(name=CHANGE, queue=BUILDING)
-    def change(operation: str) -> None:
-        altering.change(app, operation)
-
-    @queue.task(name=UNDO, queue=BUILDING)
-    def undo(operation: str) -> None:
-        altering.undo(app, operation)
-
-    @queue.task(name=EXTENSION, queue=BUILDING)
-    def extend(operation: str) -> None:
-        extensions.extend(app, operation)
+    for kind, perform in OPERATIONS.items():
+        queue.task(name=kind, queue=BUILDING)(_operating(app, perform))
 
     @queue.task(name=PLAN, queue=SHORT)
     def plan(number: int) -> None:

@@ -10,8 +10,8 @@ from sqlmodel import Session
 from dcctl import alterations, sizing, steps
 from dcctl.cloud import identity, limits
 from dcctl.errors import DcctlError, EngineError
-from dcctl.lifecycle import EnvironmentState, Kind, RequestState, possible, request_after
-from dcctl.store import Environment, Operation, Request, now
+from dcctl.lifecycle import EnvironmentState, Kind, possible
+from dcctl.store import Environment, Operation, Request
 from dcctl.workflow import changes, evidence, feed, fulfilment, holding, provisioning
 from dcctl.workflow.app import App
 from dcctl.workflow.run import Run, perform
@@ -33,9 +33,7 @@ def undo(app: App, identifier: str) -> None:
 def _change(app: App, run: Run) -> None:
     with run.transaction() as session:
         request, environment, project_id = _begin(session, run)
-        if request.state != RequestState.FULFILLING:  # it is, where an earlier run was lost in the middle
-            request.state = request_after(run.number, RequestState(request.state), "fulfil")
-        request.updated_at, request.error = now(), None
+        run.fulfilling(request)
         session.add(request)
         made = changes.made_by(session, environment)
     spec, resolved = evidence.restored(request)

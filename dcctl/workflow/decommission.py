@@ -8,8 +8,8 @@ from sqlmodel import Session
 
 from dcctl.cloud import identity, inventory, limits, sweep
 from dcctl.errors import CloudError
-from dcctl.lifecycle import EnvironmentState, RequestState, environment_after, request_after
-from dcctl.store import Environment, Operation, ProjectLimit, Request, now
+from dcctl.lifecycle import EnvironmentState, environment_after
+from dcctl.store import Environment, Operation, ProjectLimit, Request
 from dcctl.workflow import certificate, changes, evidence, feed, holding, provisioning, states
 from dcctl.workflow.app import App
 from dcctl.workflow.fulfilment import apply_limits
@@ -68,8 +68,8 @@ def _begin(app: App, run: Run, outcome: str) -> tuple[Environment, Request]:
         operation = session.get_one(Operation, run.id)
         environment = session.get_one(Environment, operation.environment_id, with_for_update=True)
         environment.state = environment_after(environment.name, EnvironmentState(environment.state), "decommission")
-        if outcome == "succeed" and request.state != RequestState.FULFILLING:  # it is, where an earlier run was lost in the middle
-            request.state, request.updated_at = request_after(request.number, RequestState(request.state), "fulfil"), now()
+        if outcome == "succeed":
+            run.fulfilling(request)
         session.add_all((request, environment))
         return environment, changes.made_by(session, environment)
 

@@ -7,7 +7,7 @@ from dcctl.lifecycle import EnvironmentState, OperationState, RequestState, envi
 from dcctl.store import Environment, Event, Operation, Request, now
 from dcctl.workflow import feed
 from dcctl.workflow.app import App
-from dcctl.workflow.queue import TASKS, environment_lock
+from dcctl.workflow.queue import environment_lock
 
 #: So often an operation is taken up again by itself since somebody asked for it: what is killed each time is killed by its own doing.
 MOST_TIMES = 5
@@ -20,10 +20,7 @@ def end(session: Session, operation: Operation, error: DcctlError | None) -> Non
     session.add(operation)
     request = session.get_one(Request, operation.request, with_for_update=True, populate_existing=True)
     request.error, request.updated_at = operation.error, now()
-    if request.state == RequestState.APPROVED:  # it ended before its first step
-        request.state = request_after(request.number, RequestState.APPROVED, "fulfil")
-    if request.state == RequestState.FULFILLING:
-        request.state = request_after(request.number, RequestState.FULFILLING, "fail")
+    fail(request)
     session.add(request)
     environment = session.get(Environment, operation.environment_id) if operation.environment_id is not None else None
     if environment is not None and environment.state == EnvironmentState.PROVISIONING:
@@ -31,6 +28,14 @@ def end(session: Session, operation: Operation, error: DcctlError | None) -> Non
         session.add(environment)
     kind = "cancelled" if error is None else "failed"
     feed.record(session, kind, request=operation.request, operation=operation.id, step=operation.step, error=operation.error)
+
+
+def fail(request: Request) -> None:
+    """Its operation has ended without success: *failed*, by way of *fulfilling* if that was before its first step; of an abandoned one it is."""
+    if request.state == RequestState.APPROVED:
+        request.state = request_after(request.number, RequestState.APPROVED, "fulfil")
+    if request.state == RequestState.FULFILLING:
+        request.state = request_after(request.number, RequestState.FULFILLING, "fail")
 
 
 def requeue(app: App, session: Session, operation: Operation, why: str) -> bool:
@@ -53,7 +58,7 @@ def requeue(app: App, session: Session, operation: Operation, why: str) -> bool:
 def defer(app: App, session: Session, operation: Operation) -> None:
     """A job for a queued operation; never a future-dated one, behind which every later job of the environment would wait."""
     lock = environment_lock(operation.administration, operation.environment)
-    app.queue.defer(session, TASKS[operation.kind], lock=lock, operation=operation.id)
+    app.queue.defer(session, operation.kind, lock=lock, operation=operation.id)
 
 
 def _times(session: Session, identifier: str) -> int:

@@ -6,7 +6,7 @@ from sqlmodel import Session
 
 from dcctl.cloud import servers
 from dcctl.errors import DcctlError, SpecRefused
-from dcctl.lifecycle import EnvironmentState, Kind, RequestState, environment_after, possible, request_after
+from dcctl.lifecycle import EnvironmentState, Kind, environment_after, possible
 from dcctl.schemas import RequestIn
 from dcctl.store import Environment, Offer, Operation, Request, now
 from dcctl.workflow import changes, drafting, feed
@@ -62,9 +62,7 @@ def _extend(app: App, run: Run) -> None:
         state = EnvironmentState(environment.state)
         if state not in EXTENDABLE:
             raise DcctlError("DCCTL-305", name=environment.name, state=state, action=EXTEND, possible=possible(state))
-        if request.state != RequestState.FULFILLING:  # it is, where an earlier run was lost in the middle
-            request.state = request_after(run.number, RequestState(request.state), "fulfil")
-        request.updated_at, request.error = now(), None
+        run.fulfilling(request)
         session.add(request)
     if state is EnvironmentState.STOPPED and environment.project_id is not None:
         with run.step("servers"):

@@ -12,7 +12,7 @@ from sqlmodel import Session, select
 
 from dcctl.cloud import identity, limits, servers
 from dcctl.errors import CloudError, DcctlError, EngineError
-from dcctl.lifecycle import EnvironmentState, RequestState, environment_after, request_after
+from dcctl.lifecycle import EnvironmentState, environment_after
 from dcctl.store import CatalogueItem, Environment, Offer, Operation, ProjectLimit, Request, now
 from dcctl.workflow import evidence, holding, members, provisioning
 from dcctl.workflow.app import App
@@ -64,9 +64,7 @@ def _begin(app: App, run: Run) -> int:
     """The request is *fulfilling* and the environment's row exists; its id."""
     with run.transaction() as session:
         request = session.get_one(Request, run.number, with_for_update=True)
-        if request.state != RequestState.FULFILLING:  # it is, where an earlier run was lost in the middle
-            request.state = request_after(request.number, RequestState(request.state), "fulfil")
-        request.updated_at, request.error = now(), None
+        run.fulfilling(request)
         environment = session.get(Environment, request.environment_id) if request.environment_id is not None else None
         if environment is None:
             environment = Environment(

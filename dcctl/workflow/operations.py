@@ -81,11 +81,7 @@ def cancel(app: App, actor: Actor, identifier: str) -> dict[str, Any]:
         after = operation_after(identifier, OperationState(operation.state), "cancel")
         if operation.state == OperationState.QUEUED:
             operation.state, operation.finished_at = after, now()
-            # That of a retry or of an abandoning is *failed* already; one whose run was lost is still *fulfilling*.
-            if request.state == RequestState.APPROVED:
-                request.state = request_after(request.number, RequestState.APPROVED, "fulfil")
-            if request.state == RequestState.FULFILLING:
-                request.state = request_after(request.number, RequestState.FULFILLING, "fail")
+            ending.fail(request)
             request.updated_at = now()
             session.add(request)
         operation.cancel_requested = True

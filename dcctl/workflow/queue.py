@@ -10,13 +10,15 @@ from procrastinate.exceptions import AlreadyEnqueued
 from sqlalchemy import text
 from sqlmodel import Session
 
-REVIEW = "review"
+#: Of operations, a task for each kind, and its name is the kind.
 FULFIL = "fulfil"
 DECOMMISSION = "decommission"
 ABANDON = "abandon"
 CHANGE = "change"
 UNDO = "undo"
 EXTENSION = "extension"
+#: Of anything else.
+REVIEW = "review"
 PLAN = "plan"
 RECONCILE = "reconcile"
 
@@ -24,8 +26,6 @@ RECONCILE = "reconcile"
 SHORT, BUILDING = "dcctl-short", "dcctl-building"
 #: Comparing asks OpenStack much; one at a time in each worker, and nobody's environment waits for it.
 COMPARING = "dcctl-comparing"
-#: The task of each kind of operation.
-TASKS = {"fulfil": FULFIL, "decommission": DECOMMISSION, "abandon": ABANDON, "change": CHANGE, "undo": UNDO, "extension": EXTENSION}
 _QUEUES = {REVIEW: SHORT, PLAN: SHORT, RECONCILE: COMPARING}
 
 

@@ -145,6 +145,12 @@ class Run:
         with self.transaction() as session:
             feed.record(session, kind, request=self.number, operation=self.id, **document)
 
+    def fulfilling(self, request: Request) -> None:
+        """Its request is being fulfilled, in the caller's transaction; it is after a retry, or where an earlier run was lost in the middle."""
+        if request.state != RequestState.FULFILLING:
+            request.state = request_after(self.number, RequestState(request.state), "fulfil")
+        request.updated_at, request.error = now(), None
+
     def succeed(self, session: Session, request: str, **outputs: Any) -> None:
         """End well, in the caller's transaction (`transaction`): `request` is the action on the request's state."""
         operation = session.get_one(Operation, self.id, with_for_update=True)
