@@ -15,9 +15,12 @@ from typing import Any
 
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
-from starlette.types import ASGIApp, Message, Scope
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 StartResponse = Callable[..., Any]
+#: In the environ: the pieces of an answer that is too long to be held, not yet begun to be read.
+PIECES = "dcctl.pieces"
 
 
 class Bridge:
@@ -30,7 +33,20 @@ class Bridge:
         answer = _Answer(environ)
         _loop().run_until_complete(self._application(scope(environ), answer.receive, answer.send))
         start_response(answer.line, answer.headers)
-        return answer.parts
+        return environ.get(PIECES, answer.parts)  # type: ignore[no-any-return]
+
+
+class Streamed(Response):
+    """An answer in pieces that are made while it is sent, by the server's thread: at no time is more than one of them held."""
+
+    def __init__(self, pieces: Iterable[bytes], media_type: str) -> None:
+        super().__init__(media_type=media_type)
+        del self.headers["content-length"]  # nobody knows it yet
+        self._pieces = pieces
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await super().__call__(scope, receive, send)
+        scope["wsgi_environ"][PIECES] = self._pieces
 
 
 class _Own:

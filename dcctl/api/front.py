@@ -15,6 +15,7 @@ from typing import Any
 
 import structlog
 
+from dcctl.api.bridge import PIECES
 from dcctl.api.errors import encoded, unknown_address
 from dcctl.errors import CATALOGUE, DcctlError
 from dcctl.workflow import actor
@@ -66,23 +67,23 @@ class Front:
         answer = Answer(start_response, identifier)
         try:
             self._refuse(environ)
-            if path in OPEN:
-                chunks = b"".join(_closed(self.unguarded(stripped(environ), answer)))
-            else:
-                chunks = b"".join(_closed(self.guarded(environ, answer)))
-                if not environ.get(ADMITTED):
-                    raise self._not_admitted(answer.status)
+            chunks = self.unguarded(stripped(environ), answer) if path in OPEN else self.guarded(environ, answer)
+            if path not in OPEN and not environ.get(ADMITTED):
+                _close(chunks)
+                raise self._not_admitted(answer.status)
+            body: Iterable[bytes] = _closed(chunks) if PIECES in environ else [b"".join(_closed(chunks))]
         except DcctlError as error:
-            chunks = answer.replace(error, accept)
+            body = [answer.replace(error, accept)]
         except Exception:
             log.exception("failed", request_id=identifier, method=method, path=path)
-            chunks = answer.replace(DcctlError("DCCTL-500", reference=identifier), accept)
+            body = [answer.replace(DcctlError("DCCTL-500", reference=identifier), accept)]
         who = environ.get(ACTOR)
         asked = {} if who is None else {"user": who.user, "user_id": who.user_id, "scope": who.scope, "audit_id": who.audit_id}
         took = round((time.monotonic() - began) * 1000, 1)
+        # Of an answer in pieces this is its beginning. One that breaks off ends the connection, and lacks the last line that counts the others.
         log.info("answered", request_id=identifier, method=method, path=path, status=answer.status, milliseconds=took, **asked)
         answer.send()
-        return [chunks]
+        return body
 
     def _refuse(self, environ: Environ) -> None:
         """Raise what needs no token to be refused."""
@@ -150,6 +151,10 @@ def _closed(chunks: Iterable[bytes]) -> Iterable[bytes]:
     try:
         yield from chunks
     finally:
-        close = getattr(chunks, "close", None)
-        if close is not None:
-            close()
+        _close(chunks)
+
+
+def _close(chunks: Iterable[bytes]) -> None:
+    close = getattr(chunks, "close", None)
+    if close is not None:
+        close()

@@ -10,7 +10,8 @@ import pytest
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import StreamingResponse
 
-from dcctl.api.bridge import Bridge, Router
+from dcctl.api.bridge import Bridge, Router, Streamed
+from dcctl.api.front import ADMITTED, Front
 
 
 def environ(method: str, path: str, body: bytes = b"", query: str = "", **headers: str) -> dict[str, Any]:
@@ -102,3 +103,38 @@ def test_many_threads_ask_at_once_and_leave_nothing_open(application):
     assert answers
     assert all(asked_in == answered_in for asked_in, answered_in in answers.items())
     assert [str(warning.message) for warning in said if issubclass(warning.category, ResourceWarning)] == []
+
+
+def test_a_long_answer_is_made_while_it_is_sent_and_never_held():
+    made: list[int] = []
+    ended: list[str] = []
+
+    def pieces():
+        try:
+            for number in range(1000):
+                made.append(number)
+                yield b"%d\n" % number
+        finally:
+            ended.append("ended")
+
+    router, api = Router(prefix="/v1"), FastAPI()
+
+    @router.get("/ledger", response_class=Streamed)
+    def ledger() -> Streamed:
+        return Streamed(pieces(), media_type="text/plain")
+
+    api.include_router(router)
+    bridge = Bridge(api)
+
+    def admitted(environ: dict[str, Any], start_response: Any) -> Any:
+        environ[ADMITTED] = True
+        return bridge(environ, start_response)
+
+    told: list[Any] = []
+    body = iter(Front(guarded=admitted, unguarded=bridge, max_body_bytes=1)(environ("GET", "/v1/ledger"), lambda *start: told.append(start)))
+    assert ([next(body) for _ in range(3)], made) == ([b"0\n", b"1\n", b"2\n"], [0, 1, 2])
+    ((line, headers),) = told
+    assert (line, "content-length" in dict(headers)) == ("200 OK", False)
+
+    body.close()  # the caller has gone
+    assert (len(made), ended) == (3, ["ended"])
