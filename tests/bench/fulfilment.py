@@ -24,7 +24,7 @@ from dcctl.cloud import catalogue, identity, limits, sweep
 from dcctl.cloud.connect import Cloud
 from dcctl.config import Settings
 from dcctl.provisioner import directories
-from dcctl.workflow.provisioning import entry
+from dcctl.workflow.credentials import service_entry
 from infra.site.layout import CHECKOUT
 from stacks import naming, tenant, workload
 from stacks.environment import EnvironmentSpec
@@ -118,7 +118,7 @@ def stack(settings: Settings, layer: naming.Layer, spec: EnvironmentSpec, resolv
     """A stack as the Automation API makes it; destroyed and removed with the block."""
     program: Callable[[], None] = (tenant if layer == "tenant" else workload).program(spec, resolved)
     home = settings.engine.home
-    with directories.private(home, entry(settings, layer, project_id)) as directory:
+    with directories.private(home, service_entry(settings, layer, project_id)) as directory:
         environment: Mapping[str, str] = {
             "OS_CLIENT_CONFIG_FILE": str(directory / "clouds.yaml"),
             "PULUMI_HOME": str(directory / "home"),
