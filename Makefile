@@ -7,21 +7,49 @@ TEST_PROCESSES ?= 2
 BIN := .venv/bin
 SITE := $(BIN)/python -m infra.site
 MESSAGES := dcctl/locale
+DEVCLOUD_MESSAGES := infra/devcloud/devcloud/locale
+
+#: The language as dcctl.words chooses it: DCCTL_LANG, then the locale; French where neither says English.
+ENGLISH := $(shell case "$${DCCTL_LANG:-$${LC_ALL:-$${LC_MESSAGES:-$$LANG}}}" in ([eE][nN]|[eE][nN][._-]*) echo yes;; esac)
+ifeq ($(ENGLISH),yes)
+NOTHING_RUNS := Nothing is installed, so nothing runs.
+NO_DEMO := There is no demo yet; make one: make demo
+define HELP
+make demo          install, start a trial cloud, run the main job, leave it running
+make demo-down     end every process of the demo; its data stay
+make demo-restart  start again whichever process of the demo has died
+make test          everything: lint, unit, integration, acceptance
+make lint          ruff, mypy --strict, import contracts
+make unit          the tests that need nothing
+make bench         each workload beside its reference; the trial cloud's start and memory
+make chaos         the ledger at full size: steps against a dict, storms, killed servers (an hour or more)
+make messages      extract, update and compile the French words
+make dashboards    write Grafana's dashboards from infra/grafana
+make lock          resolve the lock files anew
+endef
+else
+NOTHING_RUNS := Rien n’est installé, donc rien ne tourne.
+NO_DEMO := Il n’y a pas encore de démonstration ; en établir une : make demo
+define HELP
+make demo          installer, démarrer un nuage d’essai, faire le travail principal, laisser tourner
+make demo-down     arrêter tous les processus de la démonstration ; ses données restent
+make demo-restart  redémarrer ceux des processus de la démonstration qui sont morts
+make test          tout : style, essais unitaires, d’intégration, d’acceptation
+make lint          ruff, mypy --strict, contrats d’importation
+make unit          les essais qui n’ont besoin de rien
+make bench         chaque charge à côté de sa référence ; démarrage et mémoire du nuage d’essai
+make chaos         le registre en vraie grandeur : pas contre un dict, tempêtes, serveurs tués (une heure ou plus)
+make messages      extraire, mettre à jour et compiler les mots français
+make dashboards    écrire les tableaux de bord de Grafana depuis infra/grafana
+make lock          résoudre à nouveau les fichiers de verrouillage
+endef
+endif
 
 .PHONY: help demo demo-down demo-restart test lint unit bench chaos messages dashboards lock setup
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo          install, start a trial cloud, run the main job, leave it running"
-	@echo "make demo-down     end every process of the demo; its data stay"
-	@echo "make demo-restart  start again whichever process of the demo has died"
-	@echo "make test          everything: lint, unit, integration, acceptance"
-	@echo "make lint          ruff, mypy --strict, import contracts"
-	@echo "make bench         each workload beside its reference; the trial cloud's start and memory"
-	@echo "make chaos         the ledger at full size: steps against a dict, storms, killed servers (an hour or more)"
-	@echo "make messages      extract, update and compile the French words"
-	@echo "make dashboards    write Grafana's dashboards from infra/grafana"
-	@echo "make lock          resolve the lock files anew"
+	@:$(info $(HELP))
 
 setup:
 	@$(PYTHON) -m infra.setup --ports $(DEMO_PORTS)
@@ -31,10 +59,10 @@ demo: setup
 	@$(SITE) demo --state .demo --ports $(DEMO_PORTS)
 
 demo-down:
-	@if [ -x $(BIN)/python ]; then $(SITE) down --state .demo --ports $(DEMO_PORTS); else echo "Nothing is installed, so nothing runs."; fi
+	@if [ -x $(BIN)/python ]; then $(SITE) down --state .demo --ports $(DEMO_PORTS); else echo "$(NOTHING_RUNS)"; fi
 
 demo-restart:
-	@if [ -x $(BIN)/python ]; then $(SITE) restart --state .demo --ports $(DEMO_PORTS); else echo "There is no demo yet; make one: make demo"; exit 1; fi
+	@if [ -x $(BIN)/python ]; then $(SITE) restart --state .demo --ports $(DEMO_PORTS); else echo "$(NO_DEMO)"; exit 1; fi
 
 lint:
 	$(BIN)/ruff check .
@@ -59,11 +87,18 @@ chaos:
 
 CLICK = $(shell $(BIN)/python -c "import click, pathlib; print(pathlib.Path(click.__file__).parent)")
 
+#: Two catalogues: dcctl's, with what the commands that install and start it say; and the trial cloud's, whose environment has no dcctl in it.
+EXTRACT := $(BIN)/pybabel extract --no-location --sort-output -k _ -k N_ --version=1
+UPDATE := $(BIN)/pybabel update --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date -w 150 -D messages -l fr
+COMPILE := $(BIN)/pybabel compile -D messages
 messages:
 	@mkdir -p build
-	$(BIN)/pybabel extract --no-location --sort-output -k _ -k N_ --project=dcctl --version=1 -o build/messages.pot dcctl $(CLICK)
-	$(BIN)/pybabel update --no-fuzzy-matching --ignore-obsolete -w 150 -D messages -d $(MESSAGES) -i build/messages.pot -l fr
-	$(BIN)/pybabel compile -D messages -d $(MESSAGES)
+	$(EXTRACT) --project=dcctl -o build/messages.pot dcctl infra/setup infra/site infra/pulumi $(CLICK)
+	$(UPDATE) -d $(MESSAGES) -i build/messages.pot
+	$(COMPILE) -d $(MESSAGES)
+	$(EXTRACT) --project=devcloud -o build/devcloud.pot infra/devcloud/devcloud
+	$(UPDATE) -d $(DEVCLOUD_MESSAGES) -i build/devcloud.pot
+	$(COMPILE) -d $(DEVCLOUD_MESSAGES)
 
 dashboards:
 	$(BIN)/python -m infra.grafana

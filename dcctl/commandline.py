@@ -40,9 +40,12 @@ _EPILOG = N_(
     "It runs in the foreground until SIGTERM (systemd starts and ends it) and logs to standard error, one JSON object a line. Its settings are in "
     "the file that DCCTL_CONFIG names, /etc/dcctl/dcctl.toml when it names none; a variable overrides one of them, as in {example}."
 )
-#: What argparse says by itself, under the msgids that it looks up.
+#: What argparse says by itself, under the msgids that it looks up: here, and to those who install a site (infra/).
 _ARGPARSE = (
-    N_("usage: "), N_("options"), N_("show this help message and exit"), N_("unrecognized arguments: %s"), N_("%(prog)s: error: %(message)s\n"),
+    N_("usage: "), N_("options"), N_("positional arguments"), N_("show this help message and exit"), N_("%(prog)s: error: %(message)s\n"),
+    N_("argument %(argument_name)s: %(message)s"), N_("unrecognized arguments: %s"), N_("the following arguments are required: %s"),
+    N_("expected one argument"), N_("invalid choice: %(value)r (choose from %(choices)s)"), N_("invalid %(type)s value: %(value)r"),
+    N_("ignored explicit argument %r"), N_("ambiguous option: %(option)s could match %(matches)s"),
 )  # fmt: skip
 
 

@@ -31,6 +31,9 @@ from tests.watching import process as watcher
 settings.register_profile("dcctl", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("dcctl")
 
+# The commands that tests start speak English, where a test does not say otherwise: their sentences are compared.
+os.environ["DCCTL_LANG"] = "en"
+
 STATE = CHECKOUT / ".cache" / "test-site"
 PORTS = int(os.environ.get("DCCTL_TEST_PORTS", "26000"))
 KEEP = os.environ.get("DCCTL_TEST_KEEP") == "1"

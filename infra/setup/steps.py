@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dcctl.words import N_, sentence
+
 HEARTBEAT_SECONDS = 20.0
 LAST_LINES = 15
 
@@ -33,12 +35,12 @@ class Steps:
 
         Args:
             name: short; names the log file too.
-            what: for a person, as in "installing dcctl's environment".
-            usually: how long it takes when all has to be done, as in "1 minute".
+            what: for a person in their language, as in "installing dcctl's environment".
+            usually: how long it takes when all has to be done, as in "1 minute"; in their language, too.
         """
         log = self.logs / f"{name}.log"
         begun = told = time.monotonic()
-        self.say(f"  {name:<10} {what} (usually {usually}) …")
+        self.tell(name, sentence(N_("{what} (usually {usually}) …"), {"what": what, "usually": usually}))
         # The answer goes to a file that nobody else has: the logs are of the user's cache, where another checkout may be set up at the same time.
         with log.open("w", encoding="utf-8") as errors, tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
             process = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=output, stderr=errors, env=dict(environment))
@@ -47,7 +49,7 @@ class Steps:
                     time.sleep(0.1)
                     if time.monotonic() - told >= HEARTBEAT_SECONDS:
                         told = time.monotonic()
-                        self.say(f"  {name:<10} … {told - begun:.0f} s so far{_last_words(log)}")
+                        self.tell(name, sentence(N_("… {seconds:.0f} s so far"), {"seconds": told - begun}) + _last_words(log))
             finally:
                 if process.poll() is None:
                     process.terminate()
@@ -56,8 +58,12 @@ class Steps:
             said = output.read()
         if process.returncode:
             raise StepFailed(_story(name, what, process.returncode, log, said))
-        self.say(f"  {name:<10} done in {time.monotonic() - begun:.0f} s")
+        self.tell(name, sentence(N_("done in {seconds:.0f} s"), {"seconds": time.monotonic() - begun}))
         return said
+
+    def tell(self, name: str, text: str) -> None:
+        """Say something of the step `name`."""
+        self.say(f"  {name:<10} {text}")
 
 
 def _last_words(log: Path) -> str:
@@ -69,9 +75,9 @@ def _story(name: str, what: str, status: int, log: Path, said: str) -> str:
     lines = (said + log.read_text(encoding="utf-8", errors="replace")).splitlines()
     return "\n".join(
         [
-            f"setup: {what} failed (status {status}). The last lines of its log:",
+            sentence(N_("setup: {what} failed (status {status}). The last lines of its log:"), {"what": what, "status": status}),
             *(f"    {line}" for line in lines[-LAST_LINES:]),
-            f"The whole log: {log}",
-            f"Next: remove the cause, then repeat the command; what is done is kept, and it goes on with '{name}'.",
+            sentence(N_("The whole log: {file}"), {"file": log}),
+            sentence(N_("Next: remove the cause, then repeat the command; what is done is kept, and it goes on with '{step}'."), {"step": name}),
         ]
     )

@@ -4,25 +4,29 @@ import argparse
 import sys
 from pathlib import Path
 
+from dcctl import words
+from dcctl.words import N_, _, sentence
 from infra.setup.steps import StepFailed
 from infra.site import demo, operations
 from infra.site.layout import Site, SiteError
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="infra.site", description="A whole site of dcctl on this machine, for trials and tests.")
-    parser.add_argument("command", choices=("up", "restart", "down", "status", "demo"))
-    parser.add_argument("--state", type=Path, default=Path(".demo"), metavar="DIR", help="where the site keeps its data (%(default)s)")
-    parser.add_argument("--ports", type=int, default=25000, metavar="BASE", help="first of its ports (%(default)s)")
+    words.use(words.language())
+    parser = argparse.ArgumentParser(prog="infra.site", description=_("A whole site of dcctl on this machine, for trials and tests."))
+    does = _("up: make and start what is missing; restart: start what has died; down: end every process; status: say what runs; demo: the main job")
+    parser.add_argument("command", choices=("up", "restart", "down", "status", "demo"), help=does)
+    parser.add_argument("--state", type=Path, default=Path(".demo"), metavar=_("DIR"), help=_("where the site keeps its data (%(default)s)"))
+    parser.add_argument("--ports", type=int, default=25000, metavar="BASE", help=_("first of its ports (%(default)s)"))
     arguments = parser.parse_args()
     site = Site(state=arguments.state.resolve(), ports=arguments.ports)
     try:
         return run(arguments.command, site)
     except (SiteError, StepFailed) as failure:
-        print(failure, file=sys.stderr)
+        say(str(failure))
         return 1
     except KeyboardInterrupt:
-        print("stopped; repeat the command to go on, `make demo-down` ends what runs", file=sys.stderr)
+        say(_("stopped; repeat the command to go on, `make demo-down` ends what runs"))
         return 130
 
 
@@ -30,10 +34,10 @@ def run(command: str, site: Site) -> int:
     match command:
         case "up" | "restart":
             started = operations.up(site) if command == "up" else operations.restart(site)
-            print(f"Started: {', '.join(started)}." if started else "dcctl's own processes were all there.", file=sys.stderr)
+            say(sentence(N_("Started: {names}."), {"names": started}) if started else _("dcctl's own processes were all there."))
         case "down":
             stopped = operations.down(site)
-            print(f"Stopped: {', '.join(stopped)}" if stopped else "Nothing was running.", file=sys.stderr)
+            say(sentence(N_("Stopped: {names}"), {"names": stopped}) if stopped else _("Nothing was running."))
         case "status":
             found = operations.status(site)
             for name, there in found.items():
@@ -42,6 +46,10 @@ def run(command: str, site: Site) -> int:
         case "demo":
             demo.run(site)
     return 0
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from dcctl.words import N_, sentence
 from infra.site.layout import Site, SiteError
 from infra.site.person import Ask, answer
 
@@ -81,7 +82,7 @@ def provide(site: Site, agent: str, lead: str, spec: str, *, reason: str, ask: A
         told = str(failed)
     found: dict[str, Any] = ask(site, agent, "request", "show", number)
     if found["state"] != "fulfilled":
-        raise SiteError(f"{number} is {found['state']}, not fulfilled:\n{told}")
+        raise SiteError(sentence(N_("{number} is {state}, not fulfilled:"), {"number": number, "state": found["state"]}) + f"\n{told}")
     return found
 
 

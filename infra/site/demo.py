@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from dcctl.words import N_, _, sentence
 from infra.site import datacenter
 from infra.site.layout import CHECKOUT, Site
 from infra.site.person import answer
@@ -29,21 +30,26 @@ ENVELOPES: Mapping[str, Mapping[str, int]] = {
 def run(site: Site) -> None:
     """Do the main job and say what was done; the last line on standard output is the metrics' address."""
     begun = time.monotonic()
-    say("The main job, by the dcctl command, as the people of .demo/clouds.yaml:")
-    told("operator", datacenter.declare_capacity(site), "declared the datacenter's capacity")
+    say(_("The main job, by the dcctl command, as the people of .demo/clouds.yaml:"))
+    told("operator", datacenter.declare_capacity(site), _("declared the datacenter's capacity"))
     for code, (name, agent, lead) in ADMINISTRATIONS.items():
-        told("operator", datacenter.administration(site, code, name), f"created the administration {code} ({name})")
+        made = sentence(N_("created the administration {code} ({name})"), {"code": code, "name": name})
+        told("operator", datacenter.administration(site, code, name), made)
         for user, role in ((agent, "dc_agent"), (lead, "dc_lead")):
-            told("operator", datacenter.person(site, code, user, role), f"made {user} {role} of {code}")
+            may = sentence(N_("made {user} {role} of {code}"), {"user": user, "role": role, "code": code})
+            told("operator", datacenter.person(site, code, user, role), may)
         granted = datacenter.envelope(site, code, ENVELOPES[code], reason="dotation initiale", document="arrêté 2026-017")
-        told("operator", granted, f"granted {code} its envelope: {ENVELOPES[code]['cores']} cores, {ENVELOPES[code]['ram'] // 1024} GiB of memory, …")
+        envelope = {"code": code, "cores": ENVELOPES[code]["cores"], "memory": ENVELOPES[code]["ram"] // 1024}
+        told("operator", granted, sentence(N_("granted {code} its envelope: {cores} cores, {memory} GiB of memory, …"), envelope))
     provide(site)
     show(site)
-    say(f"Done in {time.monotonic() - begun:.0f} s. Everything stays up; `make demo-down` ends it. Now yourself:\n")
+    done = N_("Done in {seconds:.0f} s. Everything stays up; `make demo-down` ends it. Now yourself:")
+    say(sentence(done, {"seconds": time.monotonic() - begun}) + "\n")
+    number = _("NUMBER")
     say(f"    . .venv/bin/activate; export OS_CLIENT_CONFIG_FILE={short(site.clouds_yaml)}")
-    say("    dcctl --os-cloud sante-agent request submit examples/dossier-patient.yaml      # prints the number")
-    say('    dcctl --os-cloud sante-lead  request approve NUMBER --reason "conforme au schéma directeur"')
-    say("    dcctl --os-cloud sante-agent request watch NUMBER")
+    say("    dcctl --os-cloud sante-agent request submit examples/dossier-patient.yaml      # " + _("prints the number"))
+    say(f'    dcctl --os-cloud sante-lead  request approve {number} --reason "conforme au schéma directeur"')
+    say(f"    dcctl --os-cloud sante-agent request watch {number}")
     say("    openstack --os-cloud cloud-admin server list --all-projects\n")
     print(site.metrics_url)
 
@@ -52,28 +58,29 @@ def provide(site: Site) -> None:
     """Ask for, approve and build the environment, unless it is there."""
     found = [item for item in answer(site, "sante-agent", "environment", "list")["items"] if item["name"] == ENVIRONMENT]
     if found and found[0]["state"] == "active":
-        told("sante-agent", False, f"asked for {ENVIRONMENT}; it is active")
+        told("sante-agent", False, sentence(N_("asked for {environment}; it is active"), {"environment": ENVIRONMENT}))
         return
     begun = time.monotonic()
     spec = str(CHECKOUT / "examples" / "portail-recette.yaml")
     request = datacenter.provide(site, "sante-agent", "sante-lead", spec, reason="conforme au schéma directeur")
-    told("sante-agent", True, f"asked for {ENVIRONMENT} with examples/portail-recette.yaml: {request['number']}")
-    told("sante-lead", True, f"approved {request['number']}")
-    told("the worker", True, f"built it in {time.monotonic() - begun:.0f} s from submit to active")
+    facts = {"environment": ENVIRONMENT, "number": request["number"], "seconds": time.monotonic() - begun}
+    told("sante-agent", True, sentence(N_("asked for {environment} with examples/portail-recette.yaml: {number}"), facts))
+    told("sante-lead", True, sentence(N_("approved {number}"), facts))
+    told(_("the worker"), True, sentence(N_("built it in {seconds:.0f} s from submit to active"), facts))
 
 
 def show(site: Site) -> None:
     """What it came to."""
     environment = answer(site, "sante-agent", "environment", "show", ENVIRONMENT)
     quota = {item["resource"]: item for item in answer(site, "sante-agent", "quota", "show")["items"]}
-    say(f"  Environment {environment['administration']}/{environment['name']} is {environment['state']}; project {environment['project_id']}.")
-    cores = quota["cores"]
-    places = ", ".join(f"{cores[place]} {place}" for place in ("granted", "allocated", "held", "available"))
-    say(f"  Cores of min-sante: {places}.")
+    say("  " + sentence(N_("Environment {administration}/{name} is {state}; project {project_id}."), environment))
+    cores = N_("Cores of min-sante: {granted} granted, {allocated} allocated, {held} held, {available} available.")
+    say("  " + sentence(cores, quota["cores"]))
 
 
 def told(who: str, done: bool, what: str) -> None:
-    say(f"  {who:<12} {what}" if done else f"  {who:<12} (was there already) {what}")
+    there = _("(was there already)")
+    say(f"  {who:<12} {what}" if done else f"  {who:<12} {there} {what}")
 
 
 def say(text: str) -> None:

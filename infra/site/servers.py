@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psycopg
 
+from dcctl.words import N_, _, sentence
 from infra.devcloud.devcloud import processes
 from infra.site import postgres
 from infra.site.layout import Site, SiteError
@@ -25,7 +26,7 @@ GRACE_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """One process. `ready` is asked until it says yes; `when` says the same for a person."""
+    """One process. `ready` is asked until it says yes; `when`, a msgid, says the same for a person."""
 
     name: str
     program: str
@@ -56,10 +57,10 @@ def _collector(site: Site) -> bool:
 
 #: In the order of their start.
 SERVERS = (
-    Server(name="api", program="dcctl-api", ready=_api, when="its database and Keystone answer"),
-    Server(name="worker", program="dcctl-worker", ready=_worker, when="it knows flavors, images, networks and volume types"),
-    Server(name="collector", program="dcctl-collector", ready=_collector, when="it has read the projects"),
-    Server(name="exporter", program="dcctl-exporter", ready=_exporter, when="its figures can be fetched"),
+    Server(name="api", program="dcctl-api", ready=_api, when=N_("its database and Keystone answer")),
+    Server(name="worker", program="dcctl-worker", ready=_worker, when=N_("it knows flavors, images, networks and volume types")),
+    Server(name="collector", program="dcctl-collector", ready=_collector, when=N_("it has read the projects")),
+    Server(name="exporter", program="dcctl-exporter", ready=_exporter, when=N_("its figures can be fetched")),
 )
 
 
@@ -112,7 +113,7 @@ def last_lines(site: Site, name: str) -> str:
     """The end of a process's log, for a person who has to find out."""
     path = site.log / f"{name}.log"
     text = path.read_text(encoding="utf-8", errors="replace").splitlines()[-LAST_LINES:] if path.exists() else []
-    return "\n".join([f"The last lines of {path}:", *(f"    {line}" for line in text)])
+    return "\n".join([sentence(N_("The last lines of {file}:"), {"file": path}), *(f"    {line}" for line in text)])
 
 
 def _pid_file(site: Site, server: Server) -> Path:
@@ -123,10 +124,12 @@ def _wait(site: Site, server: Server) -> None:
     end = time.monotonic() + READY_SECONDS
     while not _is_ready(site, server):
         if processes.find(_pid_file(site, server)) is None:
-            raise SiteError(f"{server.program} ended by itself. {last_lines(site, server.name)}")
+            ended = sentence(N_("{program} ended by itself."), {"program": server.program})
+            raise SiteError(f"{ended} {last_lines(site, server.name)}")
         if time.monotonic() > end:
-            late = f"{server.program} was not ready within {READY_SECONDS:.0f} s (it is when {server.when})"
-            raise SiteError(f"{late}. {last_lines(site, server.name)}")
+            late = N_("{program} was not ready within {seconds:.0f} s (it is when {when}).")
+            said = sentence(late, {"program": server.program, "seconds": READY_SECONDS, "when": _(server.when)})
+            raise SiteError(f"{said} {last_lines(site, server.name)}")
         time.sleep(0.2)
 
 
@@ -155,7 +158,8 @@ def _refuse_taken_port(site: Site, server: Server) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as failure:
-            raise SiteError(f"port {port} of {server.program} is taken by another program ({failure.strerror}); use other ports") from failure
+            taken = N_("port {port} of {program} is taken by another program ({reason}); use other ports")
+            raise SiteError(sentence(taken, {"port": port, "program": server.program, "reason": failure.strerror})) from failure
 
 
 def _of(pid: int, parent: int) -> bool:

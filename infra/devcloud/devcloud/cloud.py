@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from devcloud import sockets
+from devcloud import sockets, words
 
 REGION = "cotonou"
 
@@ -52,8 +52,8 @@ class Cloud:
     def socket_directory(self) -> Path:
         try:
             return sockets.of(self.state, "devcloud")
-        except PermissionError as refused:
-            raise DevcloudError(str(refused)) from refused
+        except sockets.NotOurs as refused:
+            raise DevcloudError(refused.said(words.current())) from refused
 
     def database_url(self, database: str) -> str:
         return f"postgresql+psycopg2://postgres@/{database}?host={self.socket_directory}"

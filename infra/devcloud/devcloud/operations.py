@@ -10,6 +10,7 @@ from devcloud.api import Administrator
 from devcloud.cloud import Cloud, DevcloudError
 from devcloud.seeding import unified_limits
 from devcloud.services import BY_NAME, SERVICES
+from devcloud.words import N_, _, sentence
 
 #: Written when a state directory is complete; without it the next `up` begins again.
 MARKER = "devcloud.json"
@@ -42,10 +43,11 @@ def up(cloud: Cloud, cache: Path, say: template.Say, *, unified: bool | None = N
         was = bool(noted and noted.get("unified_limits"))
         now = was if unified is None else unified
         if noted and noted["ports"] == cloud.ports and complete and now == was and all(health.up for health in status.check(cloud)):
-            say(f"Already up: {BY_NAME['keystone'].url(cloud)}")
+            say(sentence(N_("Already up: {url}"), url=BY_NAME["keystone"].url(cloud)))
             return
         if noted and noted["ports"] != cloud.ports and there:
-            raise DevcloudError(f"this cloud runs on ports from {noted['ports']}; stop it first (devcloud down) to move it")
+            elsewhere = N_("this cloud runs on ports from {ports}; stop it first (devcloud down) to move it")
+            raise DevcloudError(sentence(elsewhere, ports=noted["ports"]))
         began = time.monotonic()
         try:
             if noted is None:
@@ -56,7 +58,7 @@ def up(cloud: Cloud, cache: Path, say: template.Say, *, unified: bool | None = N
         except BaseException:
             startup.stop(cloud)
             raise
-        say(f"Up in {time.monotonic() - began:.0f} s: {BY_NAME['keystone'].url(cloud)}")
+        say(sentence(N_("Up in {seconds:.0f} s: {url}"), seconds=time.monotonic() - began, url=BY_NAME["keystone"].url(cloud)))
 
 
 def _fill(cloud: Cloud, cache: Path, say: template.Say) -> None:
@@ -65,7 +67,7 @@ def _fill(cloud: Cloud, cache: Path, say: template.Say) -> None:
     for part in template.PARTS:
         shutil.rmtree(cloud.state / part, ignore_errors=True)
     source = template.obtain(cache, cloud.ports, say)
-    say("Copying the template ...")
+    say(_("Copying the template ..."))
     template.copy(source, cloud)
     made = passwords.generate(cloud)
     postgres.start(cloud)
@@ -82,7 +84,7 @@ def _note(cloud: Cloud, source: str, *, unified: bool = False) -> None:
 def _start(cloud: Cloud, say: template.Say, *, unified: bool) -> None:
     there = startup.running(cloud)
     missing = set(BY_NAME) - set(there)
-    say("Starting " + ", ".join(service.name for service in SERVICES if service.name in missing) + " ...")
+    say(sentence(N_("Starting {services} ..."), services=", ".join(service.name for service in SERVICES if service.name in missing)))
     known = passwords.read(cloud)
     configuration.write(cloud, known, unified_limits=unified)
     passwords.write_clouds_yaml(cloud, known)
@@ -116,7 +118,7 @@ def down(cloud: Cloud, cache: Path) -> list[str]:
         # Somebody deleted the data of a cloud that runs; its processes are known by their mark.
         lost = processes.strays(cloud.state)
         processes.stop(lost)
-        return ["processes without data"] if lost else []
+        return [_("processes without data")] if lost else []
     cloud.make_directories()
     with template.locked(cloud.state / "lock"):
         return startup.stop(cloud)
@@ -128,7 +130,7 @@ def reset(cloud: Cloud, cache: Path) -> None:
         down(cloud, cache)
         return
     if not (cloud.state / "run").is_dir() or not (cloud.state / "etc").is_dir():
-        raise DevcloudError(f"{cloud.state} is not a devcloud's state directory; nothing was removed")
+        raise DevcloudError(sentence(N_("{folder} is not a devcloud's state directory; nothing was removed"), folder=cloud.state))
     down(cloud, cache)
     # The marker first: a half removed directory must not look complete.
     (cloud.state / MARKER).unlink(missing_ok=True)

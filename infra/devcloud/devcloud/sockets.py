@@ -9,11 +9,26 @@ import stat
 import tempfile
 from pathlib import Path
 
+from .words import N_, in_language
+
 #: What follows in the path is a directory's name of 16 letters and PostgreSQL's socket.
 LONGEST = 50
 #: PostgreSQL's name for its socket on the usual port.
 SOCKET = ".s.PGSQL.5432"
 NOTE = Path("run") / "sockets"
+_NOT_OURS = N_("{path} must be a directory of yours with mode 0700; remove it, then try again")
+
+
+class NotOurs(PermissionError):
+    """A directory for sockets is somebody else's, or open to others; the text, and `said`, say what to do."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(_NOT_OURS.format(path=path))
+        self.path = path
+
+    def said(self, lang: str) -> str:
+        """The same in `lang`, for a person."""
+        return in_language(lang, _NOT_OURS).format(path=self.path)
 
 
 def directory(owner: str) -> Path:
@@ -22,7 +37,7 @@ def directory(owner: str) -> Path:
     Root does not use XDG_RUNTIME_DIR: it is closed to the user that PostgreSQL becomes, and differs between cron, sudo and a login.
 
     Raises:
-        PermissionError: the directory is somebody else's, or open to others; the text says what to do.
+        NotOurs: the directory is somebody else's, or open to others.
     """
     given = os.environ.get("XDG_RUNTIME_DIR")
     if given and os.geteuid() and len(os.fsencode(given)) < LONGEST and os.access(given, os.W_OK):
@@ -34,7 +49,7 @@ def directory(owner: str) -> Path:
     path.mkdir(mode=0o700, exist_ok=True)
     found = path.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
-        raise PermissionError(f"{path} must be a directory of yours with mode 0700; remove it, then try again")
+        raise NotOurs(path)
     return path
 
 
@@ -42,7 +57,7 @@ def of(state: Path, owner: str) -> Path:
     """The directory of the sockets of what keeps its data in `state`: the noted one while it is there, and still below a directory of ours.
 
     Raises:
-        PermissionError: see `directory`.
+        NotOurs: see `directory`.
     """
     kept = noted(state)
     try:

@@ -13,6 +13,7 @@ from pathlib import Path
 from devcloud import postgres, processes, sockets
 from devcloud.cloud import Cloud, DevcloudError
 from devcloud.services import BY_NAME, LAUNCH_ORDER, SERVICES, Service, environment
+from devcloud.words import N_, sentence
 
 _TAIL_LINES = 20
 
@@ -21,7 +22,8 @@ class ServiceFailed(DevcloudError):
     """One service did not come up; the message has its name and the last lines of its log."""
 
     def __init__(self, cloud: Cloud, service: str, what: str) -> None:
-        super().__init__(f"{service} did not come up: {what}.\n{tail(cloud, service)}")
+        said = sentence(N_("{service} did not come up: {what}."), service=service, what=what)
+        super().__init__(f"{said}\n{tail(cloud, service)}")
 
 
 def output_file(cloud: Cloud, service: str) -> Path:
@@ -40,8 +42,8 @@ def tail(cloud: Cloud, service: str, lines: int = _TAIL_LINES) -> str:
         except OSError:
             continue
         if text:
-            parts.append(f"Last lines of {path}:\n" + "\n".join(f"    {line}" for line in text))
-    return "\n".join(parts) or f"{cloud.log} has no log of it yet."
+            parts.append("\n".join([sentence(N_("Last lines of {path}:"), path=path), *(f"    {line}" for line in text)]))
+    return "\n".join(parts) or sentence(N_("{folder} has no log of it yet."), folder=cloud.log)
 
 
 def pid_file(cloud: Cloud, service: str) -> Path:
@@ -96,7 +98,9 @@ def _refuse_occupied_port(cloud: Cloud, service: Service) -> None:
         try:
             probe.bind(("127.0.0.1", service.port(cloud)))
         except OSError as failure:
-            raise ServiceFailed(cloud, service.name, f"port {service.port(cloud)} is taken by another program ({failure.strerror})") from failure
+            taken = N_("port {port} is taken by another program ({reason})")
+            what = sentence(taken, port=service.port(cloud), reason=failure.strerror)
+            raise ServiceFailed(cloud, service.name, what) from failure
 
 
 def answers(cloud: Cloud, service: Service) -> bool:
@@ -117,11 +121,12 @@ def wait(cloud: Cloud, launched: dict[str, subprocess.Popen[bytes]], *, seconds:
     while waiting:
         for name, process in list(waiting.items()):
             if process.poll() is not None:
-                raise ServiceFailed(cloud, name, f"its process ended with status {process.returncode}")
+                raise ServiceFailed(cloud, name, sentence(N_("its process ended with status {status}"), status=process.returncode))
             if answers(cloud, BY_NAME[name]):
                 del waiting[name]
             elif time.monotonic() > end:
-                raise ServiceFailed(cloud, name, f"no answer on port {BY_NAME[name].port(cloud)} within {seconds:.0f} s")
+                silent = N_("no answer on port {port} within {seconds:.0f} s")
+                raise ServiceFailed(cloud, name, sentence(silent, port=BY_NAME[name].port(cloud), seconds=seconds))
         time.sleep(0.1)
 
 

@@ -8,6 +8,7 @@ from devcloud.api import Administrator
 from devcloud.cloud import Cloud, DevcloudError
 from devcloud.configuration import HYPERVISORS
 from devcloud.services import SERVICES
+from devcloud.words import N_, _, sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +26,7 @@ def check(cloud: Cloud) -> list[Health]:
     """Ask the database and every service; never raises for a service that is down."""
     database = processes.find(postgres.pid_file(cloud))
     pid = database.pid if database else None
-    found = [Health(service="postgres", up=pid is not None, detail="running" if pid else "not running", pid=pid)]
+    found = [Health(service="postgres", up=pid is not None, detail=_("running") if pid else _("not running"), pid=pid)]
     there = startup.running(cloud)
     try:
         admin = Administrator(cloud, passwords.read(cloud)["admin"])
@@ -33,7 +34,7 @@ def check(cloud: Cloud) -> list[Health]:
         admin = None
     for service in SERVICES:
         process = there.get(service.name)
-        up, detail = False, "not running"
+        up, detail = False, _("not running")
         if process and admin:
             try:
                 up, detail = True, _QUESTIONS[service.name](admin)
@@ -44,19 +45,19 @@ def check(cloud: Cloud) -> list[Health]:
 
 
 def _keystone(admin: Administrator) -> str:
-    return f"{len(admin.get('keystone', '/domains')['domains'])} domains"
+    return sentence(N_("{count} domains"), count=len(admin.get("keystone", "/domains")["domains"]))
 
 
 def _placement(admin: Administrator) -> str:
     """Where a small server could go."""
     candidates = admin.get("placement", "/allocation_candidates?resources=VCPU:1,MEMORY_MB:512,DISK_GB:1")["allocation_requests"]
     if not candidates:
-        raise DevcloudError("no hypervisor could take a server")
-    return f"a server could go to {len(candidates)} hypervisors"
+        raise DevcloudError(_("no hypervisor could take a server"))
+    return sentence(N_("a server could go to {count} hypervisors"), count=len(candidates))
 
 
 def _glance(admin: Administrator) -> str:
-    return f"{len(admin.get('glance', '/v2/images')['images'])} images"
+    return sentence(N_("{count} images"), count=len(admin.get("glance", "/v2/images")["images"]))
 
 
 def _nova(admin: Administrator) -> str:
@@ -66,7 +67,7 @@ def _nova(admin: Administrator) -> str:
 
 
 def _neutron(admin: Administrator) -> str:
-    return f"{len(admin.get('neutron', '/v2.0/networks?fields=id')['networks'])} networks"
+    return sentence(N_("{count} networks"), count=len(admin.get("neutron", "/v2.0/networks?fields=id")["networks"]))
 
 
 def _cinder(admin: Administrator) -> str:
@@ -77,8 +78,9 @@ def _cinder(admin: Administrator) -> str:
 
 def _parts(up: set[tuple[str, str]], expected: set[tuple[str, str]]) -> str:
     if down := sorted(expected - up):
-        raise DevcloudError("not up: " + ", ".join(f"{binary} on {host}" for binary, host in down))
-    return f"{len(expected)} services up"
+        named = ", ".join(sentence(N_("{program} on {host}"), program=binary, host=host) for binary, host in down)
+        raise DevcloudError(sentence(N_("not up: {parts}"), parts=named))
+    return sentence(N_("{count} services up"), count=len(expected))
 
 
 _QUESTIONS: dict[str, Callable[[Administrator], str]] = {

@@ -19,12 +19,13 @@ from devcloud.api import Administrator
 from devcloud.cloud import Cloud, DevcloudError
 from devcloud.seeding import identities, resources
 from devcloud.services import BY_NAME, KEYSTONE, SERVICES
+from devcloud.words import LOCALE_DIR, N_, _, sentence
 
 PACKAGE = Path(__file__).parent
 #: What of a built cloud is the template; configuration, passwords and logs are each cloud's own.
 PARTS = ("postgres", "data")
 
-#: The modules of this folder that decide what is in a template; those in the folders below all do.
+#: The modules of this folder that decide what is in a template; those in the folders below all do, what is said in another language does not.
 SHAPING = ("configuration", "passwords", "people", "postgres", "services", "template")
 
 Say = Callable[[str], None]
@@ -34,7 +35,7 @@ def key() -> str:
     """Changes with the locked packages, with what of our code shapes a template, and with who runs it (the files' owners differ)."""
     digest = hashlib.sha256(f"{os.geteuid()}\0".encode())
     files = [path for path in sorted(PACKAGE.rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
-    shaping = [path for path in files if path.parent != PACKAGE or path.stem in SHAPING]
+    shaping = [path for path in files if (path.stem in SHAPING if path.parent == PACKAGE else not path.is_relative_to(LOCALE_DIR))]
     for path in [PACKAGE.parent / "requirements.lock", *shaping]:
         digest.update(f"{path.relative_to(PACKAGE.parent)}\0".encode())
         digest.update(path.read_bytes() if path.exists() else b"")
@@ -73,14 +74,14 @@ def obtain(cache: Path, ports: int, say: Say) -> Path:
         os.utime(wanted)
         return wanted
     if held(cache / "lock"):
-        say("Waiting for another devcloud that is building the template ...")
+        say(_("Waiting for another devcloud that is building the template ..."))
     with locked(cache / "lock"):
         if wanted.is_dir():
             return wanted
         building = cache / "building"
         if building.exists():
             _discard(building, ports)
-        say("Building the template cloud (once; usually 60 s) ...")
+        say(_("Building the template cloud (once; usually 60 s) ..."))
         began = time.monotonic()
         cloud = Cloud(state=building, ports=ports)
         try:
@@ -94,7 +95,7 @@ def obtain(cache: Path, ports: int, say: Say) -> Path:
         (building / "origin").write_text(f"{building}\n{ports}\n")
         building.rename(wanted)
         _forget_unused(cache)
-        say(f"Template built in {time.monotonic() - began:.0f} s.")
+        say(sentence(N_("Template built in {seconds:.0f} s."), seconds=time.monotonic() - began))
     return wanted
 
 
@@ -120,21 +121,21 @@ def _build(cloud: Cloud, say: Say) -> None:
     postgres.start(cloud)
     for name in ("keystone", "nova_api", "nova_cell1", "placement", "glance", "neutron", "cinder"):
         postgres.create_database(cloud, name)
-    say("  schemas ...")
+    say("  " + _("schemas ..."))
     with ThreadPoolExecutor(max_workers=len(SERVICES)) as pool:
         for done in [pool.submit(_schema, cloud, name, say) for name in ("nova", "keystone", "cinder", "neutron", "glance", "placement")]:
             done.result()
     postgres.create_database(cloud, "nova_cell0", template="nova_cell1")
     passwords.put_into_keystone(cloud, secrets)
-    say("  identities ...")
+    say("  " + _("identities ..."))
     admin = Administrator(cloud, secrets["admin"])
     startup.wait(cloud, startup.launch(cloud, {"keystone"}))
     identities.seed(cloud, admin)
     startup.stop_services(cloud)
     passwords.put_into_keystone(cloud, secrets)
-    say("  services ...")
+    say("  " + _("services ..."))
     startup.wait(cloud, startup.launch(cloud, set(BY_NAME)))
-    say("  flavors, images, networks, volume types ...")
+    say("  " + _("flavors, images, networks, volume types ..."))
     resources.seed(admin)
     if down := [health for health in status.check(cloud) if not health.up]:
         raise DevcloudError("; ".join(f"{health.service}: {health.detail}" for health in down))
@@ -150,7 +151,7 @@ def _schema(cloud: Cloud, name: str, say: Say) -> None:
     with output.open("wb") as out:
         done = subprocess.run(argv, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=env, cwd="/")
     if done.returncode:
-        raise startup.ServiceFailed(cloud, name, f"its tables could not be made (status {done.returncode})")
+        raise startup.ServiceFailed(cloud, name, sentence(N_("its tables could not be made (status {status})"), status=done.returncode))
     say(f"    {name}: {time.monotonic() - began:.0f} s")
 
 

@@ -42,7 +42,7 @@ class Machine:
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         command = [sys.executable, str(INSTALL), "--cache", str(self.cache), *arguments]
-        environment = {"PATH": f"{self.bin}:/usr/bin:/bin", "HOME": str(self.root), "GOROOT": "/nowhere"}
+        environment = {"PATH": f"{self.bin}:/usr/bin:/bin", "HOME": str(self.root), "GOROOT": "/nowhere", "DCCTL_LANG": "en"}
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True)
 
     def install(self, *arguments: str) -> tuple[int, str, str]:

@@ -19,7 +19,13 @@ from dcctl.faults import SENTENCES, sentence
 from dcctl.words import LOCALE_DIR
 from stacks.faults import CHANGES, FAULTS, NOTICES
 
-FRENCH = LOCALE_DIR / "fr" / "LC_MESSAGES"
+CHECKOUT = Path(dcctl.__file__).parents[1]
+DEVCLOUD = CHECKOUT / "infra" / "devcloud" / "devcloud"
+#: Each catalogue, and the folders whose sentences it has. The trial cloud's environment has no dcctl in it, so it has a catalogue of its own.
+FOLDERS = {
+    LOCALE_DIR: [Path(dcctl.__file__).parent, Path(click.__file__).parent, *(CHECKOUT / "infra" / name for name in ("setup", "site", "pulumi"))],
+    DEVCLOUD / "locale": [DEVCLOUD],
+}
 KEYWORDS = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2)}
 MISFITS = {
     "spec.unknown_offer": ("offer", "nearest", "allowed"), "spec.unknown_flavor": ("flavor", "nearest", "allowed"),
@@ -37,8 +43,15 @@ OPENINGS = {
 YAML = {"yaml.syntax": ("problem",), "yaml.duplicate_key": ("key", "first"), "yaml.too_deep": ("maximum",), "yaml.too_large": ("maximum",)}
 
 
-def catalogue() -> Catalog:
-    with (FRENCH / "messages.po").open("rb") as file:
+each_catalogue = pytest.mark.parametrize("locale", FOLDERS, ids=["dcctl", "devcloud"])
+
+
+def french(locale: Path) -> Path:
+    return locale / "fr" / "LC_MESSAGES"
+
+
+def catalogue(locale: Path) -> Catalog:
+    with (french(locale) / "messages.po").open("rb") as file:
         return read_po(file, locale="fr")
 
 
@@ -58,38 +71,45 @@ def placeholders(text: str) -> set[str]:
     return {name for _literal, name, _spec, _conversion in Formatter().parse(text) if name} | set(re.findall(r"%\(\w+\)s", text))
 
 
-@pytest.mark.parametrize("folder", [Path(dcctl.__file__).parent, Path(click.__file__).parent], ids=["dcctl", "click"])
-def test_every_sentence_in_the_source_has_its_french(folder: Path) -> None:
-    french = {texts(message)[0][0] for message in catalogue() if message.id and all(there for _english, there in texts(message))}
-    assert sorted(extracted(folder) - french) == []
+@pytest.mark.parametrize(("locale", "folder"), [(locale, folder) for locale, folders in FOLDERS.items() for folder in folders],
+                         ids=lambda path: path.name)  # fmt: skip
+def test_every_sentence_in_the_source_has_its_french(locale: Path, folder: Path) -> None:
+    known = {texts(message)[0][0] for message in catalogue(locale) if message.id and all(there for _english, there in texts(message))}
+    sentences = extracted(folder)
+    assert sentences
+    assert sorted(sentences - known) == []
 
 
-def test_no_translation_is_uncertain_or_left_over() -> None:
-    known = extracted(Path(dcctl.__file__).parent) | extracted(Path(click.__file__).parent)
-    assert [message.id for message in catalogue() if message.id and (message.fuzzy or texts(message)[0][0] not in known)] == []
+@each_catalogue
+def test_no_translation_is_uncertain_or_left_over(locale: Path) -> None:
+    known = set().union(*(extracted(folder) for folder in FOLDERS[locale]))
+    assert [message.id for message in catalogue(locale) if message.id and (message.fuzzy or texts(message)[0][0] not in known)] == []
 
 
-def test_placeholders_agree() -> None:
-    for message in catalogue():
+@each_catalogue
+def test_placeholders_agree(locale: Path) -> None:
+    for message in catalogue(locale):
         allowed = set().union(*(placeholders(english) for english, _french in texts(message)))
-        for english, french in texts(message):
+        for english, there in texts(message):
             if message.id:
-                assert placeholders(french) <= allowed, english
-                assert isinstance(message.id, tuple) or placeholders(french) == placeholders(english), english
+                assert placeholders(there) <= allowed, english
+                assert isinstance(message.id, tuple) or placeholders(there) == placeholders(english), english
 
 
-def test_french_typography() -> None:
+@each_catalogue
+def test_french_typography(locale: Path) -> None:
     """A no-break space before : ; ! ? and inside of « », and the curved apostrophe."""
-    for message in catalogue():
-        for english, french in texts(message):
+    for message in catalogue(locale):
+        for english, there in texts(message):
             if message.id:
-                assert not re.search(r" [:;!?»]|« |[a-z]'[a-zéèêà]", french), english
+                assert not re.search(r" [:;!?»]|« |[a-z]'[a-zéèêà]", there), english
 
 
-def test_the_compiled_catalogue_is_that_of_the_source(tmp_path: Path) -> None:
+@each_catalogue
+def test_the_compiled_catalogue_is_that_of_the_source(locale: Path, tmp_path: Path) -> None:
     with (tmp_path / "messages.mo").open("wb") as file:
-        write_mo(file, catalogue())
-    with (tmp_path / "messages.mo").open("rb") as fresh, (FRENCH / "messages.mo").open("rb") as shipped:
+        write_mo(file, catalogue(locale))
+    with (tmp_path / "messages.mo").open("rb") as fresh, (french(locale) / "messages.mo").open("rb") as shipped:
         new, old = gettext.GNUTranslations(fresh), gettext.GNUTranslations(shipped)
     assert {key: text for key, text in old._catalog.items() if key} == {key: text for key, text in new._catalog.items() if key}  # type: ignore[attr-defined]
 
