@@ -26,6 +26,7 @@ from dcctl.cloud.connect import Cloud
 from dcctl.cloud.failures import translated
 from dcctl.config import Settings
 from dcctl.errors import CloudError
+from dcctl.words import _
 
 ROLES = ("dc_agent", "dc_lead", "dc_operator", "dc_auditor")
 SERVICE_DOMAIN = "Default"
@@ -39,7 +40,7 @@ def bootstrap(settings: Settings, admin: Cloud, say: Any) -> None:
 
     Args:
         admin: the cloud's administrator.
-        say: called with a sentence for each thing done.
+        say: called with a sentence and its parameters for each thing done.
     """
     for role in ROLES:
         identity.ensure_role(admin, role)
@@ -55,7 +56,8 @@ def bootstrap(settings: Settings, admin: Cloud, say: Any) -> None:
         write_private(settings.cloud.clouds_yaml, head + json.dumps({"clouds": entries}, indent=2) + "\n")
     _api(admin, settings, auth_url)
     registry.ensure_service(admin, url=settings.api.url, region=settings.cloud.region)
-    say(f"Keystone knows {', '.join(ROLES)}, the service users and {settings.api.url} as self-service in {settings.cloud.region}.")
+    known = _("Keystone knows {roles}, the service users and {url} as self-service in {region}.")
+    say(known, roles=ROLES, url=settings.api.url, region=settings.cloud.region)
 
 
 def _administrator(admin: Cloud, settings: Settings, clouds: Mapping[str, Any], auth_url: str) -> dict[str, Any]:
