@@ -190,6 +190,8 @@ CATALOGUE: dict[str, Entry] = {
     "DCCTL-544": Entry(exit=1, http=409, text=N_("Nothing of the ledger is sealed yet, so there is nothing to sign."), next=N_("The worker seals within a second once database.sealer is set.")),
     "DCCTL-545": Entry(exit=1, http=500, text=N_("A stored balance is not what the entries add up to ({detail})."), next=N_("Keep the export (dcctl quota export FILE), and tell the datacenter's auditor."),
                        explain=N_("Every balance is rebuilt from the entries. Named are holder, region, resource and place, then what is stored and what the entries say.")),
+    "DCCTL-680": Entry(exit=2, http=400, text=N_("Why the chain is followed anew must be said."), next=N_("Say what was restored, and who knows of it: --reason \"…\""),
+                       explain=N_("dcctl-manage ledger follow-again ends the alert of a broken chain. The auditor reads the reason with the account that gave it.")),
     "DCCTL-550": Entry(exit=10, http=409, text=N_("{number} waits for a second operator ({over})."),
                        next=N_("Another operator decides: dcctl act show {number}, dcctl act approve {number} --reason \"…\""),
                        explain=N_("Beyond what one operator may move alone (the site's setting) an act is written down and holds nothing. A second operator approves it; everything is checked again then.")),

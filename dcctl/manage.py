@@ -185,6 +185,37 @@ def checkpoint_sign(key: str, output: Path | None) -> None:
     _say(_("Position {position} is signed: {path}."), position=made.position, path=str(output))
 
 
+@manage.group(help=N_("What the worker knows of the ledger's chain."))
+def ledger() -> None:
+    pass
+
+
+@ledger.command("follow-again", help=N_("After a restore: prove the whole ledger, and have its chain followed from there, so that the alert ends."))
+@click.option("--checkpoint", "files", multiple=True, metavar=N_("FILE"), help=N_("A signed checkpoint that the auditor keeps; may be repeated."))
+@click.option("--public-key", "key_file", metavar=N_("FILE"), help=N_("The auditor's key (PEM); no other one counts."))
+@click.option("--reason", required=True, help=N_("What was restored, and who knows; it is kept with your account."))
+def ledger_follow_again(files: tuple[str, ...], key_file: str | None, reason: str) -> None:
+    from getpass import getuser
+
+    from dcctl import signature
+    from dcctl.cli import proving
+    from dcctl.workflow import verifying
+    from dcctl.workflow.app import App
+
+    if not reason.strip():
+        raise DcctlError("DCCTL-680")
+    key = None if key_file is None else signature.public_key(key_file)
+    kept = [signature.read(file, key).checkpoint for file in files]
+    app = App(_settings())
+    try:
+        report = verifying.follow_again(app, getuser(), reason.strip(), lambda found: proving.refuse(found, key), kept)
+    finally:
+        app.close()
+    _say(_("The ledger is right. Its chain is followed from position {position} on."), position=report.sealed)
+    if not kept:
+        _say(_("No checkpoint was compared: who wrote the whole ledger anew is found only by --checkpoint FILE."))
+
+
 def _operators(users: tuple[str, ...], role: str, project: str, *, given: bool) -> None:
     from dcctl.cloud import identity
 

@@ -415,6 +415,20 @@ class LedgerProof(SQLModel, table=True):
     checked_at: datetime = _at(default_factory=now)
 
 
+class LedgerAcceptance(SQLModel, table=True):
+    """That somebody had the chain followed anew from its beginning, after a restore say: where that ended, and what was known before. Append-only."""
+
+    __tablename__ = "ledger_acceptance"
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
+    accepted_at: datetime = _at(default_factory=now)
+    account: str
+    """Of the server's own system: whoever may do this has no token."""
+    reason: str
+    position: int = Field(sa_type=BigInteger)
+    former_position: int = Field(sa_type=BigInteger)
+    former_finding: str | None = None
+
+
 # -- observations: written by the collector only ------------------------------------------------------------------------------------------------
 
 

@@ -9,9 +9,11 @@ Sources: https://prometheus.io/docs/instrumenting/exposition_formats/, https://p
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from operator import add
+from itertools import chain
+from operator import itemgetter
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -26,7 +28,8 @@ _FAMILY_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _LABEL_NAME = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*")
 _TYPES = frozenset({"gauge", "counter"})
 _COUNTED = "_total"
-_NEW_LINE = "\n"
+_SPECIAL = re.compile(r'[\\"\n]')
+_LABELS_OF = itemgetter(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,22 +60,28 @@ class Texts:
 
 
 def render(families: Iterable[Family]) -> bytes:
-    """The text of all families, in their order; samples are sorted by their labels, so that the same figures give the same bytes.
+    """The text of all families, in their order; samples are sorted by their labels as they are written, so that the same figures give the same bytes.
 
     Raises:
         ValueError: a family or a combination of labels comes twice, or a sample has another number of labels than its family. Prometheus would
             refuse the whole scrape, or keep one of the two at random.
     """
-    return _encoded([part for family, samples in _written(families) for part in (_head(family), samples)])
+    parts: list[str] = []
+    for family, lines in _written(families):
+        parts.append(_head(family))
+        parts += lines
+    return _encoded(parts)
 
 
 def texts(families: Iterable[Family]) -> Texts:
     """Both formats, the samples written once. Raises as `render`."""
     plain: list[str] = []
     openmetrics: list[str] = []
-    for family, samples in _written(families):
-        plain += (_head(family), samples)
-        openmetrics += (_openmetrics_head(family), samples)
+    for family, lines in _written(families):
+        plain.append(_head(family))
+        plain += lines
+        openmetrics.append(_openmetrics_head(family))
+        openmetrics += lines
     return Texts(plain=_encoded(plain), openmetrics=_encoded(openmetrics))
 
 
@@ -92,15 +101,22 @@ def _encoded(parts: list[str]) -> bytes:
     return "".join(parts).encode("utf-8", "replace")
 
 
-def _written(families: Iterable[Family]) -> Iterator[tuple[Family, str]]:
-    """Each family with the lines of its samples."""
+def _written(families: Iterable[Family]) -> Iterator[tuple[Family, list[str]]]:
+    """Each family with the pieces of its samples' lines: they are put together once, at the end."""
     names: set[str] = set()
-    arranging = _Arranging()
+    last: dict[tuple[str, ...], _Arranged] = {}
     for family in families:
         if family.name in names:
             raise ValueError(f"{family.name} comes twice")
         names.add(family.name)
-        yield family, arranging.lines(family)
+        if not family.samples:
+            yield family, []
+            continue
+        keys = list(map(_LABELS_OF, family.samples))
+        arranged = last.get(family.labels)
+        if arranged is None or arranged.keys != keys:  # families that follow each other with the same labels, as most do, cost it once
+            arranged = last[family.labels] = _arranged(family, keys)
+        yield family, _lines(family, arranged)
 
 
 def escape_label(value: str) -> str:
@@ -120,15 +136,7 @@ def number(value: Number) -> str:
     return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
 
 
-class _Escaped(dict[str, str]):
-    """Label values as they are written, each worked out once: the same codes and ids come in every family."""
-
-    def __missing__(self, value: str) -> str:
-        text = self[value] = escape_label(value)
-        return text
-
-
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Arranged:
     """The samples of one family in order: their labels as they came, where each is in the text, and what stands in braces there."""
 
@@ -137,43 +145,30 @@ class _Arranged:
     blocks: list[str]
 
 
-class _Arranging:
-    """Orders and writes the labels of families; those that follow each other with the same labels, as most do, cost it once."""
+def _arranged(family: Family, keys: list[Labels]) -> _Arranged:
+    """Order and write the labels of a family's samples. Raises as `render`."""
+    width = len(family.labels)
+    if set(map(len, keys)) != {width}:
+        raise ValueError(f"{family.name} has {width} labels, a sample has {next(labels for labels in keys if len(labels) != width)!r}")
+    template = "{" + ",".join(f'{label}="%s"' for label in family.labels) + "} " if width else " "
+    escaped = {text: escape_label(text) for text in set(chain.from_iterable(keys)) if _SPECIAL.search(text)}
+    texts = [tuple([escaped.get(text, text) for text in labels]) for labels in keys] if escaped else keys
+    blocks = list(map(template.__mod__, texts))
+    if len(set(blocks)) < len(blocks):
+        twice = next(labels for labels, number in Counter(keys).items() if number > 1)
+        raise ValueError(f"{family.name} has two samples for {twice!r}")
+    order = sorted(range(len(blocks)), key=blocks.__getitem__)
+    return _Arranged(keys=keys, order=order, blocks=[blocks[position] for position in order])
 
-    def __init__(self) -> None:
-        self._escaped = _Escaped()
-        self._blocks: dict[tuple[str, ...], dict[Labels, str]] = {}
-        self._last: dict[tuple[str, ...], _Arranged] = {}
 
-    def lines(self, family: Family) -> str:
-        """The lines of a family's samples. Raises as `render`."""
-        keys = [labels for labels, _ in family.samples]
-        last = self._last.get(family.labels)
-        if last is None or last.keys != keys:
-            last = self._last[family.labels] = self._arranged(family, keys)
-        name, samples = family.name, family.samples
-        if not samples:
-            return ""
-        values = [samples[position][1] for position in last.order]
-        written = map(str, values) if set(map(type, values)) == {int} else map(number, values)
-        # One loop, in C: what stands between two samples is the end of one line and the name in the next.
-        return f"{name}{f'{_NEW_LINE}{name}'.join(map(add, last.blocks, written))}\n"
-
-    def _arranged(self, family: Family, keys: list[Labels]) -> _Arranged:
-        escaped, known, width = self._escaped, self._blocks.setdefault(family.labels, {}), len(family.labels)
-        template = "{" + ",".join(f'{label}="%s"' for label in family.labels) + "} " if width else " "
-        order = sorted(range(len(keys)), key=keys.__getitem__)
-        blocks: list[str] = []
-        before: Labels | None = None
-        for position in order:
-            labels = keys[position]
-            if labels == before:
-                raise ValueError(f"{family.name} has two samples for {labels!r}")
-            before = labels
-            block = known.get(labels)
-            if block is None:
-                if len(labels) != width:
-                    raise ValueError(f"{family.name} has {width} labels, a sample has {labels!r}")
-                block = known[labels] = template % tuple([escaped[text] for text in labels])
-            blocks.append(block)
-        return _Arranged(keys=keys, order=order, blocks=blocks)
+def _lines(family: Family, arranged: _Arranged) -> list[str]:
+    """Three pieces for each sample, filled in column by column: the end of the line before with the name, the labels, the value."""
+    samples = family.samples
+    values = [samples[position][1] for position in arranged.order]
+    written = map(str, values) if set(map(type, values)) == {int} else map(number, values)
+    pieces = [f"\n{family.name}"] * (3 * len(values))
+    pieces[1::3] = arranged.blocks
+    pieces[2::3] = list(written)
+    pieces[0] = family.name
+    pieces.append("\n")
+    return pieces

@@ -110,7 +110,7 @@ class Facts:
         about: code -> what people call the administration.
         names: project id -> its name, as Keystone said last.
         oldest: (administration, state, kind) -> when the oldest request in that state was submitted; final states are left out.
-        decisions: (administration, kind, verdict) -> how many ever.
+        decisions: (administration, kind of request or act, verdict) -> how many ever; an empty code where an act concerns no single administration.
         operations: (kind, state) -> how many.
         idle: (kind, state) -> when the one that has been silent longest was last heard of; queued and running ones only.
         limit_states: state of a project's limit -> how many.

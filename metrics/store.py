@@ -196,9 +196,7 @@ def read_facts(database: Connection, region: str) -> Facts:
     limits = _rows(database, "SELECT project_id, service_type, key, value, read_at FROM project_limit")
     requests = _rows(database, "SELECT administration, state, kind, count(*) FROM request GROUP BY administration, state, kind")
     oldest = _rows(database, _OLDEST)
-    decisions = _rows(
-        database, "SELECT r.administration, r.kind, d.verdict, count(*) FROM decision d JOIN request r ON r.number = d.request GROUP BY 1, 2, 3"
-    )
+    decisions = _rows(database, _DECISIONS)
     limit_states = _rows(
         database,
         """SELECT state, count(*) FROM project_limit WHERE project_id IN
@@ -260,6 +258,11 @@ def read_facts(database: Connection, region: str) -> Facts:
 #: What happens to an operation is told by events: begun, a step, a resource, retried.
 _IDLE = """SELECT o.kind, o.state, min(greatest(o.created_at, o.started_at, (SELECT max(e.at) FROM event e WHERE e.operation = o.id)))
     FROM operation o WHERE o.state IN ('queued', 'running') GROUP BY o.kind, o.state"""
+
+#: On requests and acts; an act that waits for nobody is its operator's own decision. One that concerns no single administration has an empty code.
+_DECISIONS = """SELECT r.administration, r.kind, d.verdict, count(*) FROM decision d JOIN request r ON r.number = d.request GROUP BY 1, 2, 3
+    UNION ALL SELECT coalesce(a.administration, ''), a.kind, coalesce(d.verdict, 'approve'), count(*)
+    FROM act a LEFT JOIN act_decision d ON d.act = a.number WHERE d.act IS NOT NULL OR NOT a.waits GROUP BY 1, 2, 3"""
 
 #: Of the states in which somebody still has something to do.
 _OLDEST = """SELECT administration, state, kind, min(created_at) FROM request

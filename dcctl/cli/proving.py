@@ -68,11 +68,7 @@ def verify(desk: Desk, files: tuple[str, ...], key_file: str | None, exported: s
     kept = [signature.read(file, key).checkpoint for file in files]
     with _lines(desk, exported) as lines:
         report = chain.verify(lines, kept)
-    _refuse(report)
-    for made, public, signed in report.checkpoints:
-        found = signature.Signed(checkpoint=made, public_key=public, signature=signed)
-        if not found.holds() or key not in (None, public):
-            raise DcctlError("DCCTL-541", position=made.position, finding="signature", detail=public.hex())
+    refuse(report, key)
     checkpoints = len({made.position for made in kept} | {made.position for made, _, _ in report.checkpoints})
     document = {"sealed": report.sealed, "chain_hash": report.chain_hash.hex(), "unsealed": report.unsealed, "accounts": report.accounts,
                 "checkpoints": checkpoints}  # fmt: skip
@@ -90,11 +86,21 @@ def verify(desk: Desk, files: tuple[str, ...], key_file: str | None, exported: s
         say(N_("No checkpoint of yours was compared: who can write the whole ledger anew is found only by --checkpoint FILE."))
 
 
-def _refuse(report: Report) -> None:
+def refuse(report: Report, key: bytes | None) -> None:
+    """Raise the first thing that was found wrong, as people read it (DCCTL-540 to 545).
+
+    Args:
+        key: who signs checkpoints; None: whoever did.
+    """
+    from dcctl import signature
+
     found = report.finding
     if found is not None:
         place = {"position": found.position or report.sealed, "entry": found.entry if found.entry is not None else "–"}
         raise DcctlError(_CODES.get(found.code, "DCCTL-540"), finding=found.code, detail=found.detail, **place)
+    for made, public, signed in report.checkpoints:
+        if not signature.Signed(checkpoint=made, public_key=public, signature=signed).holds() or key not in (None, public):
+            raise DcctlError("DCCTL-541", position=made.position, finding="signature", detail=public.hex())
 
 
 @contextmanager

@@ -3,12 +3,14 @@
 A warning for operators, not a proof: that takes the whole export, and a checkpoint that the host's administrator cannot reach (`dcctl quota verify`).
 """
 
+from collections.abc import Callable, Iterable
+
 import structlog
 
-from dcctl.store import LedgerProof, now
+from dcctl.store import LedgerAcceptance, LedgerProof, now
 from dcctl.workflow.app import App
 from quotas import proof
-from quotas.chain import GENESIS, Finding
+from quotas.chain import GENESIS, Checkpoint, Finding, Report, verify
 from quotas.chain import follow as followed
 
 #: Entries in one run; the next goes on. A million take some ten seconds.
@@ -37,3 +39,27 @@ def follow(app: App) -> Finding | None:
     if finding is not None:
         log.error("chain_broken", finding=finding.code, position=finding.position, entry=finding.entry)
     return finding
+
+
+def follow_again(app: App, account: str, reason: str, examine: Callable[[Report], None], kept: Iterable[Checkpoint] = ()) -> Report:
+    """Prove the whole ledger, and when it is right go on from its end, whatever was known of the chain before; who wanted that, and why, is kept.
+
+    The chain of a ledger that was restored is another one than the worker followed, so what it last found right is not in it, and never will be.
+
+    Args:
+        account: of the server's own system.
+        examine: raises for what the proof found wrong; then nothing is written.
+        kept: checkpoints that the auditor keeps, their signatures checked already; those beside the chain are compared in any case.
+    """
+    with app.transaction() as session:
+        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})  # balances and entries of one moment
+        known = session.get(LedgerProof, True, with_for_update=True)
+        report = verify(proof.export(session, now()), kept)
+        examine(report)
+        known = known or LedgerProof(position=0, chain_hash=GENESIS)
+        told = {"position": report.sealed, "former_position": known.position, "former_finding": known.finding}
+        session.add(LedgerAcceptance(account=account, reason=reason, **told))
+        known.position, known.chain_hash, known.finding, known.checked_at = report.sealed, report.chain_hash, None, now()
+        session.add(known)
+    log.warning("chain_accepted", account=account, reason=reason, **told)
+    return report

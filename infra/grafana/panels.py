@@ -3,6 +3,7 @@
 Source: https://grafana.com/docs/grafana/latest/dashboards/build-dashboards/view-dashboard-json-model/ (schema 38, Grafana 10 and later)
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from string import ascii_uppercase
@@ -17,6 +18,13 @@ COUNT, BYTES, SHARE, SECONDS, PER_SECOND, MOMENT = "none", "bytes", "percentunit
 #: Colours of a share: green, from three quarters orange, from nine tenths red, where the alert is.
 SHARE_STEPS = ((None, "green"), (0.75, "orange"), (0.9, "red"))
 GRID = 24
+#: Figures of dcctl, with their selector, or their rate; not those that an exporter tells of itself.
+_FIGURES = re.compile(r"(?:rate|increase)\(dcctl_\w+(?:\{[^{}]*\})?\[\w+\]\)|\bdcctl_(?!render_|series|build_)\w+(?:\{[^{}]*\})?")
+
+
+def once(expression: str) -> str:
+    """The same question with each figure taken once, whatever the number of exporters that tell it: a sum over two of them would be double."""
+    return _FIGURES.sub(r"max without (instance) (\g<0>)", expression)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +80,7 @@ class Panel:
         return {
             "refId": letter,
             "datasource": DATASOURCE,
-            "expr": query.expression,
+            "expr": once(query.expression),
             "legendFormat": query.name or "__auto",
             "range": over_time,
             "instant": not over_time,

@@ -3,10 +3,10 @@
 This module is pure: no clock, no database, no network.
 """
 
+from operator import attrgetter
+
 from metrics.exposition import Family
 from metrics.snapshot import Snapshot
-
-_RESOURCE = ("administration", "cloud_region", "service_type", "resource")
 
 
 def administration_resource_granted(snapshot: Snapshot) -> Family:
@@ -14,12 +14,7 @@ def administration_resource_granted(snapshot: Snapshot) -> Family:
     # TYPE dcctl_administration_resource_granted gauge
     dcctl_administration_resource_granted{administration="min-sante",cloud_region="cotonou",service_type="compute",resource="cores"} 128
     """
-    return Family(
-        name="dcctl_administration_resource_granted",
-        help="Units an administration was granted: what it and its children still have.",
-        labels=_RESOURCE,
-        samples=[((f.administration, f.region, f.resource.service_type, f.resource.name), f.granted) for f in snapshot.administrations],
-    )
+    return _resource("granted", "Units an administration was granted: what it and its children still have.", snapshot)
 
 
 def administration_resource_available(snapshot: Snapshot) -> Family:
@@ -27,12 +22,7 @@ def administration_resource_available(snapshot: Snapshot) -> Family:
     # TYPE dcctl_administration_resource_available gauge
     dcctl_administration_resource_available{administration="min-sante",cloud_region="cotonou",service_type="compute",resource="cores"} 100
     """
-    return Family(
-        name="dcctl_administration_resource_available",
-        help="Units an administration may still give or ask for.",
-        labels=_RESOURCE,
-        samples=[((f.administration, f.region, f.resource.service_type, f.resource.name), f.available) for f in snapshot.administrations],
-    )
+    return _resource("available", "Units an administration may still give or ask for.", snapshot)
 
 
 def administration_resource_held(snapshot: Snapshot) -> Family:
@@ -40,12 +30,7 @@ def administration_resource_held(snapshot: Snapshot) -> Family:
     # TYPE dcctl_administration_resource_held gauge
     dcctl_administration_resource_held{administration="min-sante",cloud_region="cotonou",service_type="compute",resource="cores"} 4
     """
-    return Family(
-        name="dcctl_administration_resource_held",
-        help="Units set aside for requests that wait.",
-        labels=_RESOURCE,
-        samples=[((f.administration, f.region, f.resource.service_type, f.resource.name), f.held) for f in snapshot.administrations],
-    )
+    return _resource("held", "Units set aside for requests that wait.", snapshot)
 
 
 def administration_resource_allocated(snapshot: Snapshot) -> Family:
@@ -53,12 +38,7 @@ def administration_resource_allocated(snapshot: Snapshot) -> Family:
     # TYPE dcctl_administration_resource_allocated gauge
     dcctl_administration_resource_allocated{administration="min-sante",cloud_region="cotonou",service_type="compute",resource="cores"} 24
     """
-    return Family(
-        name="dcctl_administration_resource_allocated",
-        help="Units that the administration's own environments have.",
-        labels=_RESOURCE,
-        samples=[((f.administration, f.region, f.resource.service_type, f.resource.name), f.allocated) for f in snapshot.administrations],
-    )
+    return _resource("allocated", "Units that the administration's own environments have.", snapshot)
 
 
 def administration_resource_usage(snapshot: Snapshot) -> Family:
@@ -66,14 +46,7 @@ def administration_resource_usage(snapshot: Snapshot) -> Family:
     # TYPE dcctl_administration_resource_usage gauge
     dcctl_administration_resource_usage{administration="min-sante",cloud_region="cotonou",service_type="compute",resource="cores"} 11
     """
-    return Family(
-        name="dcctl_administration_resource_usage",
-        help="Units in use in the administration's own projects, as OpenStack counts them.",
-        labels=_RESOURCE,
-        samples=[
-            ((f.administration, f.region, f.resource.service_type, f.resource.name), f.usage) for f in snapshot.administrations if f.usage is not None
-        ],
-    )
+    return _resource("usage", "Units in use in the administration's own projects, as OpenStack counts them.", snapshot)
 
 
 def administration_info(snapshot: Snapshot) -> Family:
@@ -86,4 +59,19 @@ def administration_info(snapshot: Snapshot) -> Family:
         help="An administration, its name for people, and the one that it belongs to; an empty parent means none.",
         labels=("administration", "name", "parent"),
         samples=[((code, about.name, about.parent), 1) for code, about in snapshot.about.items()],
+    )
+
+
+def _resource(place: str, help: str, snapshot: Snapshot) -> Family:
+    """One figure of each administration and resource, under the name of its field; what is not known is left out."""
+    value = attrgetter(place)
+    return Family(
+        name=f"dcctl_administration_resource_{place}",
+        help=help,
+        labels=("administration", "cloud_region", "service_type", "resource"),
+        samples=[
+            ((f.administration, f.region, f.resource.service_type, f.resource.name), number)
+            for f in snapshot.administrations
+            if (number := value(f)) is not None
+        ],
     )

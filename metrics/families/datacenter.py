@@ -3,10 +3,10 @@
 This module is pure: no clock, no database, no network.
 """
 
+from operator import attrgetter
+
 from metrics.exposition import Family
 from metrics.snapshot import Snapshot
-
-_CLUSTER = ("cloud_region", "service_type", "resource")
 
 
 def cluster_resource_capacity(snapshot: Snapshot) -> Family:
@@ -14,12 +14,7 @@ def cluster_resource_capacity(snapshot: Snapshot) -> Family:
     # TYPE dcctl_cluster_resource_capacity gauge
     dcctl_cluster_resource_capacity{cloud_region="cotonou",service_type="compute",resource="cores"} 1024
     """
-    return Family(
-        name="dcctl_cluster_resource_capacity",
-        help="Units that the datacenter declared to have.",
-        labels=_CLUSTER,
-        samples=[((f.region, f.resource.service_type, f.resource.name), f.capacity) for f in snapshot.cluster],
-    )
+    return _cluster("capacity", "Units that the datacenter declared to have.", snapshot)
 
 
 def cluster_resource_available(snapshot: Snapshot) -> Family:
@@ -27,12 +22,7 @@ def cluster_resource_available(snapshot: Snapshot) -> Family:
     # TYPE dcctl_cluster_resource_available gauge
     dcctl_cluster_resource_available{cloud_region="cotonou",service_type="compute",resource="cores"} 508
     """
-    return Family(
-        name="dcctl_cluster_resource_available",
-        help="Units that the datacenter has and neither granted nor set aside.",
-        labels=_CLUSTER,
-        samples=[((f.region, f.resource.service_type, f.resource.name), f.available) for f in snapshot.cluster],
-    )
+    return _cluster("available", "Units that the datacenter has and neither granted nor set aside.", snapshot)
 
 
 def cluster_resource_held(snapshot: Snapshot) -> Family:
@@ -40,12 +30,7 @@ def cluster_resource_held(snapshot: Snapshot) -> Family:
     # TYPE dcctl_cluster_resource_held gauge
     dcctl_cluster_resource_held{cloud_region="cotonou",service_type="compute",resource="cores"} 4
     """
-    return Family(
-        name="dcctl_cluster_resource_held",
-        help="Units of the pool that are set aside for requests of envelopes.",
-        labels=_CLUSTER,
-        samples=[((f.region, f.resource.service_type, f.resource.name), f.held) for f in snapshot.cluster],
-    )
+    return _cluster("held", "Units of the pool that are set aside for requests of envelopes.", snapshot)
 
 
 def cluster_resource_granted(snapshot: Snapshot) -> Family:
@@ -53,12 +38,7 @@ def cluster_resource_granted(snapshot: Snapshot) -> Family:
     # TYPE dcctl_cluster_resource_granted gauge
     dcctl_cluster_resource_granted{cloud_region="cotonou",service_type="compute",resource="cores"} 512
     """
-    return Family(
-        name="dcctl_cluster_resource_granted",
-        help="Units that the datacenter's pool granted to administrations.",
-        labels=_CLUSTER,
-        samples=[((f.region, f.resource.service_type, f.resource.name), f.granted) for f in snapshot.cluster],
-    )
+    return _cluster("granted", "Units that the datacenter's pool granted to administrations.", snapshot)
 
 
 def cluster_resource_allocated(snapshot: Snapshot) -> Family:
@@ -66,12 +46,7 @@ def cluster_resource_allocated(snapshot: Snapshot) -> Family:
     # TYPE dcctl_cluster_resource_allocated gauge
     dcctl_cluster_resource_allocated{cloud_region="cotonou",service_type="compute",resource="cores"} 24
     """
-    return Family(
-        name="dcctl_cluster_resource_allocated",
-        help="Units that environments have.",
-        labels=_CLUSTER,
-        samples=[((f.region, f.resource.service_type, f.resource.name), f.allocated) for f in snapshot.cluster],
-    )
+    return _cluster("allocated", "Units that environments have.", snapshot)
 
 
 def cluster_resource_usage(snapshot: Snapshot) -> Family:
@@ -79,12 +54,7 @@ def cluster_resource_usage(snapshot: Snapshot) -> Family:
     # TYPE dcctl_cluster_resource_usage gauge
     dcctl_cluster_resource_usage{cloud_region="cotonou",service_type="compute",resource="cores"} 75
     """
-    return Family(
-        name="dcctl_cluster_resource_usage",
-        help="Units in use in all projects, those of no administration too, as OpenStack counts them.",
-        labels=_CLUSTER,
-        samples=[((f.region, f.resource.service_type, f.resource.name), f.usage) for f in snapshot.cluster if f.usage is not None],
-    )
+    return _cluster("usage", "Units in use in all projects, those of no administration too, as OpenStack counts them.", snapshot)
 
 
 def resource_info(snapshot: Snapshot) -> Family:
@@ -110,4 +80,15 @@ def resource_unit_multiplier(snapshot: Snapshot) -> Family:
         help="Bytes in one unit of the resource; 1 for things counted one by one.",
         labels=("service_type", "resource"),
         samples=[((r.service_type, r.name), r.multiplier) for r in snapshot.resources],
+    )
+
+
+def _cluster(place: str, help: str, snapshot: Snapshot) -> Family:
+    """One figure of each resource of the datacenter, under the name of its field; what is not known is left out."""
+    value = attrgetter(place)
+    return Family(
+        name=f"dcctl_cluster_resource_{place}",
+        help=help,
+        labels=("cloud_region", "service_type", "resource"),
+        samples=[((f.region, f.resource.service_type, f.resource.name), number) for f in snapshot.cluster if (number := value(f)) is not None],
     )

@@ -3,7 +3,7 @@
 This module is pure: no clock, no database, no network.
 """
 
-from metrics.exposition import Family
+from metrics.exposition import Family, Number
 from metrics.snapshot import Snapshot
 
 
@@ -12,12 +12,8 @@ def ledger_position(snapshot: Snapshot) -> Family:
     # TYPE dcctl_ledger_position gauge
     dcctl_ledger_position 1042
     """
-    return Family(
-        name="dcctl_ledger_position",
-        help="How many entries of the ledger are in its chain.",
-        labels=(),
-        samples=[((), snapshot.sealed_position)],
-    )
+    help = "How many entries of the ledger are in its chain."
+    return _one("dcctl_ledger_position", help, snapshot.sealed_position)
 
 
 def ledger_sealed(snapshot: Snapshot) -> Family:
@@ -25,12 +21,8 @@ def ledger_sealed(snapshot: Snapshot) -> Family:
     # TYPE dcctl_ledger_sealed_timestamp_seconds gauge
     dcctl_ledger_sealed_timestamp_seconds 1780000014.0
     """
-    return Family(
-        name="dcctl_ledger_sealed_timestamp_seconds",
-        help="When the last entry of the ledger's chain was sealed; absent while there is none.",
-        labels=(),
-        samples=[] if snapshot.sealed_at is None else [((), snapshot.sealed_at.timestamp())],
-    )
+    help = "When the last entry of the ledger's chain was sealed; absent while there is none."
+    return _one("dcctl_ledger_sealed_timestamp_seconds", help, None if snapshot.sealed_at is None else snapshot.sealed_at.timestamp())
 
 
 def ledger_unsealed_oldest(snapshot: Snapshot) -> Family:
@@ -38,12 +30,8 @@ def ledger_unsealed_oldest(snapshot: Snapshot) -> Family:
     # TYPE dcctl_ledger_unsealed_oldest_timestamp_seconds gauge
     dcctl_ledger_unsealed_oldest_timestamp_seconds 1780000014.5
     """
-    return Family(
-        name="dcctl_ledger_unsealed_oldest_timestamp_seconds",
-        help="When the oldest entry outside the chain was recorded; the time of reading when none is.",
-        labels=(),
-        samples=[((), (snapshot.unsealed_since or snapshot.taken_at).timestamp())],
-    )
+    help = "When the oldest entry outside the chain was recorded; the time of reading when none is."
+    return _one("dcctl_ledger_unsealed_oldest_timestamp_seconds", help, (snapshot.unsealed_since or snapshot.taken_at).timestamp())
 
 
 def ledger_chain_ok(snapshot: Snapshot) -> Family:
@@ -51,12 +39,8 @@ def ledger_chain_ok(snapshot: Snapshot) -> Family:
     # TYPE dcctl_ledger_chain_ok gauge
     dcctl_ledger_chain_ok 1
     """
-    return Family(
-        name="dcctl_ledger_chain_ok",
-        help="1 when the worker last found the ledger's chain right; 0 when not; absent while it never looked.",
-        labels=(),
-        samples=[] if snapshot.proof is None else [((), int(snapshot.proof.right))],
-    )
+    help = "1 when the worker last found the ledger's chain right; 0 when not; absent while it never looked."
+    return _one("dcctl_ledger_chain_ok", help, None if snapshot.proof is None else int(snapshot.proof.right))
 
 
 def ledger_verified(snapshot: Snapshot) -> Family:
@@ -64,12 +48,8 @@ def ledger_verified(snapshot: Snapshot) -> Family:
     # TYPE dcctl_ledger_verified_timestamp_seconds gauge
     dcctl_ledger_verified_timestamp_seconds 1780000000.0
     """
-    return Family(
-        name="dcctl_ledger_verified_timestamp_seconds",
-        help="When the worker last followed the ledger's chain.",
-        labels=(),
-        samples=[] if snapshot.proof is None else [((), snapshot.proof.checked_at.timestamp())],
-    )
+    help = "When the worker last followed the ledger's chain."
+    return _one("dcctl_ledger_verified_timestamp_seconds", help, None if snapshot.proof is None else snapshot.proof.checked_at.timestamp())
 
 
 def ledger_verified_position(snapshot: Snapshot) -> Family:
@@ -77,9 +57,10 @@ def ledger_verified_position(snapshot: Snapshot) -> Family:
     # TYPE dcctl_ledger_verified_position gauge
     dcctl_ledger_verified_position 1042
     """
-    return Family(
-        name="dcctl_ledger_verified_position",
-        help="How far the ledger's chain was followed and found right.",
-        labels=(),
-        samples=[] if snapshot.proof is None else [((), snapshot.proof.position)],
-    )
+    help = "How far the ledger's chain was followed and found right."
+    return _one("dcctl_ledger_verified_position", help, None if snapshot.proof is None else snapshot.proof.position)
+
+
+def _one(name: str, help: str, value: Number | None) -> Family:
+    """A family of one sample without labels; None: there is nothing to tell."""
+    return Family(name=name, help=help, samples=[] if value is None else [((), value)])

@@ -3,10 +3,10 @@
 This module is pure: no clock, no database, no network.
 """
 
-from metrics.exposition import Family
-from metrics.snapshot import ProjectFigures, Snapshot
+from operator import attrgetter
 
-_RESOURCE = ("administration", "project_id", "cloud_region", "service_type", "resource")
+from metrics.exposition import Family
+from metrics.snapshot import Snapshot
 
 
 def project_resource_quota(snapshot: Snapshot) -> Family:
@@ -14,12 +14,7 @@ def project_resource_quota(snapshot: Snapshot) -> Family:
     # TYPE dcctl_project_resource_quota gauge
     dcctl_project_resource_quota{administration="min-sante",project_id="0f",cloud_region="cotonou",service_type="compute",resource="cores"} 24
     """
-    return Family(
-        name="dcctl_project_resource_quota",
-        help="Units that the ledger allocated to the project's environment.",
-        labels=_RESOURCE,
-        samples=[(_project(f), f.quota) for f in snapshot.projects if f.quota is not None],
-    )
+    return _resource("quota", "Units that the ledger allocated to the project's environment.", snapshot)
 
 
 def project_resource_backend_quota(snapshot: Snapshot) -> Family:
@@ -27,12 +22,7 @@ def project_resource_backend_quota(snapshot: Snapshot) -> Family:
     # TYPE dcctl_project_resource_backend_quota gauge
     dcctl_project_resource_backend_quota{administration="min-sante",project_id="0f",cloud_region="cotonou",service_type="compute",resource="cores"} 24
     """
-    return Family(
-        name="dcctl_project_resource_backend_quota",
-        help="Units that OpenStack lets the project use; absent where unknown or unlimited.",
-        labels=_RESOURCE,
-        samples=[(_project(f), f.backend_quota) for f in snapshot.projects if f.backend_quota is not None],
-    )
+    return _resource("backend_quota", "Units that OpenStack lets the project use; absent where unknown or unlimited.", snapshot)
 
 
 def project_resource_unlimited(snapshot: Snapshot) -> Family:
@@ -40,12 +30,7 @@ def project_resource_unlimited(snapshot: Snapshot) -> Family:
     # TYPE dcctl_project_resource_unlimited gauge
     dcctl_project_resource_unlimited{administration="min-sante",project_id="0a",cloud_region="cotonou",service_type="network",resource="networks"} 1
     """
-    return Family(
-        name="dcctl_project_resource_unlimited",
-        help="1 where OpenStack enforces no limit on the project; absent where it does, or nobody knows.",
-        labels=_RESOURCE,
-        samples=[(_project(f), 1) for f in snapshot.projects if f.unlimited],
-    )
+    return _resource("unlimited", "1 where OpenStack enforces no limit on the project; absent where it does, or nobody knows.", snapshot)
 
 
 def project_resource_usage(snapshot: Snapshot) -> Family:
@@ -53,12 +38,7 @@ def project_resource_usage(snapshot: Snapshot) -> Family:
     # TYPE dcctl_project_resource_usage gauge
     dcctl_project_resource_usage{administration="min-sante",project_id="0f",cloud_region="cotonou",service_type="compute",resource="cores"} 9
     """
-    return Family(
-        name="dcctl_project_resource_usage",
-        help="Units in use in the project, as OpenStack counts them.",
-        labels=_RESOURCE,
-        samples=[(_project(f), f.usage) for f in snapshot.projects if f.usage is not None],
-    )
+    return _resource("usage", "Units in use in the project, as OpenStack counts them.", snapshot)
 
 
 def project_info(snapshot: Snapshot) -> Family:
@@ -87,5 +67,16 @@ def project_expires(snapshot: Snapshot) -> Family:
     )
 
 
-def _project(figures: ProjectFigures) -> tuple[str, str, str, str, str]:
-    return figures.administration, figures.project_id, figures.region, figures.resource.service_type, figures.resource.name
+def _resource(place: str, help: str, snapshot: Snapshot) -> Family:
+    """One figure of each project and resource, under the name of its field; what is not known is left out, and so is what is not so."""
+    value = attrgetter(place)
+    return Family(
+        name=f"dcctl_project_resource_{place}",
+        help=help,
+        labels=("administration", "project_id", "cloud_region", "service_type", "resource"),
+        samples=[
+            ((f.administration, f.project_id, f.region, f.resource.service_type, f.resource.name), int(number))
+            for f in snapshot.projects
+            if (number := value(f)) is not None and number is not False
+        ],
+    )

@@ -34,13 +34,13 @@ def request_oldest(snapshot: Snapshot) -> Family:
 
 
 def decisions(snapshot: Snapshot) -> Family:
-    """# HELP dcctl_decisions_total Decisions on requests.
+    """# HELP dcctl_decisions_total Decisions on requests and acts; without an administration where an act concerns no single one.
     # TYPE dcctl_decisions_total counter
     dcctl_decisions_total{administration="min-sante",kind="environment",verdict="approve"} 7
     """
     return Family(
         name="dcctl_decisions_total",
-        help="Decisions on requests.",
+        help="Decisions on requests and acts; without an administration where an act concerns no single one.",
         labels=("administration", "kind", "verdict"),
         samples=list(snapshot.decisions.items()),
         type="counter",

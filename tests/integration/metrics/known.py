@@ -5,7 +5,19 @@ from datetime import timedelta
 import pytest
 from sqlmodel import Session
 
-from dcctl.store import Administration, Decision, Discrepancy, Environment, LedgerProof, Operation, ProjectLimit, Request, add_requests
+from dcctl.store import (
+    Act,
+    ActDecision,
+    Administration,
+    Decision,
+    Discrepancy,
+    Environment,
+    LedgerProof,
+    Operation,
+    ProjectLimit,
+    Request,
+    add_requests,
+)
 from metrics import store
 from quotas import ledger, proof
 from quotas import store as accounts
@@ -42,6 +54,14 @@ def known(site: Site) -> Site:
         session.flush()
         session.add(Decision(request="R-2026-0042", verdict="approve", digest="d", reason="conforme", user_id="lead", actor={"user": "sante-lead"},
                              decided_at=NINE))  # fmt: skip
+        acts = (("A-2026-0001", "declare", None, False), ("A-2026-0002", "grant", "min-sante", True), ("A-2026-0003", "revoke", "min-sante", True),
+                ("A-2026-0004", "grant", "min-sante", True))  # fmt: skip
+        session.add_all(Act(number=number, kind=kind, administration=code, reason="arrêté 12/2026", waits=waits, digest="d", actor={"user_id": "u"},
+                            over={"cores": {"asked": 600, "allowed": 500}} if waits else {})
+                        for number, kind, code, waits in acts)  # fmt: skip
+        session.flush()
+        session.add_all(ActDecision(act=number, verdict=verdict, digest="d", reason="vu", user_id="u-2", actor={"user_id": "u-2"}, decided_at=NINE)
+                        for number, verdict in (("A-2026-0002", "approve"), ("A-2026-0003", "refuse")))  # fmt: skip
         session.add(Operation(id="O-2026-0042-1", kind="fulfil", state="succeeded", request="R-2026-0042", administration="min-sante",
                               environment="dossier-patient"))  # fmt: skip
         session.add(Operation(id="O-2026-0045-1", kind="decommission", state="queued", request="R-2026-0045", administration="min-sante",

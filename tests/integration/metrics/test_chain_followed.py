@@ -4,7 +4,9 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import Session
 
+from dcctl.cli import proving
 from dcctl.config import Database, Settings
+from dcctl.errors import DcctlError
 from dcctl.workflow import verifying
 from dcctl.workflow.app import App
 from metrics.facts import ProofFact
@@ -95,3 +97,19 @@ def test_a_chain_that_was_cut_off_or_written_anew_before_that_is_found(app: App,
     changed(known, f"DELETE FROM quotas.seal WHERE position = {position}")
     assert verifying.follow(app) == Finding(code="cut", position=position)
     assert exported(known) == (position, False)
+
+
+def test_a_ledger_that_is_wrong_is_not_followed_again_whoever_wants_it(app: App, known: Site):
+    position = declared_and_sealed(known, 1)
+    assert verifying.follow(app) is None
+    declared_and_sealed(known, 2)
+    changed(known, "UPDATE quotas.entry SET amount = 9 WHERE id = (SELECT entry_id FROM quotas.seal ORDER BY position DESC LIMIT 1)")
+    assert verifying.follow(app) is not None
+
+    with pytest.raises(DcctlError, match="position") as refused:
+        verifying.follow_again(app, "racine", "pour faire taire l'alerte", lambda report: proving.refuse(report, None))
+
+    assert refused.value.code == "DCCTL-540"
+    assert exported(known) == (position, False)
+    with known.owner.connect() as owner:
+        assert owner.execute(text("SELECT count(*) FROM ledger_acceptance")).scalar_one() == 0

@@ -111,6 +111,9 @@ def test_what_people_wait_for_and_what_became_of_it_is_told(known: Site):
     assert figure(figures, "request_oldest_timestamp_seconds", administration="min-sante", state="in_review", kind="environment") == NINE.timestamp()
     assert figure(figures, "request_oldest_timestamp_seconds", administration="min-sante", state="refused", kind="decommission") is None
     assert figure(figures, "decisions_total", administration="min-sante", kind="environment", verdict="approve") == 1
+    acts = {("", "declare", "approve"): 1, ("min-sante", "grant", "approve"): 1, ("min-sante", "revoke", "refuse"): 1}  # a fourth waits
+    for (code, kind, verdict), number in acts.items():
+        assert figure(figures, "decisions_total", administration=code, kind=kind, verdict=verdict) == number
     assert figure(figures, "decisions_total", administration="cnhu", kind="environment", verdict="refuse") == 0
     assert figure(figures, "operations", kind="fulfil", state="succeeded") == 1
     assert figure(figures, "limit_sync_state", state="ineffective") == 1

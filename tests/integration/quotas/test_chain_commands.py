@@ -14,6 +14,7 @@ import pytest
 from dcctl import migrations
 from dcctl.config import Api as ApiSettings
 from dcctl.config import Cloud, Database, Settings, Worker
+from dcctl.workflow import verifying
 from dcctl.workflow.app import App
 from dcctl.workflow.proving import export
 from dcctl.workflow.sealing import Sealer
@@ -39,7 +40,8 @@ def app(postgresql: Server) -> Iterator[App]:
 def run(app: App, tmp_path: Path) -> Run:
     """Runs a command in a directory of its own; dcctl's settings are the database's addresses and nothing else."""
     environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "DCCTL_CONFIG": os.devnull, "LANG": "C.UTF-8",
-               "DCCTL_DATABASE__AUDITOR": app.settings.database.auditor, "DCCTL_LANG": "en"}  # fmt: skip
+               "DCCTL_DATABASE__AUDITOR": app.settings.database.auditor, "DCCTL_LANG": "en",
+               "DCCTL_DATABASE__APPLICATION": app.settings.database.application}  # fmt: skip
 
     def ran(program: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
         command = [str(Path(sys.executable).with_name(program)), *arguments]
@@ -118,3 +120,36 @@ def test_a_checkpoint_that_was_changed_or_signed_by_somebody_else_counts_for_not
     assert (foreign.returncode, "another key" in foreign.stderr) == (2, True), foreign.stderr
     assert (changed.returncode, "the signature is not that of the key" in changed.stderr) == (2, True), changed.stderr
     assert (missing.returncode, "nowhere.tsv" in missing.stderr) == (2, True), missing.stderr
+
+
+def test_after_a_restore_the_chain_is_followed_again_once_somebody_says_why_and_the_auditors_checkpoint_agrees(
+    app: App, run: Run, tmp_path: Path
+) -> None:
+    sealed(app)
+    assert verifying.follow(app) is None
+    with app.transaction() as session:  # what was followed is the chain that was lost
+        session.connection().exec_driver_sql("UPDATE ledger_proof SET chain_hash = sha256('lost')")
+    assert verifying.follow(app) is not None
+    run("dcctl-manage", "checkpoint", "key", "sign.pem", "asin.pem")
+    assert run("dcctl-manage", "checkpoint", "sign", "--key", "sign.pem", "--output", "kept.json").returncode == 0
+    document = json.loads((tmp_path / "kept.json").read_text())
+    kept = ("--checkpoint", "kept.json", "--public-key", "asin.pem")
+
+    unsaid = run("dcctl-manage", "ledger", "follow-again", "--reason", " ")
+    foreign = run("dcctl-manage", "ledger", "follow-again", "--reason", "restauration du 12 mars", "--public-key", "asin.pem")
+    assert (unsaid.returncode, "DCCTL-680" in unsaid.stderr) == (2, True), unsaid.stderr
+    assert (foreign.returncode, "DCCTL-541" in foreign.stderr) == (1, True), foreign.stderr  # other tests' keys signed here, too
+    assert verifying.follow(app) is not None
+
+    with psycopg.connect(app.settings.database.application.replace("+psycopg", "").replace("dcctl_app@", "dcctl_owner@")) as owner:
+        owner.execute("ALTER TABLE quotas.checkpoint DISABLE TRIGGER USER")
+        owner.execute("DELETE FROM quotas.checkpoint WHERE public_key <> %s", (bytes.fromhex(document["public_key"]),))
+    accepted = run("dcctl-manage", "ledger", "follow-again", "--reason", "restauration du 12 mars, M. Dossou", *kept)
+
+    assert (accepted.returncode, f"position {document['position']}" in accepted.stderr) == (0, True), accepted.stderr
+    assert verifying.follow(app) is None
+    with psycopg.connect(app.settings.database.application.replace("+psycopg", "")) as application:
+        rows = application.execute("SELECT reason, position, former_position, former_finding FROM ledger_acceptance").fetchall()
+        assert rows == [("restauration du 12 mars, M. Dossou", document["position"], document["position"], f"chain {document['position']}")]
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            application.execute("UPDATE ledger_acceptance SET reason = ''")

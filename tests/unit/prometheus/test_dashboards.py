@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 
 import pytest
 
@@ -9,6 +10,8 @@ from infra.grafana.__main__ import BOARDS, FOLDER, text
 from infra.grafana.panels import BYTES, COUNT, GRID, MOMENT, PER_SECOND, SECONDS, SHARE
 
 NAMES = [board.name for board in BOARDS]
+#: What an exporter tells of itself.
+OF_AN_EXPORTER = {"dcctl_render_timestamp_seconds", "dcctl_series"}
 UNITS = {COUNT, BYTES, SHARE, SECONDS, PER_SECOND, MOMENT}
 
 
@@ -54,6 +57,13 @@ def test_every_query_asks_the_data_source_that_the_reader_chose_and_knows_its_va
             for name in variables:
                 rest = rest.replace(f'"${name}"', "")
             assert "$" not in rest
+
+
+def test_a_figure_is_asked_for_once_whatever_the_number_of_exporters(dashboard):
+    for panel in panels(dashboard):
+        for target in panel["targets"]:
+            bare = re.sub(r"max without \(instance\) \((?:(?:rate|increase)\()?dcctl_", "", target["expr"])
+            assert set(re.findall(r"\bdcctl_\w+", bare)) <= OF_AN_EXPORTER, panel["title"]
 
 
 def test_figures_have_a_unit_and_a_columns_own_unit_belongs_to_a_column(dashboard):

@@ -47,6 +47,10 @@ def test_every_alert_fires_when_it_should_and_only_then():
     checked("test", "rules", TESTS)
 
 
+def test_a_second_exporter_doubles_no_rule_and_no_alert():
+    checked("test", "rules", TESTS.with_name("two_exporters.test.yml"))
+
+
 @pytest.mark.parametrize("name", ALERTS)
 def test_an_alert_is_tested_firing_and_silent(name: str):
     cases = [case["exp_alerts"] for test in read(TESTS)["tests"] for case in test["alert_rule_test"] if case["alertname"] == name]
