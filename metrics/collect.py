@@ -8,10 +8,9 @@ A reading is whole or it is an error: every function here raises rather than ret
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 from dcctl.cloud.connect import Cloud
 from metrics.counting import (
@@ -22,8 +21,6 @@ from metrics.counting import (
     Unsettled,
     Usage,
     count_owned,
-    count_snapshots,
-    count_volumes,
     network_limits,
     resources_of,
     structural,
@@ -31,10 +28,8 @@ from metrics.counting import (
 from metrics.listing import items, settled
 from metrics.readings import Project, Projects, Reading
 from metrics.servers import Servers
+from metrics.volumes import CINDER_MICROVERSION, Untold, Volumes
 from quotas.resources import BLOCK_STORAGE, COMPUTE, NETWORK, TYPED_GIGABYTES, TYPED_STRUCTURAL, find
-
-#: `consumes_quota` came with 3.65.
-CINDER_MICROVERSION = "3.65"
 
 KEYSTONE = "keystone"
 
@@ -88,27 +83,41 @@ def changed_servers(cloud: Cloud, servers: Servers, last: Reading, page_size: in
     return settled(*NAMES[COMPUTE], read)
 
 
-def block_storage(cloud: Cloud, page_size: int | None = None) -> Reading:
-    """Volumes, snapshots and gigabytes of both, in all and by type, of every project, from Cinder."""
+def block_storage(cloud: Cloud, volumes: Volumes, page_size: int | None = None) -> Reading:
+    """Volumes, snapshots and gigabytes of both, in all and by type, of every project, from Cinder; `volumes` remembers what was listed."""
     at = datetime.now(UTC)
 
-    def listed(path: str, key: str, **query: str) -> Iterator[Mapping[str, Any]]:
-        return items(cloud, "block-storage", path, key, page_size, query, CINDER_MICROVERSION)
-
     def read() -> Reading:
-        prefixes = (TYPED_GIGABYTES, *TYPED_STRUCTURAL)
-        kinds = [prefix + str(kind["name"]) for kind in listed("/types", "volume_types", is_public="None") for prefix in prefixes]
-        type_of: dict[str, str | None] = {}
-        usage = count_volumes(listed("/volumes/detail", "volumes", all_tenants="1"), type_of)
-        usage.update(count_snapshots(listed("/snapshots/detail", "snapshots", all_tenants="1"), type_of))
-        typed = {resource for _, resource in usage} | set(kinds)
-        named = sorted(name for name in typed if name not in resources_of(BLOCK_STORAGE) and (find(name) or structural(name)) is not None)
+        found = items(cloud, "block-storage", "/types", "volume_types", page_size, {"is_public": "None"}, CINDER_MICROVERSION)
+        kinds = [prefix + str(kind["name"]) for kind in found for prefix in (TYPED_GIGABYTES, *TYPED_STRUCTURAL)]
+        usage = volumes.listed(cloud, at, page_size)
         return Reading(
-            service_type=BLOCK_STORAGE, at=at, resources=tuple(dict.fromkeys((*resources_of(BLOCK_STORAGE), "snapshots", *named))), usage=usage,
+            service_type=BLOCK_STORAGE, at=at, resources=_with_types(usage, kinds), usage=usage,
             lists={"volumes": "volumes", "snapshots": "snapshots"},
         )  # fmt: skip
 
     return settled(*NAMES[BLOCK_STORAGE], read)
+
+
+def changed_volumes(cloud: Cloud, volumes: Volumes, last: Reading, most_calls: int, page_size: int | None = None) -> Reading | None:
+    """The last reading of Cinder brought up to date; None where that would cost more than so many calls, or Cinder does not tell enough for it."""
+    at = datetime.now(UTC)
+
+    def read() -> Reading:
+        usage = volumes.changed(cloud, at, most_calls, page_size)
+        return replace(last, at=at, resources=_with_types(usage, last.resources), usage=usage)
+
+    try:
+        return settled(*NAMES[BLOCK_STORAGE], read)
+    except Untold:
+        return None
+
+
+def _with_types(usage: Usage, named: Iterable[str]) -> tuple[str, ...]:
+    """What is counted of Cinder: the same everywhere, then what each volume type adds."""
+    everywhere = (*resources_of(BLOCK_STORAGE), "snapshots")
+    typed = {*(resource for _, resource in usage), *named} - set(everywhere)
+    return (*everywhere, *sorted(name for name in typed if (find(name) or structural(name)) is not None))
 
 
 def network(cloud: Cloud, page_size: int | None = None) -> Reading:
@@ -139,10 +148,3 @@ def network(cloud: Cloud, page_size: int | None = None) -> Reading:
         )  # fmt: skip
 
     return settled(*NAMES[NETWORK], read)
-
-
-#: Reads one service: the cloud, and how many items a page has at most (None: as the service likes).
-Read = Callable[[Cloud, int | None], Reading]
-
-#: Services that are only ever read whole. Keystone's projects come before all, Nova's servers (`compute`) after them.
-WHOLE: Mapping[str, Read] = {BLOCK_STORAGE: block_storage, NETWORK: network}

@@ -2,8 +2,8 @@
 
 Each source stands alone: its values are written in one transaction when it answered in full, and when it did not they stay as they were, with
 the time of the last success and the words of the failure beside them. Keystone comes first, since it says which projects have a figure at all.
-Between two full passes Nova is asked for what has changed; Cinder and Neutron, which name nothing that was deleted, are listed again while that takes
-few calls, and wait for the next full pass otherwise: their figures' time says so.
+Between two full passes Nova is asked for what has changed, and so is Cinder as far as it tells (`metrics.volumes`); what takes few calls, as Neutron
+does whatever its size, is listed again. What could not be brought up to date waits for the next full pass, and its figures' time says so.
 The process only reads from OpenStack, and its database role may write observations only.
 """
 
@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any, NoReturn
 
 import structlog
@@ -31,15 +30,17 @@ from metrics.confirming import confirm, confirm_projects
 from metrics.readings import Reading
 from metrics.servers import Servers
 from metrics.spans import HOUR, hour_of
-from quotas.resources import COMPUTE
+from metrics.volumes import Volumes
+from quotas.resources import BLOCK_STORAGE, COMPUTE, NETWORK
 
 #: Longer words of a failure are cut: they are for a person, and the service's own log has the rest.
 LONGEST_WORDS = 300
 CALL_SECONDS = 30.0
 EXIT_FAILED = 4
-#: A source that was listed with so many calls is listed in every pass; beyond it with a share of the last full pass's.
-FEW_CALLS = 20
+#: A source whose listing took such a share of the last full pass's calls is listed in every pass.
 SHARE_OF_CALLS = 0.02
+#: Looking for deleted volumes may cost such a share.
+SEARCH_SHARE = 0.04
 #: Records of an hour are read so long after its end (Nova writes them as servers end), and for so many hours back when the collector was away.
 RECORDS_AFTER = timedelta(minutes=5)
 RECORDED_HOURS = 24
@@ -49,11 +50,18 @@ RECORDED_AT_ONCE = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """How often everything is listed, and what is believed and kept; see `dcctl.config.Collector`."""
+    """How often everything is listed, and what is believed and kept; see `dcctl.config.Collector`.
+
+    Attributes:
+        few_calls: a source that is listed with no more is listed in every pass, whatever its share.
+        search_calls: so many may be spent on looking for deleted volumes, whatever their share.
+    """
 
     full_seconds: float = 0.0
     shrink_share: float = 0.5
     keep_usage_months: int = 36
+    few_calls: int = 20
+    search_calls: int = 4
 
 
 class Collector:
@@ -71,22 +79,28 @@ class Collector:
         self._page_size = page_size
         self._policy = policy or Policy()
         self._servers = Servers()
+        self._volumes = Volumes()
         self._nova: Reading | None = None
+        self._cinder: Reading | None = None
         self._full_at: float | None = None
         self._failed: frozenset[str] = frozenset()
         """Sources that failed in the last pass are read again in the next, whatever that costs."""
         self._calls_of_last: dict[str, int] = {}
+        """By source, what its listing in the last full pass cost."""
 
     def once(self) -> list[str]:
         """Read every source once; return the names of those that failed."""
         full = self._full_at is None or time.monotonic() - self._full_at >= self._policy.full_seconds
         began = time.monotonic()
+        if full:
+            self._calls_of_last = {}
         failed = [] if self._source(collect.KEYSTONE, self._projects) else [collect.KEYSTONE]
         if not self._source(COMPUTE, lambda: self._compute(full)):
             failed.append(COMPUTE)
-        for name, read in collect.WHOLE.items():
-            if (full or name in self._failed or self._is_cheap(name)) and not self._source(name, partial(self._whole, name, read)):
-                failed.append(name)
+        if not self._source(BLOCK_STORAGE, lambda: self._block_storage(full)):
+            failed.append(BLOCK_STORAGE)
+        if (full or NETWORK in self._failed or self._is_cheap(NETWORK)) and not self._source(NETWORK, self._network):
+            failed.append(NETWORK)
         if full:
             self._full_at = began
         self._failed = frozenset(failed)
@@ -98,7 +112,7 @@ class Collector:
     def _is_cheap(self, name: str) -> bool:
         """Whether a whole listing of the source is a small part of a full pass."""
         calls = self._calls_of_last.get(name)
-        return calls is not None and calls <= max(FEW_CALLS, SHARE_OF_CALLS * sum(self._calls_of_last.values()))
+        return calls is not None and calls <= max(self._policy.few_calls, SHARE_OF_CALLS * sum(self._calls_of_last.values()))
 
     def _count_calls(self) -> None:
         """Note how many calls this pass has made; what could not be noted is counted with the next."""
@@ -133,8 +147,24 @@ class Collector:
         self._nova = reading
         return figures
 
-    def _whole(self, name: str, read: collect.Read) -> int:
-        return self._write(name, read(self._cloud, self._page_size))
+    def _block_storage(self, full: bool) -> int | None:
+        if full or BLOCK_STORAGE in self._failed or self._is_cheap(BLOCK_STORAGE) or self._volumes.as_of is None or self._cinder is None:
+            reading: Reading | None = collect.block_storage(self._cloud, self._volumes, self._page_size)
+        else:
+            most = max(self._policy.search_calls, int(SEARCH_SHARE * sum(self._calls_of_last.values())))
+            reading = collect.changed_volumes(self._cloud, self._volumes, self._cinder, most, self._page_size)
+        if reading is None:
+            return None
+        try:
+            figures = self._write(BLOCK_STORAGE, reading)
+        except Exception:
+            self._volumes.forget()
+            raise
+        self._cinder = reading
+        return figures
+
+    def _network(self) -> int:
+        return self._write(NETWORK, collect.network(self._cloud, self._page_size))
 
     def _write(self, name: str, reading: Reading) -> int:
         with self._engine.connect() as database:
@@ -161,8 +191,11 @@ class Collector:
         except (CloudError, store.DatabaseError) as error:
             self._log.warning("hours not recorded", error=clean(str(error), LONGEST_WORDS))
 
-    def _source(self, name: str, work: Callable[[], int]) -> bool:
-        """Do the work of one source; tell whether it succeeded, and remember why when it did not."""
+    def _source(self, name: str, work: Callable[[], int | None]) -> bool:
+        """Do the work of one source; tell whether it succeeded, and remember why when it did not.
+
+        Work that returns None left the source as it was: that is no failure, and the time of its figures stands still.
+        """
         began_at, started, calls = datetime.now(UTC), time.monotonic(), self._cloud.calls()
         try:
             figures = work()
@@ -172,8 +205,11 @@ class Collector:
         except Exception as error:  # one source's trouble, foreseen or not, must not keep the others from being read
             words = f"{type(error).__name__}: {error}"
         else:
+            if figures is None:
+                self._log.info("source left for a full pass", source=name)
+                return True
             seconds = round(time.monotonic() - started, 3)
-            self._calls_of_last[name] = self._cloud.calls() - calls
+            self._calls_of_last[name] = max(self._calls_of_last.get(name, 0), self._cloud.calls() - calls)
             self._log.info("source read", source=name, figures=figures, seconds=seconds)
             self._took(name, seconds)
             return True
@@ -186,7 +222,6 @@ class Collector:
         except store.DatabaseError as error:
             self._log.error("database failed", source=name, error=clean(str(error), LONGEST_WORDS))
         return False
-
 
     def _took(self, name: str, seconds: float) -> None:
         try:

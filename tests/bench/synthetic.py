@@ -3,8 +3,11 @@
     python -m tests.bench.synthetic --projects 10000 --servers 100000 --volumes 100000 --ports 150000
 
 Prints its port on the first line and serves until it is ended. Its answers have the fields and size of those of the real services; Nova and Cinder
-page by 1,000, Neutron and Keystone do not, as they are installed. `POST /control/change` changes one server in a hundred: a third each is deleted,
-resized, and new. `GET /control/asked` lists the paths that were asked for since it was asked last, and forgets them.
+page by 1,000, Neutron and Keystone do not, as they are installed. `POST /control/change` changes one server and one volume in a hundred: a third each
+is deleted, grown, and new. Deleted volumes were made one after the other, as those of one ministry are; `POST /control/scatter` deletes one in three
+hundred, wherever they are. Cinder's filters by time and its counts are the real ones' (3.60, 3.45). `GET /control/asked` lists the paths that were
+asked for since it was asked last, and forgets them. `POST /control/break/500/network,volume` has those services answer so from now on: `500`, `half`
+(the answer breaks off in the middle), `maintenance` (a page for people), or as they should (`well`).
 """
 
 import argparse
@@ -18,8 +21,14 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 PAGE = 1000
+#: When the first volume was made.
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 FLAVORS = ((1, 2048), (2, 4096), (4, 8192), (8, 16384))
 OWN = "0" * 32
+
+
+def _moment(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%S.%f")
 
 
 class World:
@@ -29,17 +38,38 @@ class World:
         self.sizes = sizes
         self.base = ""
         self.asked: list[str] = []
+        self.faults: dict[str, str] = {}
         self.deleted: set[int] = set()
         self.resized: set[int] = set()
         self.servers = sizes.servers
+        self.volumes = sizes.volumes
+        self.no_volumes: set[int] = set()
+        self.grown: set[int] = set()
+        self.made = [_moment(BEGAN + timedelta(seconds=number)) for number in range(sizes.volumes)]
+        """When each volume was made: one a second; those that are new, just now."""
+        self.updates: dict[int, str] = {}
         self.lock = threading.Lock()
 
     def change(self) -> None:
-        """One server in a hundred."""
+        """One server and one volume in a hundred."""
         every = range(0, self.sizes.servers, 100)
         self.deleted = {number for number in every if number % 300 == 0}
         self.resized = {number for number in every if number % 300 == 100}
         self.servers = self.sizes.servers + len(every) - len(self.deleted) - len(self.resized)
+        third = self.sizes.volumes // 300
+        self.no_volumes = set(range(self.sizes.volumes // 3, self.sizes.volumes // 3 + third))
+        self.grown = set(range(50, self.sizes.volumes, 300)) - self.no_volumes
+        self.volumes = self.sizes.volumes + third
+        now = _moment(datetime.now(UTC))
+        self.updates = dict.fromkeys(self.grown, now)
+        self.made += [now] * third
+
+    def scatter(self) -> None:
+        """One volume in three hundred is no more."""
+        self.no_volumes = {*self.no_volumes, *range(0, self.sizes.volumes, 300)}
+
+    def updated(self, number: int) -> str:
+        return self.updates.get(number, self.made[number])
 
     def project(self, number: int) -> str:
         return f"{number % self.sizes.projects + 1:032x}"
@@ -106,12 +136,12 @@ class World:
         return {
             "id": identifier,
             "name": f"volume-{number}",
-            "size": 10 + number % 90,
+            "size": 10 + number % 90 + (number in self.grown),
             "status": "in-use",
             "volume_type": ("ssd", "standard")[number % 2],
             "availability_zone": "nova",
-            "created_at": "2026-11-01T08:00:00.000000",
-            "updated_at": "2026-11-01T08:00:05.000000",
+            "created_at": self.made[number],
+            "updated_at": self.updated(number),
             "description": None,
             "attachments": [
                 {
@@ -168,7 +198,7 @@ class Answers:
             "/identity/v3/limits": lambda _: {"limits": [], "links": {"next": None}},
             "/compute/v2.1/servers/detail": self._servers,
             "/volume/v3/types": lambda _: {"volume_types": [{"id": "1", "name": "ssd"}, {"id": "2", "name": "standard"}]},
-            "/volume/v3/volumes/detail": lambda query: self._paged("volumes", "/volume/v3/volumes/detail", query, size.volumes, world.volume),
+            "/volume/v3/volumes/detail": self._volumes,
             "/volume/v3/snapshots/detail": lambda _: {"snapshots": []},
             "/network/v2.0/quotas": lambda _: {"quotas": [self._quota(number) for number in range(size.projects)]},
             f"/network/v2.0/quotas/{OWN}/default": lambda _: {
@@ -226,6 +256,16 @@ class Answers:
             return self._paged("servers", path, query, len(numbers), lambda position: world.server(numbers[position]))
         return self._paged("servers", path, query, world.servers, world.server)
 
+    def _volumes(self, query: dict[str, str]) -> Any:
+        world, path = self.world, "/volume/v3/volumes/detail"
+        numbers = [number for number in range(world.volumes) if number not in world.no_volumes]
+        for field, moment_of in (("created_at", world.made.__getitem__), ("updated_at", world.updated)):
+            if field in query:
+                numbers = [number for number in numbers if _within(moment_of(number), query[field])]
+        if "with_count" in query:
+            return {"volumes": [world.volume(number) for number in numbers[:1]], "count": len(numbers)}
+        return self._paged("volumes", path, query, len(numbers), lambda position: world.volume(numbers[position]))
+
     def _paged(self, key: str, path: str, query: dict[str, str], number: int, item: Callable[[int], dict[str, Any]]) -> Any:
         first = int(query.get("marker", "0"))
         page: dict[str, Any] = {key: [item(position) for position in range(first, min(number, first + PAGE))]}
@@ -259,6 +299,12 @@ class Answers:
         }
 
 
+def _within(moment: str, wanted: str) -> bool:
+    """Whether a moment is as `gte:2026-11-01T08:00:00,lt:…` wants it."""
+    compared = {"gte": moment.__ge__, "gt": moment.__gt__, "lte": moment.__le__, "lt": moment.__lt__}
+    return all(compared[operator](bound) for operator, _, bound in (part.partition(":") for part in wanted.split(",")))
+
+
 def serve(sizes: argparse.Namespace) -> None:
     """Serve until the process is ended."""
     world = World(sizes)
@@ -275,15 +321,37 @@ def serve(sizes: argparse.Namespace) -> None:
                 self._send(200, asked)
                 return
             found = answers(path.path, dict(parse_qsl(path.query)))
+            fault = world.faults.get(path.path.split("/")[1], "")
+            if fault and path.path.count("/") > 2:  # what versions there are is asked once, at the beginning
+                self._spoil(fault, found)
+                return
             self._send(404 if found is None else 200, {"error": {"code": 404, "message": "not found"}} if found is None else found)
 
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            if self.path == "/control/change":
-                world.change()
+            if self.path.startswith("/control/break/"):
+                _, _, _, fault, services = self.path.split("/")
+                world.faults = dict.fromkeys(services.split(","), "" if fault == "well" else fault)
+                self._send(200, {})
+                return
+            if self.path in ("/control/change", "/control/scatter"):
+                {"/control/change": world.change, "/control/scatter": world.scatter}[self.path]()
                 self._send(200, {})
                 return
             self._send(201, _token(world.base), {"X-Subject-Token": "jeton"})
+
+        def _spoil(self, fault: str, document: Any) -> None:
+            whole = json.dumps(document).encode()
+            status, kind, body = {
+                "500": (500, "application/json", b'{"error": {"code": 500, "message": "Unexpected API Error."}}'),
+                "half": (200, "application/json", whole[: len(whole) // 2]),
+                "maintenance": (200, "text/html", b"<html><body>Maintenance</body></html>"),
+            }[fault]
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
 
         def _send(self, status: int, document: Any, headers: dict[str, str] | None = None) -> None:
             body = json.dumps(document).encode()

@@ -2,10 +2,23 @@ from collections import Counter
 
 import pytest
 
-from metrics.counting import Incomplete, Unsettled, Usage, add_server, count_owned, count_snapshots, count_volumes, network_limits, size_of
+from metrics.counting import (
+    Incomplete,
+    Unsettled,
+    Usage,
+    Volume,
+    add_server,
+    add_volume,
+    count_owned,
+    count_snapshots,
+    network_limits,
+    size_of,
+    volume_of,
+)
 
 SANTE = "5a27e000000000000000000000000001"
 SMALL = {"vcpus": 1, "ram": 2048, "disk": 10, "original_name": "m1.small"}
+SSD = Volume(project=SANTE, gigabytes=20, kind="ssd", counts=True, made_at="2026-11-01T08:00:00.000000")
 MEDIUM = {"vcpus": 2, "ram": 4096, "disk": 20, "original_name": "m1.medium"}
 
 
@@ -17,7 +30,15 @@ def count_servers(servers) -> Usage:
 
 
 def volume(identifier, size, kind=None, **more):
-    return {"id": identifier, "size": size, "volume_type": kind, "os-vol-tenant-attr:tenant_id": SANTE, "consumes_quota": True, **more}
+    return {"id": identifier, "size": size, "volume_type": kind, "os-vol-tenant-attr:tenant_id": SANTE, "consumes_quota": True,
+            "created_at": "2026-11-01T08:00:00.000000", **more}  # fmt: skip
+
+
+def count_volumes(volumes) -> Usage:
+    usage: Usage = Counter()
+    for found in volumes:
+        add_volume(usage, volume_of(found, {}))
+    return usage
 
 
 def snapshot(identifier, of, size, **more):
@@ -43,31 +64,25 @@ def test_a_server_of_a_silent_cell_makes_the_list_unusable():
 
 
 def test_a_volume_counts_in_all_and_in_its_type():
-    kinds: dict[str, str | None] = {}
-
-    usage = count_volumes([volume("a", 20, "ssd"), volume("b", 5, "standard"), volume("c", 1)], kinds)
+    usage = count_volumes([volume("a", 20, "ssd"), volume("b", 5, "standard"), volume("c", 1)])
 
     assert usage == {(SANTE, "volumes"): 3, (SANTE, "gigabytes"): 26, (SANTE, "gigabytes_ssd"): 20, (SANTE, "gigabytes_standard"): 5,
                      (SANTE, "volumes_ssd"): 1, (SANTE, "volumes_standard"): 1}  # fmt: skip
-    assert kinds == {"a": "ssd", "b": "standard", "c": None}
 
 
 def test_a_volume_that_cinder_made_for_itself_does_not_count():
-    kinds: dict[str, str | None] = {}
-
-    assert count_volumes([volume("a", 20, "ssd", consumes_quota=False)], kinds) == {}
-    assert kinds == {"a": "ssd"}
+    assert count_volumes([volume("a", 20, "ssd", consumes_quota=False)]) == {}
 
 
 def test_a_snapshot_counts_in_gigabytes_and_in_those_of_its_volumes_type():
-    usage = count_snapshots([snapshot("s", "a", 20)], {"a": "ssd"})
+    usage = count_snapshots([snapshot("s", "a", 20)], {"a": SSD})
 
     assert usage == {(SANTE, "snapshots"): 1, (SANTE, "snapshots_ssd"): 1, (SANTE, "gigabytes"): 20, (SANTE, "gigabytes_ssd"): 20}
 
 
 def test_a_snapshot_of_a_volume_that_was_not_listed_asks_for_another_reading():
     with pytest.raises(Unsettled, match="volume b"):
-        count_snapshots([snapshot("s", "b", 20)], {"a": "ssd"})
+        count_snapshots([snapshot("s", "b", 20)], {"a": SSD})
 
 
 def test_what_belongs_to_nobody_counts_for_nobody():
