@@ -57,9 +57,11 @@ def follow_again(app: App, account: str, reason: str, examine: Callable[[Report]
         report = verify(proof.export(session, now()), kept)
         examine(report)
         known = known or LedgerProof(position=0, chain_hash=GENESIS)
-        told = {"position": report.sealed, "former_position": known.position, "former_finding": known.finding}
-        session.add(LedgerAcceptance(account=account, reason=reason, **told))
+        accepted = LedgerAcceptance(
+            account=account, reason=reason, position=report.sealed, former_position=known.position, former_finding=known.finding
+        )
+        session.add(accepted)
         known.position, known.chain_hash, known.finding, known.checked_at = report.sealed, report.chain_hash, None, now()
         session.add(known)
-    log.warning("chain_accepted", account=account, reason=reason, **told)
+    log.warning("chain_accepted", account=account, reason=reason, position=report.sealed, former_finding=accepted.former_finding)
     return report
