@@ -1,5 +1,6 @@
 """Every sentence has its French, whole and with the same placeholders; the compiled catalogue is that of the source."""
 
+import ast
 import gettext
 import re
 from pathlib import Path
@@ -135,3 +136,29 @@ def test_the_languages_differ_for_every_error() -> None:
     for code, entry in CATALOGUE.items():
         assert words.in_language("fr", entry.text) != entry.text, code
         assert words.in_language("en", entry.text) == entry.text, code
+
+
+#: What people read goes through one of these. A command line that is shown to be typed begins with four spaces.
+SAYING = {"say", "tell", "print", "echo", "exit", "told", "SiteError", "DevcloudError", "StepFailed", "ServiceFailed", "Refusal", "ClickException"}
+WORDS = re.compile(r"[a-zA-Z]{2,},? [a-z]{2,}")
+
+
+def unmarked(file: Path) -> list[str]:
+    """Sentences that are said in one language: a literal, or an f-string with words of its own, handed to what says it."""
+    found = []
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) in SAYING:
+            for given in node.args:
+                parts = given.values if isinstance(given, ast.JoinedStr) else [given]
+                literal = "{}".join(part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str))
+                if WORDS.search(literal) and not literal.startswith("    "):
+                    found.append(f"{file.name}:{node.lineno}: {literal}")
+    return found
+
+
+def test_nothing_is_said_in_one_language_only() -> None:
+    """But by the guard for old Pythons, which says it in both at once."""
+    folders = [folder for folders in FOLDERS.values() for folder in folders if folder != Path(click.__file__).parent]
+    files = [file for folder in folders for file in sorted(folder.rglob("*.py")) if file != CHECKOUT / "infra" / "setup" / "__main__.py"]
+    assert [said for file in files for said in unmarked(file)] == []
+    assert unmarked(Path(__file__).parents[2] / "bench" / "submit.py"), "the bench speaks English to contributors, and would be seen"
