@@ -195,7 +195,8 @@ def ledger() -> None:
 @click.option("--public-key", "key_file", metavar=N_("FILE"), help=N_("The auditor's key (PEM); no other one counts."))
 @click.option("--reason", required=True, help=N_("What was restored, and who knows; it is kept with your account."))
 def ledger_follow_again(files: tuple[str, ...], key_file: str | None, reason: str) -> None:
-    from getpass import getuser
+    import os
+    import pwd
 
     from dcctl import signature
     from dcctl.cli import proving
@@ -208,7 +209,7 @@ def ledger_follow_again(files: tuple[str, ...], key_file: str | None, reason: st
     kept = [signature.read(file, key).checkpoint for file in files]
     app = App(_settings())
     try:
-        report = verifying.follow_again(app, getuser(), reason.strip(), lambda found: proving.refuse(found, key), kept)
+        report = verifying.follow_again(app, pwd.getpwuid(os.getuid()).pw_name, reason.strip(), lambda found: proving.refuse(found, key), kept)
     finally:
         app.close()
     _say(_("The ledger is right. Its chain is followed from position {position} on."), position=report.sealed)

@@ -25,7 +25,7 @@ def up(site: Site) -> list[str]:
     site.make_directories()
     with _locked(site):
         steps = Steps(logs=site.log)
-        started, _ = _start_database(site)
+        started, _moved = _start_database(site)
         postgres.prepare(site)
         _start_cloud(site, steps)
         configuration.write(site, engine_home())

@@ -14,6 +14,7 @@ from dcctl.errors import CloudError
 from metrics import collect, records, store
 from metrics.collector import Collector, Policy
 from metrics.spans import hour_of
+from metrics.volumes import Volumes
 from tests.acceptance.cloud.tenants import Tenant
 from tests.acceptance.metrics.conftest import tenant
 from tests.acceptance.metrics.faults import Proxy
@@ -246,6 +247,30 @@ def test_all_sources_broken_at_once_change_no_figure_and_each_is_current_again_w
     assert Collector(site.collector, admin, LOG).once() == []
     assert all(site.facts().sources[name] > at for name, at in read_at.items())
     assert as_collected(site)[sante.id] == before[sante.id]
+
+
+def test_volumes_that_are_made_grown_and_deleted_between_two_listings_are_seen_by_cinders_times_and_counts(admin: Cloud, clouds_yaml, tmp_path):
+    volumes = Volumes()
+    with tenant(admin, clouds_yaml, tmp_path, "volumes", "min-justice") as project:
+        old, kept = (project.make("block-storage", "/volumes", "volume", name=kind, size=1, volume_type=kind)["id"] for kind in ("ssd", "standard"))
+        for identifier in (old, kept):
+            project.wait("block-storage", f"/volumes/{identifier}", "volume", "available")
+        last = collect.block_storage(admin, volumes)
+        project.cloud.call("block-storage", "DELETE", f"/volumes/{old}")
+        project.cloud.call("block-storage", "POST", f"/volumes/{kept}/action", body={"os-extend": {"new_size": 3}}, microversion="3.42")
+        new = project.make("block-storage", "/volumes", "volume", name="nouveau", size=2, volume_type="ssd")["id"]
+        for identifier in (kept, new):
+            project.wait("block-storage", f"/volumes/{identifier}", "volume", "available")
+        while admin.call("block-storage", "GET", f"/volumes/{old}", absent_ok=True) is not None:
+            time.sleep(0.3)
+
+        reading = collect.changed_volumes(admin, volumes, last, most_calls=20)
+
+        assert reading is not None
+        theirs = as_the_services_say(admin, project.id)
+        assert {name: reading.usage.get((project.id, name), 0) for name in reading.resources} == {name: theirs[name] for name in reading.resources}
+        assert (theirs["volumes"], theirs["gigabytes"], theirs["gigabytes_ssd"]) == (2, 5, 2)
+        assert reading.at > last.at
 
 
 def test_a_server_that_comes_and_goes_between_two_full_passes_is_seen_by_its_changes(site: Site, admin: Cloud, sante: Tenant):

@@ -1,5 +1,6 @@
 """The collector before a cloud of thousands of things, served page by page by a process of its own; as a process, killed at any moment."""
 
+import itertools
 import json
 import os
 import signal
@@ -174,6 +175,34 @@ def exported(site: Site) -> dict[str, list[str]]:
     lines = render(families(assemble(site.facts()), "0.1.0")).decode().splitlines()
     prefixes = {"use": ("dcctl_cluster_resource_usage{", "dcctl_project_resource_"), "times": ("dcctl_source_last_success_timestamp_seconds{",)}
     return {name: [line for line in lines if line.startswith(wanted)] for name, wanted in prefixes.items()}
+
+
+@pytest.mark.parametrize("port", [SMALL], indirect=True)
+def test_services_broken_one_by_one_and_all_together_leave_every_figure_and_the_time_of_what_is_broken(site: Site, clouds: Path, port: int):
+    services = {"identity": "keystone", "compute": "compute", "volume": "block-storage", "network": "network"}
+    collector = Hourless(site.collector, Cloud(clouds, "synthetic", REGION, attempts=1), LOG)
+    assert collector.once() == []
+    used, stored = exported(site)["use"], site.usage()
+    assert (len(used), len(stored)) == (10, 5 * 17)
+
+    broken = [(service,) for service in services] + [tuple(services)]
+    for fault, names in itertools.product(("500", "half", "maintenance"), broken):
+        before = dict(site.facts().sources)
+        change(port, f"break/{fault}/{','.join(names)}")
+        failed = collector.once()
+        after = site.facts().sources
+
+        expected = {services[name] for name in names} | ({"compute"} if "identity" in names else set())  # Nova's limits are Keystone's
+        assert set(failed) == expected, fault
+        assert {name for name, at in after.items() if at == before[name]} == expected
+        assert (exported(site)["use"], site.usage()) == (used, stored)
+        assert {name for name, attempt in site.facts().attempts.items() if not attempt.complete} == expected
+
+    change(port, f"break/well/{','.join(services)}")
+    stood_still = exported(site)["times"]
+    assert collector.once() == []
+    assert exported(site)["use"] == used
+    assert not set(exported(site)["times"]) & set(stood_still)
 
 
 def test_a_collector_that_is_killed_at_any_moment_leaves_whole_readings_and_goes_on(site: Site, clouds: Path, tmp_path: Path):
