@@ -20,6 +20,7 @@ make demo-down     end every process of the demo; its data stay
 make demo-restart  start again whichever process of the demo has died
 make test          everything: lint, unit, integration, acceptance
 make lint          ruff, mypy --strict, import contracts
+make test-unified  the main job and the limits with Nova's limits in Keystone
 make unit          the tests that need nothing
 make bench         each workload beside its reference; the trial cloud's start and memory
 make chaos         the ledger at full size: steps against a dict, storms, killed servers (an hour or more)
@@ -36,6 +37,7 @@ make demo-down     arrêter tous les processus de la démonstration ; ses donné
 make demo-restart  redémarrer ceux des processus de la démonstration qui sont morts
 make test          tout : style, essais unitaires, d’intégration, d’acceptation
 make lint          ruff, mypy --strict, contrats d’importation
+make test-unified  le travail principal et les limites, celles de Nova dans Keystone
 make unit          les essais qui n’ont besoin de rien
 make bench         chaque charge à côté de sa référence ; démarrage et mémoire du nuage d’essai
 make chaos         le registre en vraie grandeur : pas contre un dict, tempêtes, serveurs tués (une heure ou plus)
@@ -45,7 +47,7 @@ make lock          résoudre à nouveau les fichiers de verrouillage
 endef
 endif
 
-.PHONY: help demo demo-down demo-restart test lint unit bench chaos messages dashboards lock setup
+.PHONY: help demo demo-down demo-restart test test-unified lint unit bench chaos messages dashboards lock setup
 .DEFAULT_GOAL := help
 
 help:
@@ -73,6 +75,11 @@ test:
 	@$(PYTHON) -m infra.setup --ports $(TEST_PORTS)
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --no-loadscope-reorder
+
+test-unified:
+	@$(PYTHON) -m infra.setup --ports $(TEST_PORTS)
+	DCCTL_TEST_UNIFIED_LIMITS=1 $(BIN)/python -m pytest -n $(TEST_PROCESSES) --no-loadscope-reorder tests/acceptance/test_main_job.py tests/acceptance/main_job \
+		tests/acceptance/cloud
 
 unit:
 	$(BIN)/python -m pytest tests/unit

@@ -1,7 +1,8 @@
 """What tests of every kind share: a PostgreSQL for each process, and one whole site for each run, whatever the number of processes.
 
 The site (trial cloud, database, API, worker, collector, exporter) is started by the first test that asks and ended with the run;
-`DCCTL_TEST_KEEP=1` leaves it up and takes the one that is up, for working on tests. `DCCTL_TEST_PORTS` names its first port.
+`DCCTL_TEST_KEEP=1` leaves it up and takes the one that is up, for working on tests. `DCCTL_TEST_PORTS` names its first port, and with
+`DCCTL_TEST_UNIFIED_LIMITS=1` its Nova takes its limits from Keystone (`make test-unified`).
 With the site goes its watcher (`tests.watching`), from the first test on it to the last: what it finds fails the run.
 """
 
@@ -61,9 +62,9 @@ def asked() -> Path:
     return STATE.with_name(f"test-site.asked-{os.environ.get(RUN, 'nobody')}")
 
 
-def command(verb: str) -> None:
+def command(verb: str, *options: str) -> None:
     """Run `infra.site VERB` for the tests' site; what it said is the failure."""
-    argv = [sys.executable, "-m", "infra.site", verb, "--state", str(STATE), "--ports", str(PORTS)]
+    argv = [sys.executable, "-m", "infra.site", verb, "--state", str(STATE), "--ports", str(PORTS), *options]
     done = subprocess.run(argv, cwd=CHECKOUT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode:
         pytest.fail(f"the tests' site: {verb} failed\n{done.stdout}{done.stderr}", pytrace=False)
@@ -170,7 +171,7 @@ def running_site() -> RunningSite:
             if not KEEP:
                 command("down")
                 shutil.rmtree(STATE, ignore_errors=True)
-            command("up")
+            command("up", *(["--unified-limits"] if os.environ.get("DCCTL_TEST_UNIFIED_LIMITS") == "1" else []))
             watcher.start(Site(state=STATE, ports=PORTS))
         asked().write_text("up")
         fcntl.flock(runs, fcntl.LOCK_SH)

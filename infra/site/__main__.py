@@ -18,10 +18,12 @@ def main() -> int:
     parser.add_argument("command", choices=("up", "restart", "down", "status", "demo"), help=does)
     parser.add_argument("--state", type=Path, default=Path(".demo"), metavar=_("DIR"), help=_("where the site keeps its data (%(default)s)"))
     parser.add_argument("--ports", type=int, default=25000, metavar="BASE", help=_("first of its ports (%(default)s)"))
+    unified = _("let Nova take its limits from Keystone (as it was last, else not)")
+    parser.add_argument("--unified-limits", action=argparse.BooleanOptionalAction, default=None, help=unified)
     arguments = parser.parse_args()
     site = Site(state=arguments.state.resolve(), ports=arguments.ports)
     try:
-        return run(arguments.command, site)
+        return run(arguments.command, site, unified=arguments.unified_limits)
     except (SiteError, StepFailed) as failure:
         say(str(failure))
         return 1
@@ -30,10 +32,10 @@ def main() -> int:
         return 130
 
 
-def run(command: str, site: Site) -> int:
+def run(command: str, site: Site, *, unified: bool | None = None) -> int:
     match command:
         case "up" | "restart":
-            started = operations.up(site) if command == "up" else operations.restart(site)
+            started = operations.up(site, unified=unified) if command == "up" else operations.restart(site)
             say(sentence(N_("Started: {names}."), {"names": started}) if started else _("dcctl's own processes were all there."))
         case "down":
             stopped = operations.down(site)

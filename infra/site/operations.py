@@ -20,14 +20,18 @@ from infra.site import configuration, postgres, servers
 from infra.site.layout import DEVCLOUD, Site, SiteError
 
 
-def up(site: Site) -> list[str]:
-    """Bring the whole site up: make what is not there, start what does not run. Returns the names of what was started."""
+def up(site: Site, *, unified: bool | None = None) -> list[str]:
+    """Bring the whole site up: make what is not there, start what does not run. Returns the names of what was started.
+
+    Args:
+        unified: whether Nova takes its limits from Keystone; None leaves it as it was.
+    """
     site.make_directories()
     with _locked(site):
         steps = Steps(logs=site.log)
         started, _moved = _start_database(site)
         postgres.prepare(site)
-        _start_cloud(site, steps)
+        _start_cloud(site, steps, unified=unified)
         configuration.write(site, engine_home())
         _manage(site, steps, "database", _("bringing dcctl's tables up to date"), "db", "upgrade")
         entry = ("--clouds-yaml", str(site.cloud / "clouds.yaml"), "--cloud", "cloud-admin")
@@ -114,9 +118,11 @@ def _manage(site: Site, steps: Steps, name: str, what: str, *arguments: str) -> 
     steps.run(name, what, _("3 seconds"), [servers.BIN / "dcctl-manage", *arguments], environment)
 
 
-def _start_cloud(site: Site, steps: Steps) -> None:
+def _start_cloud(site: Site, steps: Steps, *, unified: bool | None = None) -> None:
     cache = cache_home() / "devcloud"
     command = [DEVCLOUD, "up", "--state", site.cloud, "--ports", str(site.ports), "--template-cache", cache]
+    if unified is not None:
+        command.append("--unified-limits" if unified else "--no-unified-limits")
     steps.run("cloud", _("starting the trial cloud: Keystone, Placement, Glance, Nova, Neutron, Cinder"), _("30 seconds"), command, _outside())
 
 
