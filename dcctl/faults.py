@@ -39,6 +39,7 @@ SENTENCES: Mapping[str, str] = {
     "spec.network_too_small": N_("{found} has room for {available} servers, {needed} are wanted (allowed: a larger network)"),
     "spec.port_22_open": N_("SSH from everywhere must be written out (allowed: {allowed})"),
     "spec.bad_protocol": N_("{found} is not a protocol (allowed: {allowed})"),
+    "spec.bad_placement": N_("{found} is not a way to place servers (allowed: {allowed})"),
     "spec.bad_ssh_key": N_("this is no usable public SSH key: {reason} (allowed: {allowed})"),
     "spec.bad_duration": N_("{found} is not a duration (for example: {allowed})"),
     "spec.server_without_network": N_("the server {found} has no network (write: {allowed})"),
@@ -61,9 +62,12 @@ SENTENCES: Mapping[str, str] = {
     "spec.change_of_duration": N_("the duration stays {old} in a change, not {new} (a later end: dcctl request extend)"),
     "spec.volume_shrinks": N_("a volume of {old} GiB cannot become one of {new} GiB (allowed: at least {old})"),
     "spec.volume_of_other_type": N_("a volume of the type {old} cannot become one of the type {new} (add another volume)"),
+    "spec.change_of_start": N_("servers that exist start from what they were made with ({old}, not {new}); give others a name of their own"),
+    "spec.change_of_placement": N_("servers that exist stay where they are ({old}, not {new}); give others a name of their own"),
     # -- to be noted
     "spec.ssh_open_to_everyone": N_("to be noted: SSH of the server {server} is open to {source}"),
     "spec.server_without_key": N_("to be noted: nobody can log in to the server {server}, for there are no ssh_keys"),
+    "spec.placed_alone": N_("to be noted: {server} exists already and may share its machine with those that are added"),
     "spec.keys_for_new_servers": N_("to be noted: the ssh_keys are those of new servers; servers that exist keep theirs"),
     # -- a file of envelopes
     "opening.unknown_administration": N_("there is no administration {found}{nearest}"),

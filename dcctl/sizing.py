@@ -33,7 +33,7 @@ def needs(spec: EnvironmentSpec, flavors: Mapping[str, Mapping[str, Any]], defau
         found["cores"] += server.count * int(flavor.get("vcpus", 0))
         found["ram"] += server.count * int(flavor.get("ram_mib", 0))
         found["floatingips"] += server.count * server.floating_ip
-        for volume in server.volumes:
+        for volume in server.all_volumes:
             found["volumes"] += server.count
             found["gigabytes"] += server.count * volume.size
             found[f"gigabytes_{volume.type or default_volume_type}"] += server.count * volume.size

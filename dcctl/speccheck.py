@@ -66,6 +66,9 @@ def _names(spec: EnvironmentSpec, known: Mapping[str, Mapping[str, Item]], offer
             yield _unknown((*path, "flavor"), "spec.unknown_flavor", "flavor", server.flavor, flavors)
         if server.image not in images:
             yield _unknown((*path, "image"), "spec.unknown_image", "image", server.image, images)
+        boot = server.boot_volume
+        if boot is not None and boot.type is not None and boot.type not in types:
+            yield _unknown((*path, "boot_volume", "type"), "spec.unknown_volume_type", "volume_type", boot.type, types)
         for number, volume in enumerate(server.volumes):
             if volume.type is not None and volume.type not in types:
                 yield _unknown((*path, "volumes", number, "type"), "spec.unknown_volume_type", "volume_type", volume.type, types)

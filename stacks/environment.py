@@ -17,6 +17,7 @@ ANYWHERE = "0.0.0.0/0"
 
 Protocol = Literal["tcp", "udp"]
 Unit = Literal["days", "months"]
+Placement = Literal["spread", "strict"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +71,12 @@ class VolumeSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSpec:
-    """`count` equal servers; `flavor` and `image` are names, `zone` an availability zone or None for the scheduler's choice."""
+    """`count` equal servers; `flavor` and `image` are names, `zone` an availability zone or None for the scheduler's choice.
+
+    Attributes:
+        placement: several of them run on different machines where there are enough (spread), or are not made at all (strict).
+        boot_volume: each starts from a volume of its own, made of the image, and not from the disk of the machine that it runs on.
+    """
 
     name: str
     flavor: str
@@ -80,6 +86,18 @@ class ServerSpec:
     zone: str | None = None
     ports: tuple[PortSpec, ...] = ()
     volumes: tuple[VolumeSpec, ...] = ()
+    placement: Placement = "spread"
+    boot_volume: VolumeSpec | None = None
+
+    @property
+    def placed(self) -> bool:
+        """Whether they have a group that keeps them apart: Nova takes a server into it only when it is made."""
+        return self.count > 1 or self.placement == "strict"
+
+    @property
+    def all_volumes(self) -> tuple[VolumeSpec, ...]:
+        """Every volume that each of them has."""
+        return self.volumes if self.boot_volume is None else (self.boot_volume, *self.volumes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +144,8 @@ def _server(server: ServerSpec) -> dict[str, object]:
         "zone": server.zone,
         "ports": [{"port": port.port, "protocol": port.protocol, "from": port.source} for port in server.ports],
         "volumes": [{"size": volume.size, "type": volume.type} for volume in server.volumes],
+        "placement": server.placement,
+        "boot_volume": None if server.boot_volume is None else {"size": server.boot_volume.size, "type": server.boot_volume.type},
     }
 
 

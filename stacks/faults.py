@@ -39,6 +39,7 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "spec.network_too_small": ("found", "needed", "available"),  # addresses
     "spec.port_22_open": ("allowed",),  # allowed: how SSH is written, an example
     "spec.bad_protocol": ("found", "allowed"),
+    "spec.bad_placement": ("found", "allowed"),
     "spec.bad_ssh_key": ("reason", "allowed"),  # reason: type, encoding, content, weak; allowed: the types of key
     "spec.bad_duration": ("found", "allowed"),  # allowed: examples
     "spec.server_without_network": ("found", "allowed"),
@@ -52,12 +53,15 @@ CHANGES: dict[str, tuple[str, ...]] = {
     "spec.change_of_duration": ("old", "new"),
     "spec.volume_shrinks": ("old", "new"),  # GiB
     "spec.volume_of_other_type": ("old", "new"),
+    "spec.change_of_start": ("old", "new"),  # GiB of the boot volume, or a dash
+    "spec.change_of_placement": ("old", "new"),
 }
 
 # Not faults: what is allowed but must be pointed out to whoever asks and decides.
 NOTICES: dict[str, tuple[str, ...]] = {
     "spec.ssh_open_to_everyone": ("server", "source"),
     "spec.server_without_key": ("server",),  # nobody can log in: no ssh_keys in the spec
+    "spec.placed_alone": ("server",),  # of a change: the first server of several is in no group
     "spec.keys_for_new_servers": (),  # of a change: servers that exist keep the keys of their first start
 }
 

@@ -80,6 +80,14 @@ def server(instance: str) -> str:
     return f"server-{instance}"
 
 
+def placement(kind: str) -> str:
+    return f"placement-{kind}"
+
+
+def boot(instance: str) -> str:
+    return f"boot-{instance}"
+
+
 def volume(instance: str, number: int) -> str:
     return f"volume-{instance}-{number}"
 

@@ -11,6 +11,9 @@ from typing import Any
 from stacks import naming, tokens
 from stacks.environment import EnvironmentSpec, ServerSpec
 
+#: Nova's words for how servers are placed.
+POLICIES = {"spread": "soft-anti-affinity", "strict": "anti-affinity"}
+
 Properties = Mapping[str, str | int | bool | None]
 
 
@@ -158,6 +161,8 @@ def _servers(spec: EnvironmentSpec, resolved: Resolved) -> Iterator[PlannedResou
                 spec, tokens.SECURITY_GROUP_RULE, name,
                 group=naming.group(server.name), protocol=port.protocol, port=port.port, source=port.source,
             )  # fmt: skip
+        if server.placed:
+            yield _thing(spec, tokens.SERVER_GROUP, naming.placement(server.name), server.name, policy=POLICIES[server.placement])
         for instance in naming.instances(server.name, server.count):
             yield from _instance(spec, server, instance, resolved)
 
@@ -165,10 +170,18 @@ def _servers(spec: EnvironmentSpec, resolved: Resolved) -> Iterator[PlannedResou
 def _instance(spec: EnvironmentSpec, server: ServerSpec, instance: str, resolved: Resolved) -> Iterator[PlannedResource]:
     port = naming.port(instance)
     yield _thing(spec, tokens.PORT, port, instance, network="network", subnet="subnet", group=naming.group(server.name))
+    image = _id(resolved.image_ids, "image", server.image)
+    more: dict[str, str] = {"placement": naming.placement(server.name)} if server.placed else {}
+    if server.boot_volume is not None:
+        more["boot_volume"] = naming.boot(instance)
+        type_ = server.boot_volume.type or resolved.default_volume_type
+        _id(resolved.volume_types, "volume_type", type_)
+        yield _thing(spec, tokens.VOLUME, naming.boot(instance), f"{instance}-boot", size=server.boot_volume.size, type=type_, image_id=image)
+    else:
+        more["image_id"] = image
     yield _thing(
-        spec, tokens.SERVER, naming.server(instance), instance,
-        flavor_id=_id(resolved.flavor_ids, "flavor", server.flavor), image_id=_id(resolved.image_ids, "image", server.image),
-        port=port, zone=server.zone,
+        spec, tokens.SERVER, naming.server(instance), instance, **more,
+        flavor_id=_id(resolved.flavor_ids, "flavor", server.flavor), port=port, zone=server.zone,
     )  # fmt: skip
     for number, volume in enumerate(server.volumes, start=1):
         name = naming.volume(instance, number)

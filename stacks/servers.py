@@ -7,13 +7,18 @@ from stacks import cloudinit, naming, tokens
 from stacks.environment import ServerSpec, VolumeSpec
 from stacks.making import Making
 from stacks.network import TenantNetwork
+from stacks.plan import POLICIES
 
 # What forces a replacement and cannot be read back from Nova: without these a server that was taken over by its id, or whose
 # image was replaced by a newer one of the same name, would be destroyed and made again. Changing them is an explicit rebuild.
 SET_ONCE = (
     "configDrive", "userData", "blockDevices", "imageId", "imageName", "networks", "securityGroups", "powerState", "forceDelete",
-    "stopBeforeDestroy",
+    "stopBeforeDestroy", "schedulerHints",
 )  # fmt: skip
+
+
+def _starts_from(volume_id: pulumi.Output[str]) -> dict[str, object]:
+    return {"uuid": volume_id, "source_type": "volume", "destination_type": "volume", "boot_index": 0, "delete_on_termination": False}
 
 
 class Servers(pulumi.ComponentResource):
@@ -26,8 +31,9 @@ class Servers(pulumi.ComponentResource):
         self.made: dict[str, pulumi.Output[dict[str, str | None]]] = {}
         group = self._group()
         user_data = cloudinit.user_data(making.spec.ssh_keys)
+        placed = self._placement() if spec.placed else None
         for instance in naming.instances(spec.name, spec.count):
-            self._server(instance, group, user_data)
+            self._server(instance, group, user_data, placed)
         self.register_outputs({})
 
     def _group(self) -> networking.SecGroup:
@@ -56,7 +62,33 @@ class Servers(pulumi.ComponentResource):
             )
         return group
 
-    def _server(self, instance: str, group: networking.SecGroup, user_data: str) -> None:
+    def _placement(self) -> compute.ServerGroup:
+        """What keeps equal servers apart: one machine that fails does not take them all."""
+        logical = naming.placement(self._spec.name)
+        return compute.ServerGroup(
+            logical,
+            name=self._making.name(self._spec.name),
+            policies=POLICIES[self._spec.placement],
+            opts=self._making.child(self, logical),
+        )
+
+    def _boot_volume(self, instance: str, spec: VolumeSpec) -> blockstorage.Volume:
+        """The volume that the server starts from: a thing of its own, so that it has a name and a mark, and is found again."""
+        making, logical = self._making, naming.boot(instance)
+        return blockstorage.Volume(
+            logical,
+            name=making.name(f"{instance}-boot"),
+            description=making.description,
+            size=spec.size,
+            volume_type=spec.type or making.resolved.default_volume_type,
+            image_id=making.resolved.image_ids[self._spec.image],
+            enable_online_resize=True,
+            metadata=making.metadata,
+            # Not read back, and another image of the same name is for new servers. It is all that the server has, so it is protected as data are.
+            opts=making.child(self, logical, ignore=("imageId",), protect=True),
+        )
+
+    def _server(self, instance: str, group: networking.SecGroup, user_data: str, placed: compute.ServerGroup | None) -> None:
         making, spec = self._making, self._spec
         port = networking.Port(
             naming.port(instance),
@@ -70,11 +102,14 @@ class Servers(pulumi.ComponentResource):
             # Not read back: a port that is taken over by its id would be given another address.
             opts=making.child(self, naming.port(instance), ignore=("fixedIps",)),
         )
+        boot = None if spec.boot_volume is None else self._boot_volume(instance, spec.boot_volume)
         server = compute.Instance(
             naming.server(instance),
             name=making.name(instance),
             flavor_id=making.resolved.flavor_ids[spec.flavor],
-            image_id=making.resolved.image_ids[spec.image],
+            image_id=making.resolved.image_ids[spec.image] if boot is None else None,
+            block_devices=None if boot is None else [_starts_from(boot.id)],
+            scheduler_hints=None if placed is None else [{"group": placed.id}],
             availability_zone=spec.zone,
             networks=[{"port": port.id}],
             config_drive=True,  # cloud-init works even where no metadata agent answers

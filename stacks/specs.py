@@ -15,6 +15,7 @@ from stacks.environment import (
     Duration,
     EnvironmentSpec,
     NetworkSpec,
+    Placement,
     PortSpec,
     ServerSpec,
     VolumeSpec,
@@ -31,6 +32,7 @@ __all__ = [
 
 LARGEST = 2**53  # what a JSON number holds exactly everywhere
 SERVERS, COUNT, VOLUMES, QUOTA_KEYS = 32, 99, 16, 64
+PLACEMENTS: tuple[Placement, ...] = ("spread", "strict")
 PRIVATE = tuple(ipaddress.IPv4Network(cidr) for cidr in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
 NETWORK_PREFIXES = (16, 28)
 DURATIONS = ("30 days", "12 months")
@@ -158,7 +160,7 @@ def _servers(faults: Faults, value: object) -> list[tuple[int, ServerSpec]]:
     seen: dict[str, int] = {}
     required = {"name": "web", "flavor": "m1.small", "image": "debian-12"}
     for index, (path, found) in enumerate(faults.items(value, ("servers",), "server", maximum=SERVERS)):
-        server = faults.mapping(found, path, required, ("count", "floating_ip", "zone", "ports", "volumes"))
+        server = faults.mapping(found, path, required, ("count", "floating_ip", "zone", "ports", "volumes", "placement", "boot_volume"))
         if server is None:
             continue
         name = faults.name(server["name"], (*path, "name"), "web", minimum=1, maximum=20) if server.get("name") is not None else None
@@ -171,11 +173,13 @@ def _servers(faults: Faults, value: object) -> list[tuple[int, ServerSpec]]:
         floating = False if server.get("floating_ip") is None else faults.boolean(server["floating_ip"], (*path, "floating_ip"))
         ports = access.ports(faults, server.get("ports"), (*path, "ports"))
         volumes = _volumes(faults, server.get("volumes"), (*path, "volumes"))
+        placement = _placement(faults, server.get("placement"), (*path, "placement"))
+        boot = None if server.get("boot_volume") is None else _volume(faults, server["boot_volume"], (*path, "boot_volume"))
         if name is not None and faults.unique(seen, name, (*path, "name"), index, "count"):
             flavor, image = texts.get("flavor"), texts.get("image")
             servers.append((index, ServerSpec(
                 name=name, count=count or 1, flavor=flavor or "", image=image or "", floating_ip=bool(floating),
-                zone=texts.get("zone"), ports=ports, volumes=volumes,
+                zone=texts.get("zone"), ports=ports, volumes=volumes, placement=placement, boot_volume=boot,
             )))  # fmt: skip
     return servers
 
@@ -183,14 +187,27 @@ def _servers(faults: Faults, value: object) -> list[tuple[int, ServerSpec]]:
 def _volumes(faults: Faults, value: object, at: tuple[str | int, ...]) -> tuple[VolumeSpec, ...]:
     volumes: list[VolumeSpec] = []
     for path, found in faults.items(value, at, "volume", maximum=VOLUMES):
-        volume = faults.mapping(found, path, {"size": "20"}, ("type",))
-        if volume is None or volume.get("size") is None:
-            continue
-        size = faults.integer(volume["size"], (*path, "size"), minimum=1, maximum=LARGEST)
-        sort = None if volume.get("type") is None else faults.text(volume["type"], (*path, "type"), "ssd", maximum=255)
-        if size is not None:
-            volumes.append(VolumeSpec(size=size, type=sort))
+        volume = _volume(faults, found, path)
+        if volume is not None:
+            volumes.append(volume)
     return tuple(volumes)
+
+
+def _volume(faults: Faults, value: object, path: tuple[str | int, ...]) -> VolumeSpec | None:
+    volume = faults.mapping(value, path, {"size": "20"}, ("type",))
+    if volume is None or volume.get("size") is None:
+        return None
+    size = faults.integer(volume["size"], (*path, "size"), minimum=1, maximum=LARGEST)
+    sort = None if volume.get("type") is None else faults.text(volume["type"], (*path, "type"), "ssd", maximum=255)
+    return None if size is None else VolumeSpec(size=size, type=sort)
+
+
+def _placement(faults: Faults, value: object, path: tuple[str | int, ...]) -> Placement:
+    if value is None or value == "spread":
+        return "spread"
+    if value != "strict":
+        faults.add(path, "spec.bad_placement", found=shown(value), allowed=PLACEMENTS)
+    return "strict"
 
 
 def _duration(faults: Faults, value: object) -> Duration | None:

@@ -14,6 +14,7 @@ SECURITY_GROUP = "openstack:networking/secGroup:SecGroup"
 SECURITY_GROUP_RULE = "openstack:networking/secGroupRule:SecGroupRule"
 PORT = "openstack:networking/port:Port"
 SERVER = "openstack:compute/instance:Instance"
+SERVER_GROUP = "openstack:compute/serverGroup:ServerGroup"
 VOLUME = "openstack:blockstorage/volume:Volume"
 VOLUME_ATTACHMENT = "openstack:compute/volumeAttach:VolumeAttach"
 FLOATING_IP = "openstack:networking/floatingIp:FloatingIp"
@@ -22,7 +23,7 @@ FLOATING_IP_ASSOCIATION = "openstack:networking/floatingIpAssociate:FloatingIpAs
 ALL = frozenset(
     {
         PROJECT, GROUP, ROLE_ASSIGNMENT, NETWORK, SUBNET, ROUTER, ROUTER_INTERFACE, SECURITY_GROUP, SECURITY_GROUP_RULE, PORT, SERVER,
-        VOLUME, VOLUME_ATTACHMENT, FLOATING_IP, FLOATING_IP_ASSOCIATION,
+        SERVER_GROUP, VOLUME, VOLUME_ATTACHMENT, FLOATING_IP, FLOATING_IP_ASSOCIATION,
     }
 )  # fmt: skip
 

@@ -59,7 +59,7 @@ STEPS: Mapping[str, str] = {
 THINGS: Mapping[str, str] = {
     "Project": N_("project"), "GroupV3": N_("group"), "RoleAssignment": N_("access"), "Network": N_("network"), "Subnet": N_("subnet"),
     "Router": N_("router"), "RouterInterface": N_("router's connection"), "SecGroup": N_("firewall"), "SecGroupRule": N_("firewall's rule"),
-    "Port": N_("network connection"), "Instance": N_("server"), "Volume": N_("volume"), "VolumeAttach": N_("volume's attachment"),
+    "Port": N_("network connection"), "Instance": N_("server"), "Volume": N_("volume"), "ServerGroup": N_("group of servers"), "VolumeAttach": N_("volume's attachment"),
     "FloatingIp": N_("public address"), "FloatingIpAssociate": N_("public address's attachment"),
 }  # fmt: skip
 #: What the engine does with a resource: while it runs, and once it is done.

@@ -236,6 +236,18 @@ def _associated(id: str, seen: Seen) -> bool:
     return address is not None and bool(address.attributes.get("port_id"))
 
 
+def _server_group(resource: PlannedResource, seen: Seen, ends: Ends, mark: Mark) -> list[Candidate]:
+    """Nova's groups carry no mark and hold nothing: the name has to do, and the policy, which never changes. One with servers in it is meant first."""
+    return [
+        Candidate(
+            id=group.id, thing=group, used=bool(group.attributes.get("members")),
+            fits=resource.properties["policy"] in (group.attributes.get("policies") or [group.attributes.get("policy")]),
+        )
+        for group in seen.of("server_group")
+        if group.attributes.get("name") == resource.cloud_name
+    ]  # fmt: skip
+
+
 def _role(resource: PlannedResource, seen: Seen, ends: Ends, mark: Mark) -> list[Candidate]:
     project = ends.get(str(resource.properties["project"]))
     id = f"/{project}//{resource.properties['user_id']}/{resource.properties['role_id']}"
@@ -263,6 +275,7 @@ FINDERS: Mapping[str, Finder] = {
     tokens.SECURITY_GROUP: _named("security_group"),
     tokens.SECURITY_GROUP_RULE: Finder(looks_at=("security_group",), find=_rule, present=_rule_present),
     tokens.PORT: _named("port", bound={"network_id": "network"}),
+    tokens.SERVER_GROUP: Finder(looks_at=("server_group",), find=_server_group, present=lambda id, seen: seen.get("server_group", id) is not None),
     tokens.SERVER: _named("server", _server_condition),
     tokens.VOLUME: _named("volume", _volume_condition),
     tokens.VOLUME_ATTACHMENT: Finder(looks_at=("volume", "server"), find=_attachment, present=_attachment_present),

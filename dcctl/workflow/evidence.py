@@ -163,7 +163,7 @@ def _resolve(app: App, request: Request, domain_id: str, ids: dict[str, dict[str
     names: dict[str, set[str]] = {
         "flavor": {s.flavor for s in spec.servers},
         "image": {s.image for s in spec.servers},
-        "volume_type": {v.type or default for s in spec.servers for v in s.volumes},
+        "volume_type": {v.type or default for s in spec.servers for v in s.all_volumes},
         "network": {spec.network.external} if spec.network is not None and spec.network.external is not None else set(),
     }
     had = {"flavor": before.flavor_ids, "image": before.image_ids, "volume_type": before.volume_types} if before is not None else {}

@@ -16,7 +16,7 @@ from stacks.specs import EnvironmentSpec
 
 # The SDK, our witness, warns of its own use of what it will remove.
 WITNESS_WARNINGS = [pytest.mark.filterwarnings(f"ignore::openstack.warnings.RemovedInSDK{number}Warning") for number in (50, 60)]
-COMPUTE = {"instances": 10, "cores": 20, "ram": 65536, "metadata_items": 20}
+COMPUTE = {"instances": 10, "cores": 20, "ram": 65536, "metadata_items": 20, "server_groups": 5, "server_group_members": 10}
 VOLUMES = {"volumes": 10, "gigabytes": 100, "gigabytes_ssd": 100, "volumes_ssd": 10}
 NETWORK = {"networks": 2, "subnets": 2, "routers": 2, "ports": 30, "floating_ips": 5, "security_groups": 10, "security_group_rules": 50}
 

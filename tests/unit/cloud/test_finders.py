@@ -8,6 +8,7 @@ import pytest
 from dcctl.cloud import finders
 from dcctl.cloud.finders import Condition, Seen
 from stacks import tokens
+from stacks.plan import PlannedResource
 from tests.unit.dcctl import ruins
 
 WORKLOAD = {resource.name: resource for resource in ruins.planned().of("workload")}
@@ -116,6 +117,20 @@ def test_how_far_a_thing_is_follows_from_its_state(thing, condition) -> None:
     [candidate] = finders.find(WORKLOAD["server-web-1" if thing.type == "server" else "volume-web-1-1"], Seen([thing]), {}, ruins.MARK)
 
     assert candidate.condition is condition
+
+
+def test_a_group_of_servers_is_known_by_its_name_and_policy_for_it_carries_no_mark() -> None:
+    name = f"{ruins.PREFIX}-web"
+    wanted = PlannedResource(stack="workload", type=tokens.SERVER_GROUP, name="placement-web", cloud_name=name, properties={"policy": "anti-affinity"})
+    groups = [
+        ruins.thing("server_group", "sg-new", "compute", name=name, policies=["anti-affinity"], members=["srv-1"]),
+        ruins.thing("server_group", "sg-other", "compute", name=name, policies=["soft-anti-affinity"], members=[]),
+        ruins.thing("server_group", "sg-another", "compute", name=f"{name}-2", policies=["anti-affinity"], members=[]),
+    ]
+
+    candidates = finders.find(wanted, Seen(groups), {}, ruins.MARK)
+
+    assert [(candidate.id, candidate.fits, candidate.used) for candidate in candidates] == [("sg-new", True, True), ("sg-other", False, False)]
 
 
 def test_a_volume_on_its_way_to_a_server_is_waited_for() -> None:

@@ -32,6 +32,8 @@ def server(position, **changes):
         (server(0, image="debian-12"), ("servers", 0, "image"), "spec.change_of_image"),
         (server(1, volumes=[{"size": 10, "type": "ssd"}]), ("servers", 1, "volumes", 0, "size"), "spec.volume_shrinks"),
         (server(1, volumes=[{"size": 20}]), ("servers", 1, "volumes", 0, "type"), "spec.volume_of_other_type"),
+        (server(0, placement="strict"), ("servers", 0, "placement"), "spec.change_of_placement"),
+        (server(1, boot_volume={"size": 10}), ("servers", 1, "boot_volume"), "spec.change_of_start"),
     ],
 )
 def test_what_cannot_be_done_to_what_exists_is_a_fault_at_its_place(new, path, code):
@@ -63,6 +65,24 @@ def test_the_volumes_that_go_are_named_as_they_are_in_the_cloud():
     assert alterations.destroyed_volumes(OLD, changed(servers=DOSSIER["servers"][:1])) == ["min-sante-dossier-patient-base-1-data-1"]
     assert alterations.destroyed_volumes(OLD, server(1, volumes=[])) == ["min-sante-dossier-patient-base-1-data-1"]
     assert alterations.destroyed_volumes(OLD, server(0, count=1)) == []
+
+
+def test_a_server_keeps_what_it_starts_from_which_may_grow_and_goes_only_when_it_is_named():
+    of_disk, larger, smaller = (server(1, boot_volume={"size": size}) for size in (10, 20, 5))
+
+    assert [fault.code for fault in alterations.faults(of_disk, OLD)] == ["spec.change_of_start"]
+    assert [(f.path[2:], f.code) for f in alterations.faults(of_disk, smaller)] == [(("boot_volume", "size"), "spec.volume_shrinks")]
+    assert alterations.faults(of_disk, larger) == []
+    assert alterations.destroyed_volumes(of_disk, changed(servers=DOSSIER["servers"][:1])) == [
+        "min-sante-dossier-patient-base-1-boot", "min-sante-dossier-patient-base-1-data-1",
+    ]  # fmt: skip
+
+
+def test_whoever_makes_several_of_one_server_hears_that_the_first_is_in_no_group():
+    one, two = server(1, count=1), server(1, count=2)
+
+    assert [(notice.code, dict(notice.params)) for notice in alterations.notices(one, two)] == [("spec.placed_alone", {"server": "base-1"})]
+    assert alterations.notices(server(1, placement="strict"), server(1, placement="strict", count=2)) == ()
 
 
 def test_growth_is_held_and_shrinkage_freed_resource_by_resource():

@@ -88,12 +88,15 @@ def essential(resource: pulumi.runtime.MockResourceArgs) -> dict[str, Any]:
             return {"network": name(given["networkId"]), "subnet": name(fixed["subnetId"]), "group": name(group)}
         case tokens.SERVER:
             [network] = given["networks"]
-            return {
-                "flavor_id": given["flavorId"], "image_id": given["imageId"], "port": name(network["port"]),
-                "zone": given.get("availabilityZone"),
+            placed = {"placement": name(hint["group"]) for hint in given.get("schedulerHints") or ()}
+            return placed | started(given) | {
+                "flavor_id": given["flavorId"], "port": name(network["port"]), "zone": given.get("availabilityZone"),
             }  # fmt: skip
+        case tokens.SERVER_GROUP:
+            return {"policy": given["policies"]}
         case tokens.VOLUME:
-            return {"size": given["size"], "type": given["volumeType"]}
+            image = {"image_id": given["imageId"]} if "imageId" in given else {}
+            return {"size": given["size"], "type": given["volumeType"]} | image
         case tokens.VOLUME_ATTACHMENT:
             return {"server": name(given["instanceId"]), "volume": name(given["volumeId"])}
         case tokens.FLOATING_IP:
@@ -103,13 +106,23 @@ def essential(resource: pulumi.runtime.MockResourceArgs) -> dict[str, Any]:
     return {}
 
 
+def started(server: Mapping[str, Any]) -> dict[str, Any]:
+    """What a server starts from, in the plan's words: an image, or a volume that outlives it."""
+    if not server.get("blockDevices"):
+        return {"image_id": server["imageId"]}
+    [device] = server["blockDevices"]
+    assert "imageId" not in server
+    assert (device["source_type"], device["destination_type"], device["boot_index"], device["delete_on_termination"]) == ("volume", "volume", 0, False)
+    return {"boot_volume": device["uuid"].removeprefix("id:")}
+
+
 def planned(resource: PlannedResource) -> dict[str, Any]:
     # An address is given by its value, the pool by its name: neither has an id in the program to compare.
     left_out = {tokens.FLOATING_IP: {"external_network_id"}, tokens.FLOATING_IP_ASSOCIATION: {"address"}}.get(resource.type, set())
     return {key: value for key, value in resource.properties.items() if key not in left_out}
 
 
-@pytest.fixture(params=["whole", "without a way out", "without servers", "bare", "large"])
+@pytest.fixture(params=["whole", "without a way out", "without servers", "bare", "large", "strict and from volumes"])
 def any_spec(request: pytest.FixtureRequest, document: dict[str, Any]) -> EnvironmentSpec:
     match request.param:
         case "without a way out":
@@ -119,6 +132,9 @@ def any_spec(request: pytest.FixtureRequest, document: dict[str, Any]) -> Enviro
             document["servers"] = []
         case "bare":
             document["servers"], document["network"] = [], None
+        case "strict and from volumes":
+            document["servers"][0] |= {"placement": "strict", "boot_volume": {"size": 8}}
+            document["servers"][1] |= {"placement": "strict", "boot_volume": {"size": 9, "type": "ssd"}}
         case "large":
             document["servers"][0] |= {"count": 20, "zone": "zone-2", "volumes": [{"size": 5}, {"size": 6, "type": "ssd"}]}
     return parse(document)
@@ -148,6 +164,8 @@ def test_everything_carries_its_environment_and_request(spec, resolved):
             assert given["metadata"] == metadata, name
         elif type_ in {tokens.GROUP, tokens.SECURITY_GROUP_RULE}:
             assert given["description"] == "dcctl min-sante/dossier-patient R-2026-0042", name
+        elif type_ == tokens.SERVER_GROUP:
+            assert given["name"] == "min-sante-dossier-patient-web"  # Nova's groups carry nothing else
         elif "name" in given or type_ == tokens.FLOATING_IP:
             assert given["tags"] == [f"{key}={value}" for key, value in sorted(metadata.items())], name
 
@@ -180,6 +198,26 @@ def test_volumes_are_protected_and_servers_ignore_what_cannot_be_read_back(spec,
 
     assert [name for name, request in requests.items() if request.protect] == ["volume-base-1-1"]
     assert tuple(requests["server-web-1"].ignoreChanges) == SET_ONCE
+
+
+def test_what_a_server_starts_from_is_protected_as_data_are(document, resolved_for):
+    document["servers"][0]["boot_volume"] = {"size": 8}
+    spec = parse(document)
+
+    requests = run("workload", spec, resolved_for(spec)).requests
+
+    assert [name for name, request in requests.items() if request.protect] == ["boot-web-1", "boot-web-2", "volume-base-1-1"]
+    assert list(requests["boot-web-1"].ignoreChanges) == ["imageId"]
+
+
+def test_several_servers_are_kept_apart_and_one_alone_only_where_it_must_be(document, resolved_for):
+    def groups(**changes):
+        spec = parse({**document, "servers": [document["servers"][0] | changes]})
+        return {r.name: dict(r.properties) for r in plan(spec, resolved_for(spec)).of("workload") if r.type == tokens.SERVER_GROUP}
+
+    assert groups() == {"placement-web": {"policy": "soft-anti-affinity"}}
+    assert groups(placement="strict") == groups(placement="strict", count=1) == {"placement-web": {"policy": "anti-affinity"}}
+    assert groups(count=1) == {}
 
 
 def test_addresses_are_bound_after_the_router_has_its_interface(spec, resolved):

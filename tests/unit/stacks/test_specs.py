@@ -86,6 +86,21 @@ def test_all_faults_come_at_once_with_their_places(document):
     ]
 
 
+def test_how_servers_are_placed_and_what_they_start_from_is_the_specs_to_say(document):
+    document["servers"][0] |= {"placement": "strict", "boot_volume": {"size": 20, "type": "ssd"}}
+    web, base = parse(document).servers
+
+    assert (web.placement, web.boot_volume, web.all_volumes) == ("strict", VolumeSpec(size=20, type="ssd"), (VolumeSpec(size=20, type="ssd"),))
+    assert (base.placement, base.boot_volume) == ("spread", None)
+    assert parse(to_document(parse(document))) == parse(document)
+    document["servers"][0] |= {"placement": "loin", "boot_volume": {"size": 0, "tipe": "ssd"}}
+    assert faults(document) == [
+        (("servers", 0, "placement"), "spec.bad_placement"),
+        (("servers", 0, "boot_volume", "tipe"), "spec.unknown_key"),
+        (("servers", 0, "boot_volume", "size"), "spec.out_of_range"),
+    ]
+
+
 def test_an_unknown_key_is_met_with_the_nearest_one(document):
     document["servers"][1]["flavour"] = "m1.small"
 
