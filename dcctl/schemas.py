@@ -175,6 +175,13 @@ class PlanIn(In):
     drift: bool = False
 
 
+class RebuildIn(In):
+    """`digest` of the look that showed what would be written."""
+
+    digest: str = Field(pattern="^[0-9a-f]{64}$")
+    reason: Reason
+
+
 class AcceptIn(In):
     reason: Reason
 
@@ -589,6 +596,10 @@ class PlanOut(Out):
     environment: str
     state: str
     drift: bool
+    rebuild: bool = False
+    things: list[dict[str, Any]] = []
+    """Of what a state would know when it is rebuilt: what becomes of each planned thing (`dcctl.workflow.rebuilding`)."""
+    needed: bool = False
     steps: list[dict[str, Any]]
     counts: dict[str, int]
     quota: dict[str, list[int]]

@@ -86,6 +86,11 @@ def removable(steps: Iterable[Step]) -> list[str]:
     return sorted(step["name"] for step in steps if step["op"] in (REPLACE, DESTROY))
 
 
+def changeable(steps: Iterable[Step]) -> list[str]:
+    """Logical names of what the steps change in place: the only things that a run for them may."""
+    return sorted(step["name"] for step in steps if step["op"] == CHANGE)
+
+
 def severe(steps: Iterable[Step]) -> list[Step]:
     """Those that destroy or replace what holds data or cannot be had again."""
     return [step for step in steps if step["op"] in (REPLACE, DESTROY) and step["type"] in PRECIOUS]

@@ -96,6 +96,8 @@ class PlanRun(SQLModel, table=True):
     administration: str = Field(foreign_key="administration.code")
     drift: bool = False
     """What differs is kept as discrepancies."""
+    rebuild: bool = False
+    """Not what differs: what the engine's states would know if they were rebuilt."""
     spec: dict[str, Any] | None = _json(default=None, nullable=True)
     state: str = "queued"
     """queued | running | done | failed"""
@@ -234,7 +236,7 @@ class Operation(SQLModel, table=True):
     id: str = Field(primary_key=True)
     """Like O-2026-0042-1: the request's year and number, and a count."""
     kind: str
-    """fulfil | decommission"""
+    """fulfil | decommission | abandon | change | undo | extension | rebuild"""
     state: str
     step: str | None = None
     request: str = Field(foreign_key="request.number", index=True)

@@ -33,6 +33,7 @@ from dcctl.workflow import (
     fulfilment,
     life,
     previews,
+    rebuilding,
     reconciling,
     regions,
     verifying,
@@ -60,6 +61,7 @@ OPERATIONS: Mapping[str, Callable[[App, str], None]] = {
     "change": altering.change,
     "undo": altering.undo,
     "extension": extensions.extend,
+    "rebuild": rebuilding.rebuild,
 }
 
 log = structlog.get_logger("dcctl.worker")
@@ -112,6 +114,7 @@ def tasks(app: App) -> procrastinate.App:
     @queue.periodic(cron="43 2 * * *")
     @queue.task(name="every_night", queue=COMPARING, lock="drift", queueing_lock="every_night")
     def every_night(timestamp: int) -> None:
+        log.info("plans_forgotten", plans=previews.forget(app))
         log.info("drift_compared", **drift.compare_all(app))
 
     @queue.task(name=RECONCILE, queue=COMPARING)

@@ -10,9 +10,6 @@ from stacks import naming
 from stacks.environment import EnvironmentSpec
 from stacks.plan import Resolved
 
-# The one cloud in the clouds.yaml that is written for a run. Only its name is known to the engine, so no secret gets into the state.
-CLOUD = "dcctl"
-
 Adopt = Mapping[str, str]  # logical name to the id of a thing that exists already and is to be taken over
 
 
@@ -43,7 +40,7 @@ class Making:
 
     def provider(self) -> pulumi.ResourceOptions:
         """The options of a top-level resource or component: the provider that finds its cloud in the run's clouds.yaml."""
-        return pulumi.ResourceOptions(provider=openstack.Provider("openstack", cloud=CLOUD))
+        return pulumi.ResourceOptions(provider=openstack.Provider("openstack", cloud=naming.CLOUD))
 
     def child(
         self,

@@ -13,6 +13,8 @@ Layer = Literal["tenant", "workload"]
 LAYERS: tuple[Layer, Layer] = ("tenant", "workload")
 
 ENGINE_PROJECT = "dcctl"
+# The one cloud in the clouds.yaml that is written for a run. Only its name is known to the engine, so no secret gets into the state.
+CLOUD = "dcctl"
 HOST_NAME_MAXIMUM = 63
 
 # Neutron's tags take at most 255 characters (60 in old releases) and no comma or slash; Nova's metadata keys letters, digits, : . - _

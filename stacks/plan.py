@@ -5,7 +5,7 @@ approval names a digest of it, and the engine may do nothing that is not in it.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from stacks import naming, tokens
@@ -13,6 +13,9 @@ from stacks.environment import EnvironmentSpec, ServerSpec
 
 #: Nova's words for how servers are placed.
 POLICIES = {"spread": "soft-anti-affinity", "strict": "anti-affinity"}
+
+#: Properties that name another thing of the plan.
+BOUND = frozenset({"project", "network", "subnet", "router", "group", "port", "server", "volume", "boot_volume", "placement", "address"})
 
 Properties = Mapping[str, str | int | bool | None]
 
@@ -64,7 +67,8 @@ class Resolved:
 class PlannedResource:
     """One thing: `stack` and `type` say where and what, `name` is its logical name, unique in its stack, `cloud_name` its name in
     OpenStack (None for what has none: interfaces, attachments, associations, role assignments, rules). `properties` hold plain
-    values; those that name another thing have its logical name.
+    values; those that name another thing have its logical name. `component`: type and name of what groups it in the engine; it is in no document, for
+    nobody approves it.
     """
 
     stack: naming.Layer
@@ -72,6 +76,13 @@ class PlannedResource:
     name: str
     cloud_name: str | None
     properties: Properties
+    component: tuple[str, str] | None = None
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Logical names of what it is bound to."""
+        found = (self.properties[key] for key in sorted(BOUND & self.properties.keys()))
+        return tuple(name for name in found if isinstance(name, str))  # a rule's port is a number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +132,11 @@ def plan(spec: EnvironmentSpec, resolved: Resolved) -> Plan:
     """
     if (spec.administration, spec.name) != (resolved.administration, resolved.environment):
         raise ValueError("the resolved ids belong to another environment")
-    return Plan(resources=(*_tenant(spec, resolved), *_network(spec, resolved), *_servers(spec, resolved)))
+    network = (replace(thing, component=(tokens.COMPONENT_NETWORK, "network")) for thing in _network(spec, resolved))
+    servers = (
+        replace(thing, component=(tokens.COMPONENT_SERVERS, server.name)) for server in spec.servers for thing in _kind(spec, server, resolved)
+    )
+    return Plan(resources=(*_tenant(spec, resolved), *network, *servers))
 
 
 def _tenant(spec: EnvironmentSpec, resolved: Resolved) -> Iterator[PlannedResource]:
@@ -152,19 +167,19 @@ def _network(spec: EnvironmentSpec, resolved: Resolved) -> Iterator[PlannedResou
     yield _thing(spec, tokens.ROUTER_INTERFACE, "router-interface", router="router", subnet="subnet")
 
 
-def _servers(spec: EnvironmentSpec, resolved: Resolved) -> Iterator[PlannedResource]:
-    for server in spec.servers:
-        yield _thing(spec, tokens.SECURITY_GROUP, naming.group(server.name), server.name)
-        for port in server.ports:
-            name = naming.rule(server.name, port.protocol, port.port, port.source)
-            yield _thing(
-                spec, tokens.SECURITY_GROUP_RULE, name,
-                group=naming.group(server.name), protocol=port.protocol, port=port.port, source=port.source,
-            )  # fmt: skip
-        if server.placed:
-            yield _thing(spec, tokens.SERVER_GROUP, naming.placement(server.name), server.name, policy=POLICIES[server.placement])
-        for instance in naming.instances(server.name, server.count):
-            yield from _instance(spec, server, instance, resolved)
+def _kind(spec: EnvironmentSpec, server: ServerSpec, resolved: Resolved) -> Iterator[PlannedResource]:
+    """Equal servers, and what is theirs."""
+    yield _thing(spec, tokens.SECURITY_GROUP, naming.group(server.name), server.name)
+    for port in server.ports:
+        name = naming.rule(server.name, port.protocol, port.port, port.source)
+        yield _thing(
+            spec, tokens.SECURITY_GROUP_RULE, name,
+            group=naming.group(server.name), protocol=port.protocol, port=port.port, source=port.source,
+        )  # fmt: skip
+    if server.placed:
+        yield _thing(spec, tokens.SERVER_GROUP, naming.placement(server.name), server.name, policy=POLICIES[server.placement])
+    for instance in naming.instances(server.name, server.count):
+        yield from _instance(spec, server, instance, resolved)
 
 
 def _instance(spec: EnvironmentSpec, server: ServerSpec, instance: str, resolved: Resolved) -> Iterator[PlannedResource]:

@@ -17,8 +17,10 @@ SET_ONCE = (
 )  # fmt: skip
 
 
-def _starts_from(volume_id: pulumi.Output[str]) -> dict[str, object]:
-    return {"uuid": volume_id, "source_type": "volume", "destination_type": "volume", "boot_index": 0, "delete_on_termination": False}
+def _starts_from(volume_id: pulumi.Output[str]) -> compute.InstanceBlockDeviceArgs:
+    return compute.InstanceBlockDeviceArgs(
+        uuid=volume_id, source_type="volume", destination_type="volume", boot_index=0, delete_on_termination=False
+    )  # fmt: skip
 
 
 class Servers(pulumi.ComponentResource):

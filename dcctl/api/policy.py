@@ -98,6 +98,8 @@ RULES: tuple[Rule, ...] = (
     _rule("operation:show", "See and follow an operation.", "GET /v1/operations/{id}", "GET /v1/operations/{id}/events", anywhere=READERS),
     _rule("operation:retry", "Continue a failed operation.", "POST /v1/operations/{id}/retry", own=(AGENT, LEAD), anywhere=(OPERATOR,)),
     _rule("operation:cancel", "Stop an operation.", "POST /v1/operations/{id}/cancel", own=(AGENT, LEAD), anywhere=(OPERATOR,)),
+    _rule("operation:repair", "See what the engine's states would know if they were rebuilt from the cloud, and rebuild them.",
+          "POST /v1/environments/{administration}/{name}/state/looks", "POST /v1/environments/{administration}/{name}/state", anywhere=(OPERATOR,)),
     _rule("reconciliation:run", "Compare ledger, limits and use.", "POST /v1/reconciliations", anywhere=(OPERATOR, AUDITOR)),
     _rule("reconciliation:apply", "Write the limits that differ.", "POST /v1/reconciliations", anywhere=(OPERATOR,)),
     _rule("reconciliation:show", "See what came of a comparison.", "GET /v1/reconciliations/{number}", anywhere=(OPERATOR, AUDITOR)),

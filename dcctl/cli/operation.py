@@ -2,7 +2,7 @@
 
 import click
 
-from dcctl.cli import ending
+from dcctl.cli import ending, rebuilding
 from dcctl.cli.command import Group
 from dcctl.cli.desk import Desk, shown, watched
 from dcctl.cli.talk import say
@@ -78,6 +78,22 @@ def cancel(desk: Desk, operation: str) -> None:
 def abandon(desk: Desk, operation: str) -> None:
     act(desk, operation, "abandon")
     say(N_("{operation} is abandoned."), operation=operation)
+
+
+@command.command(
+    help=N_("Rebuild what the engine knows of an environment from the cloud, which is only read. Operators only; you see first what becomes of it."),
+    examples=['dcctl operation repair min-sante/dossier-patient --reason "DCCTL-421, R-2026-0042"'],
+)
+@click.argument("environment", metavar=N_("[ADMINISTRATION/]ENVIRONMENT"))
+@click.option("--digest", metavar=N_("DIGEST"), help=N_("What you mean, as an earlier call printed it; without it you are shown and asked."))
+@click.option("--reason", required=True, metavar=N_("TEXT"), help=N_("Why."))
+@shown
+@click.pass_obj
+def repair(desk: Desk, environment: str, digest: str | None, reason: str) -> None:
+    done = rebuilding.repaired(desk, environment, digest=digest, reason=reason)
+    if done is not None:
+        desk.thing(done, WHOLE, created_at=moment, started_at=moment, finished_at=moment, error=error_words)
+        say(N_("Follow it: dcctl operation watch {operation}"), operation=done["id"])
 
 
 def act(desk: Desk, operation: str, verb: str) -> None:

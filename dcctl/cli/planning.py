@@ -98,13 +98,15 @@ def _drawn(title: str, sorts: Sequence[tuple[str, list[str]]], found: Json) -> N
     Console(file=sys.stdout, highlight=False, markup=False).print(root)
 
 
-def awaited(desk: Desk, name: tuple[str, str], body: Json, seconds: int, *, command: str) -> Json:
+def awaited(
+    desk: Desk, name: tuple[str, str], body: Json, seconds: int, *, command: str, path: tuple[str, ...] = ("plans",)
+) -> Json:  # fmt: skip
     """Ask the worker, and wait for what it finds.
 
     Raises:
         DcctlError: what went wrong when it looked; DCCTL-007, it takes longer.
     """
-    begun = desk.api.post("environments", *name, "plans", body=body, look=command)
+    begun = desk.api.post("environments", *name, *path, body=body, look=command)
     until, pause = time.monotonic() + seconds, _FIRST_PAUSE
     while True:
         found = desk.api.get("plans", str(begun["number"]))

@@ -28,6 +28,8 @@ SENTENCES: Mapping[str, str] = {
     "step": N_("Step: {step}"),
     "resource": N_("{type} {name}: {state}"),
     "recovered": N_("Looked after an unclean end: {kept} as recorded, {adopted} taken over, {forgotten} no longer there."),
+    "rebuild_asked": N_("{user} asked for the state to be rebuilt: {reason}"),
+    "rebuilt": N_("The state was rebuilt: {kept} as recorded, {taken} taken over, {gone} forgotten."),
     "waiting": N_("Still being built, waited for: {things}."),
     "removed": N_("Half made or superfluous, deleted: {thing} {cloud_name} ({status}) {words}"),
     "found": N_("In the project: {count} things, {beside} of them made beside dcctl."),
@@ -52,6 +54,8 @@ STEPS: Mapping[str, str] = {
     "workload": N_("network, servers, volumes"),
     "lower": N_("limits lowered and read back"),
     "servers": N_("servers started again"),
+    "look": N_("what is there"),
+    "rebuild": N_("what the engine knows"),
     "sweep": N_("what was made beside dcctl"),
     "empty": N_("the project is empty"),
 }
@@ -59,7 +63,8 @@ STEPS: Mapping[str, str] = {
 THINGS: Mapping[str, str] = {
     "Project": N_("project"), "GroupV3": N_("group"), "RoleAssignment": N_("access"), "Network": N_("network"), "Subnet": N_("subnet"),
     "Router": N_("router"), "RouterInterface": N_("router's connection"), "SecGroup": N_("firewall"), "SecGroupRule": N_("firewall's rule"),
-    "Port": N_("network connection"), "Instance": N_("server"), "Volume": N_("volume"), "ServerGroup": N_("group of servers"), "VolumeAttach": N_("volume's attachment"),
+    "Port": N_("network connection"), "Instance": N_("server"), "Volume": N_("volume"),
+    "ServerGroup": N_("group of servers"), "VolumeAttach": N_("volume's attachment"),
     "FloatingIp": N_("public address"), "FloatingIpAssociate": N_("public address's attachment"),
 }  # fmt: skip
 #: What the engine does with a resource: while it runs, and once it is done.

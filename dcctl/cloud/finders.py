@@ -237,7 +237,7 @@ def _associated(id: str, seen: Seen) -> bool:
 
 
 def _server_group(resource: PlannedResource, seen: Seen, ends: Ends, mark: Mark) -> list[Candidate]:
-    """Nova's groups carry no mark and hold nothing: the name has to do, and the policy, which never changes. One with servers in it is meant first."""
+    """Nova's groups carry no mark and hold nothing: the name has to do, and the policy, which never changes. One with servers in it comes first."""
     return [
         Candidate(
             id=group.id, thing=group, used=bool(group.attributes.get("members")),

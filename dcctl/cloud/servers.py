@@ -5,8 +5,11 @@ from typing import Any
 
 from dcctl.cloud.connect import Cloud
 from dcctl.cloud.failures import status_of
+from dcctl.cloud.listings import Thing
 from dcctl.cloud.wording import clean
 from dcctl.errors import CloudError
+
+_RESIZED = "VERIFY_RESIZE"
 
 
 def faults(cloud: Cloud, project_id: str) -> dict[str, str]:
@@ -44,6 +47,18 @@ def start(cloud: Cloud, project_id: str, identifiers: Iterable[str]) -> None:
     for server in _all(cloud, project_id):
         if server["id"] in wanted and server.get("status") == "SHUTOFF" and not server.get("OS-EXT-STS:task_state"):
             _act(cloud, server["id"], "os-start")
+
+
+def resizing(things: Iterable[Thing]) -> list[Thing]:
+    """Servers that were told to become another size and have not ended it: nobody confirms it for a run that was killed meanwhile."""
+    return [thing for thing in things if thing.type == "server" and thing.attributes.get("status") in ("RESIZE", _RESIZED)]
+
+
+def confirm(cloud: Cloud, servers: Iterable[Thing]) -> None:
+    """Confirm the new size of those that have it."""
+    for server in servers:
+        if server.attributes.get("status") == _RESIZED and not server.attributes.get("OS-EXT-STS:task_state"):
+            _act(cloud, server.id, "confirmResize")
 
 
 def _all(cloud: Cloud, project_id: str) -> list[dict[str, Any]]:

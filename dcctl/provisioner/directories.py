@@ -10,9 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from stacks.naming import ENGINE_PROJECT
-
-CLOUD = "dcctl"  # stacks.making.CLOUD, which is not imported here: it brings the engine's SDK
+from stacks.naming import CLOUD, ENGINE_PROJECT
 
 
 @contextlib.contextmanager

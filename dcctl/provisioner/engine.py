@@ -107,6 +107,7 @@ class Engine:
         adopt: Mapping[str, str] | None = None,
         settled: Collection[str] = (),
         replace: Collection[str] = (),
+        change: Collection[str] | None = None,
         refresh: bool = False,
         expected: bool = False,
     ) -> Outcome:
@@ -117,12 +118,12 @@ class Engine:
             adopt: ids, by logical name, of things that exist but are not in the stack's state; they are taken over.
             settled: logical names that a killed run was making and that were looked for and not found.
             replace: logical names that may be replaced or deleted, protected or not; nothing else may.
+            change: logical names that may be changed in place; None: everything of the plan may.
             refresh: look at the cloud first, and bring back what is otherwise there than the state says.
         """
         result = self._run(
             "up", work.stack, work=work, cloud=cloud, on_event=on_event, cancelled=cancelled, adopt=adopt or {}, settled=settled, replace=replace,
-            refresh=refresh,
-            expected=expected,
+            change=change, refresh=refresh, expected=expected,
         )  # fmt: skip
         return Outcome(outputs=result["outputs"], changes=result["changes"], seconds=result["seconds"])
 
@@ -165,6 +166,19 @@ class Engine:
         """
         self._run("restore", stack, state=state)
 
+    def rebuild(self, stack: str, state: Mapping[str, Any], things: Mapping[str, str], *, cloud: Mapping[str, Any]) -> None:
+        """Put a state in the place of the stack's in which some things have nothing but their ids; what they are is read from the cloud first.
+
+        The cloud is only read. The stack's state stays as it was until the other one is whole. Only for whoever holds the environment.
+
+        Args:
+            state: as `provisioner.skeleton.rebuilt` gives it; `things`: ids by URN of what is to be read.
+
+        Raises:
+            EngineFailed: something could not be read, or is not there.
+        """
+        self._run("rebuild", stack, cloud=cloud, adopt=things, state=state)
+
     def unlock(self, stack: str) -> None:
         """Take away the lock that a killed run left; what such a run left running on this machine is ended first.
 
@@ -186,6 +200,7 @@ class Engine:
         adopt: Mapping[str, str] | None = None,
         settled: Collection[str] = (),
         replace: Collection[str] = (),
+        change: Collection[str] | None = None,
         refresh: bool = False,
         expected: bool = False,
         state: Mapping[str, Any] | None = None,
@@ -196,7 +211,7 @@ class Engine:
                 action=action, stack=stack, directory=str(directory), engine=str(self.home / "bin" / "pulumi"), seconds=self.seconds,
                 patience=self.patience, parallel=self.parallel, layer=work.layer if work else None, spec=to_document(work.spec) if work else None,
                 resolved=work.resolved.to_document() if work else None, adopt=dict(adopt or {}), settled=tuple(settled), replace=tuple(replace),
-                refresh=refresh, expected=expected, state=state,
+                change=None if change is None else tuple(change), refresh=refresh, expected=expected, state=state,
             )  # fmt: skip
             token = secrets.token_hex(8)
             try:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-Action = Literal["up", "preview", "forecast", "destroy", "remove", "export", "unlock", "restore"]
+Action = Literal["up", "preview", "forecast", "destroy", "remove", "export", "unlock", "restore", "rebuild"]
 Status = Literal["running", "done", "failed"]
 
 
@@ -14,8 +14,10 @@ class Job:
 
     `spec` and `resolved` are documents, as is everything that a program needs; None for actions without a program. `seconds` is how long it may take,
     `patience` how long it may take to end in order once it is told to;
+    `replace` may go, `change` may be changed in place (None: everything of the plan);
     `refresh`: the cloud is looked at first, and what is otherwise there is brought back.
-    `expected`: the stack must have something already; `state`: what `restore` puts in the place of the stack's.
+    `expected`: the stack must have something already; `state`: what `restore` puts in the place of the stack's, and `rebuild` when it has read the
+    things in `adopt` (by URN) from the cloud.
     """
 
     action: Action
@@ -30,6 +32,7 @@ class Job:
     resolved: Mapping[str, Any] | None = None
     adopt: Mapping[str, str] = field(default_factory=dict)
     replace: tuple[str, ...] = ()
+    change: tuple[str, ...] | None = None
     settled: tuple[str, ...] = ()
     refresh: bool = False
     expected: bool = False
@@ -40,7 +43,9 @@ class Job:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "Job":
-        return cls(**{**document, "replace": tuple(document["replace"]), "settled": tuple(document["settled"])})
+        change = document.get("change")
+        lists = {key: tuple(document[key]) for key in ("replace", "settled")}
+        return cls(**{**document, **lists, "change": None if change is None else tuple(change)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

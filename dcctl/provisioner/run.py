@@ -24,7 +24,8 @@ from dcctl.provisioner.progress import Progress
 from dcctl.provisioner.state import pending, readable, recorded
 from stacks.tokens import STRUCTURE
 
-# What may happen to things of the plan without a word in the job; anything else needs the thing's name in `replace`.
+# What may happen to things of the plan without a word in the job, but for changes where it names those; anything else needs the thing's name in
+# `replace`.
 HARMLESS = frozenset({"create", "same", "update", "read", "refresh", "import"})
 
 
@@ -95,6 +96,8 @@ def _act(job: Job, pulumi: Pulumi) -> dict[str, Any]:
                 return {"state": _exported(pulumi)}
             case "restore":
                 return _restore(job, pulumi)
+            case "rebuild":
+                return _rebuild(job, pulumi)
     except Stopped as stopped:
         if not stopped.clean:
             # The engine was killed with its lock in place; nothing of it runs any more, so the lock is this run's to take away.
@@ -186,23 +189,49 @@ def _forecast(job: Job, pulumi: Pulumi) -> list[Step]:
     guarded, served = _serve(job)
     said = _only_if_there(pulumi, "stack", "export")["said"]
     state = json.loads(said) if said else None
-    copy = pulumi.directory / "copy"
-    copy.mkdir(mode=0o700)
-    pulumi.backend = f"file://{copy}"
-    pulumi.run("stack", "init", "--no-select")
     if state is not None:
         deployment = state.get("deployment") or {}
         _pending(job, deployment)
         for resource in deployment.get("resources") or ():
             resource.pop("protect", None)
-        file = pulumi.directory / "state.json"
-        file.write_text(json.dumps(state))
-        pulumi.run("stack", "import", "--file", str(file))
+    _copy(pulumi, state)
     pulumi.tell = lambda event: None
     progress = pulumi.follow("preview", *served, *(["--refresh"] if job.refresh else []))
     if guarded.beyond:
         raise _exceeded(guarded.beyond)
     return [step for step in progress.steps if step.type not in STRUCTURE]
+
+
+def _copy(pulumi: Pulumi, state: Mapping[str, Any] | None) -> None:
+    """From now on the engine works on a copy of the stack with this state, in the run's own directory."""
+    copy = pulumi.directory / "copy"
+    copy.mkdir(mode=0o700)
+    pulumi.backend = f"file://{copy}"
+    pulumi.run("stack", "init", "--no-select")
+    if state is not None:
+        pulumi.run("stack", "import", "--force", "--file", _written(pulumi, state))
+
+
+def _written(pulumi: Pulumi, state: Mapping[str, Any]) -> str:
+    file = pulumi.directory / "state.json"
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(state))
+    return str(file)
+
+
+def _rebuild(job: Job, pulumi: Pulumi) -> dict[str, Any]:
+    """Read what the state only has ids of, on a copy; the stack gets its state in one write."""
+    _copy(pulumi, job.state)
+    targets = [word for urn in job.adopt for word in ("--target", urn)]
+    if targets:
+        pulumi.follow("refresh", "--yes", "--skip-preview", "--exec-kind", "auto.local", *targets)
+    whole = _exported(pulumi)
+    known = {thing.urn: thing.id for thing in recorded(whole).values()}
+    gone = [words.urn_parts(urn)[1] for urn, id in job.adopt.items() if known.get(urn) != id]
+    if gone or whole is None:
+        raise Refused("failed", f"not there any more: {', '.join(gone)}", diagnostics=[])
+    pulumi.backend = ""
+    return _restore(dataclasses.replace(job, state=whole), pulumi)
 
 
 def _exceeded(steps: list[Step]) -> Refused:
@@ -247,10 +276,7 @@ def _restore(job: Job, pulumi: Pulumi) -> dict[str, Any]:
     except Complaint as complaint:
         if not words.already_exists(complaint.stderr):
             raise
-    file = Path(job.directory) / "state.json"
-    file.touch(mode=0o600)
-    file.write_text(json.dumps(job.state))
-    pulumi.run("stack", "import", "--force", "--file", str(file))
+    pulumi.run("stack", "import", "--force", "--file", _written(pulumi, job.state or {}))
     return {}
 
 
@@ -283,6 +309,8 @@ def _preview(job: Job, pulumi: Pulumi, guarded: Any, served: tuple[str, ...]) ->
     planned = program.allowed(job)
     steps = [step for step in progress.steps if step.type not in STRUCTURE]
     beyond = [step for step in steps if step.name not in job.replace and ((step.type, step.name) not in planned or step.op not in HARMLESS)]
+    if job.change is not None:
+        beyond += [step for step in steps if step.op == "update" and step.name not in (*job.change, *job.replace)]
     beyond += [*guarded.beyond, *_protected(progress)]
     if beyond:
         raise _exceeded(list(dict.fromkeys(beyond)))

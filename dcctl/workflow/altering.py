@@ -48,7 +48,10 @@ def _change(app: App, run: Run) -> None:
     with run.step("people"):
         _people(app, environment, spec)
     with run.step("workload"):
-        outputs = _build(app, run, spec, resolved, project_id, replace=steps.removable(request.steps), refresh=request.kind == Kind.REPAIR)
+        outputs = _build(
+            app, run, spec, resolved, project_id, replace=steps.removable(request.steps), change=steps.changeable(request.steps),
+            refresh=request.kind == Kind.REPAIR,
+        )  # fmt: skip
     _shrink(app, run, request, spec, project_id, always=made.offer != request.offer or made.offer_version != request.offer_version)
     with run.transaction() as session:
         environment = session.get_one(Environment, environment.id, with_for_update=True)
@@ -101,13 +104,14 @@ def _people(app: App, environment: Environment, spec: EnvironmentSpec) -> None:
 
 
 def _build(
-    app: App, run: Run, spec: EnvironmentSpec, resolved: Resolved, project_id: str, *, replace: list[str], refresh: bool = False
+    app: App, run: Run, spec: EnvironmentSpec, resolved: Resolved, project_id: str, *, replace: list[str], change: list[str] | None = None,
+    refresh: bool = False,
 ) -> Mapping[str, object]:
     layer = provisioning.Layer(app, run, "workload", spec, resolved, project_id=project_id)
     try:
         # A run that was broken off may have changed what the state does not know: a server that is resized a second time to the flavor that it
         # has is refused by Nova.
-        return layer.up(replace=replace, refresh=refresh or run.unclean)
+        return layer.up(replace=replace, change=change, refresh=refresh or run.unclean)
     except EngineError as error:
         raise fulfilment.in_the_services_words(app, project_id, error) from error
 

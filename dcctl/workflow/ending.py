@@ -7,7 +7,7 @@ from dcctl.lifecycle import EnvironmentState, OperationState, RequestState, envi
 from dcctl.store import Environment, Event, Operation, Request, now
 from dcctl.workflow import feed
 from dcctl.workflow.app import App
-from dcctl.workflow.queue import environment_lock
+from dcctl.workflow.queue import REBUILD, environment_lock
 
 #: So often an operation is taken up again by itself since somebody asked for it: what is killed each time is killed by its own doing.
 MOST_TIMES = 5
@@ -19,9 +19,10 @@ def end(session: Session, operation: Operation, error: DcctlError | None) -> Non
     operation.finished_at, operation.error = now(), error.to_json() if error else None
     session.add(operation)
     request = session.get_one(Request, operation.request, with_for_update=True, populate_existing=True)
-    request.error, request.updated_at = operation.error, now()
-    fail(request)
-    session.add(request)
+    if operation.kind != REBUILD:  # which no request asked for
+        request.error, request.updated_at = operation.error, now()
+        fail(request)
+        session.add(request)
     environment = session.get(Environment, operation.environment_id) if operation.environment_id is not None else None
     if environment is not None and environment.state == EnvironmentState.PROVISIONING:
         environment.state = environment_after(environment.name, EnvironmentState.PROVISIONING, "fail")

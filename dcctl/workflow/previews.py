@@ -3,8 +3,10 @@
 Nothing is changed by it: the engine works on a copy of the stack's state.
 """
 
+from datetime import timedelta
 from typing import Any
 
+from sqlalchemy import delete
 from sqlmodel import Session, col, func, select
 
 from dcctl import alterations, sizing, steps
@@ -21,14 +23,16 @@ from stacks.environment import to_document
 from stacks.specs import parse
 
 QUEUED, RUNNING, DONE, FAILED = "queued", "running", "done", "failed"
+#: What was found is kept so long.
+KEPT_DAYS = 30
 #: Of one administration: they are found out one after the other, so that others' requests are examined meanwhile.
 MOST_WAITING = 10
 #: States in which an environment has all of its stacks.
 BUILT = (EnvironmentState.ACTIVE, EnvironmentState.WARNING, EnvironmentState.STOPPED)
 
 
-def ask(app: App, actor: Actor, administration: str, name: str, body: PlanIn) -> dict[str, Any]:
-    """Queue the question.
+def ask(app: App, actor: Actor, administration: str, name: str, body: PlanIn, *, rebuild: bool = False) -> dict[str, Any]:
+    """Queue the question; `rebuild`: what the engine's states would know if they were rebuilt.
 
     Raises:
         SpecRefused: with every fault of the spec.
@@ -52,7 +56,7 @@ def ask(app: App, actor: Actor, administration: str, name: str, body: PlanIn) ->
             raise DcctlError("DCCTL-431", administration=environment.administration, count=MOST_WAITING)
         assert environment.id is not None
         row = PlanRun(
-            environment_id=environment.id, administration=environment.administration, drift=body.drift,
+            environment_id=environment.id, administration=environment.administration, drift=body.drift, rebuild=rebuild,
             spec=to_document(spec) if spec is not None else None, actor=actor.document(),
         )  # fmt: skip
         session.add(row)
@@ -94,8 +98,10 @@ def run(app: App, number: int) -> None:
 
 
 def _found(app: App, row: PlanRun) -> dict[str, Any]:
-    from dcctl.workflow import drift  # which asks this module what differs
+    from dcctl.workflow import drift, rebuilding  # which ask this module
 
+    if row.rebuild:
+        return rebuilding.look(app, row.environment_id)
     if row.drift:
         return {"steps": drift.compare(app, row.environment_id)}
     if row.spec is None:
@@ -141,6 +147,13 @@ def wished(app: App, session: Session, environment: Environment, kind: Kind, doc
     )  # fmt: skip
 
 
+def forget(app: App) -> int:
+    """Remove what was found out long ago, and by now is not so any more; how many. What was queued and never came to an end goes, too."""
+    with app.transaction() as session:
+        old = delete(PlanRun).where(col(PlanRun.created_at) < func.now() - timedelta(days=KEPT_DAYS))
+        return int(session.connection().execute(old).rowcount)
+
+
 def _ended(app: App, number: int, state: str, result: dict[str, Any], error: DcctlError | None = None) -> None:
     with app.transaction() as session:
         row = session.get_one(PlanRun, number, with_for_update=True)
@@ -158,6 +171,9 @@ def as_json(row: PlanRun, environment: Environment) -> dict[str, Any]:
         "environment": environment.name,
         "state": row.state,
         "drift": row.drift,
+        "rebuild": row.rebuild,
+        "things": row.result.get("things") or [],
+        "needed": bool(row.result.get("needed")),
         "steps": found,
         "counts": steps.counts(found),
         "quota": row.result.get("quota") or {},

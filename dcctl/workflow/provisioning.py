@@ -13,6 +13,7 @@ from dcctl.workflow import recovery, states
 from dcctl.workflow.app import App
 from dcctl.workflow.credentials import service_entry
 from dcctl.workflow.run import Cancelled, Run
+from dcctl.workflow.verdicts import Facts
 from stacks import naming
 from stacks.environment import EnvironmentSpec
 from stacks.plan import Resolved
@@ -35,13 +36,13 @@ class Layer:
             guard=None if run is None else run.guard,
         )
 
-    def up(self, *, replace: Collection[str] = (), refresh: bool = False) -> Mapping[str, Any]:
+    def up(self, *, replace: Collection[str] = (), change: Collection[str] | None = None, refresh: bool = False) -> Mapping[str, Any]:
         """Make what the plan has; the program's outputs. After an unclean end it is looked first what is there (`dcctl.workflow.recovery`).
 
         Where all went well before, nothing is looked at: what shows that something did not, the engine says before it does anything.
 
         Args:
-            replace: logical names of what may be destroyed for it.
+            replace: logical names of what may be destroyed for it; `change`: of what may be changed in place, where all went well before.
             refresh: look at the cloud first, and bring back what is otherwise there.
         """
         run = self._of_a_run()
@@ -50,17 +51,19 @@ class Layer:
                 if run.unclean:
                     return self._recovered(run, replace, refresh)
                 try:
-                    return self._up(recovery.Recovered(), replace, refresh, expected=self._made_before())
+                    return self._up(recovery.Recovered(), replace, refresh, change=change, expected=self._made_before())
                 except (errors.EnginePending, errors.EngineStateLost, errors.EngineLocked):
                     self.engine.unlock(self.work.stack)  # this run has the environment, so nothing else may hold it
                     return self._recovered(run, replace, refresh)
             finally:
                 states.keep(self.app, self.engine, self.work.stack, run.id)
 
-    def _up(self, recovered: recovery.Recovered, replace: Collection[str], refresh: bool, *, expected: bool = False) -> Mapping[str, Any]:
+    def _up(
+        self, recovered: recovery.Recovered, replace: Collection[str], refresh: bool, *, change: Collection[str] | None = None, expected: bool = False
+    ) -> Mapping[str, Any]:
         return self.engine.up(
             self.work, cloud=self._entry(), on_event=self._tell, cancelled=self._cancelled, adopt=recovered.adopt, settled=recovered.settled,
-            replace=replace, refresh=refresh, expected=expected,
+            replace=replace, change=change, refresh=refresh, expected=expected,
         ).outputs  # fmt: skip
 
     def _recovered(self, run: Run, replace: Collection[str], refresh: bool) -> Mapping[str, Any]:
@@ -105,6 +108,16 @@ class Layer:
 
     def _destroy(self) -> None:
         self.engine.destroy(self.work.stack, cloud=self._entry(), on_event=self._tell)
+
+    def known(self, ground: recovery.Ground) -> tuple[state.State | None, Facts]:
+        """What the state knows (`recovery.state_of`)."""
+        with self._translated():
+            return recovery.state_of(ground)
+
+    def rebuild(self, rebuilt: state.State, things: Mapping[str, str]) -> None:
+        """Put another state in the place of the stack's (`Engine.rebuild`); the cloud is only read."""
+        with self._translated():
+            self.engine.rebuild(self.work.stack, rebuilt, things, cloud=self._entry())
 
     def ids(self) -> frozenset[str]:
         """Ids in the cloud of everything that the stack has; none where its state is lost."""

@@ -17,6 +17,7 @@ ABANDON = "abandon"
 CHANGE = "change"
 UNDO = "undo"
 EXTENSION = "extension"
+REBUILD = "rebuild"
 #: Of anything else.
 REVIEW = "review"
 PLAN = "plan"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dcctl.cloud import finding
+from dcctl.cloud import finding, servers
 from dcctl.cloud.connect import Cloud
 from dcctl.cloud.finders import Mark, Seen
 from dcctl.cloud.listings import Thing
@@ -51,6 +51,7 @@ class Ground:
         project_id: of the workload; None for the tenant's stack, and where there is no project yet.
         unused: the environment has never been anybody's to use, so nothing of anybody's can be in it.
         remembered: the state that was kept last; it says what must not silently be made anew when the engine's own is lost.
+        beside: what the stack may have beside the plan of `work`: of a change that is not over.
     """
 
     cloud: Cloud
@@ -59,10 +60,11 @@ class Ground:
     project_id: str | None
     unused: bool
     remembered: Mapping[str, Any] | None = None
+    beside: tuple[PlannedResource, ...] = ()
 
     @property
     def planned(self) -> tuple[PlannedResource, ...]:
-        return plan(self.work.spec, self.work.resolved).of(self.work.layer)
+        return (*plan(self.work.spec, self.work.resolved).of(self.work.layer), *self.beside)
 
     @property
     def mark(self) -> Mark:
@@ -97,12 +99,6 @@ def recover(ground: Ground, tell: Tell) -> Recovered:
     return Recovered(adopt=adopt, settled=settled, decisions=decisions)
 
 
-def examine(ground: Ground) -> tuple[Decision, ...]:
-    """What `recover` would decide now, without a wait and without a change of anything."""
-    _, known = state_of(ground)
-    return decide(ground.planned, ground.look(), known)
-
-
 def state_of(ground: Ground) -> tuple[Mapping[str, Any] | None, Facts]:
     """The state as exported, None where it is lost or unreadable, and what follows from it for the decisions."""
     try:
@@ -126,9 +122,14 @@ def _settled_decisions(ground: Ground, known: Facts, tell: Tell) -> tuple[Decisi
     while True:
         waited = time.monotonic() - began
         facts = known.impatiently() if waited > BUILD_SECONDS else known
-        decisions = decide(ground.planned, ground.look(), facts)
+        seen = ground.look()
+        decisions = decide(ground.planned, seen, facts)
+        resizing = [server for server in servers.resizing(seen.things) if ground.mark.on(server)]
+        servers.confirm(ground.cloud, resizing)
         doomed = [thing for decision in decisions for thing in decision.doomed]
         waiting = frozenset(thing.id for decision in decisions for thing in decision.waiting)
+        if not facts.impatient:
+            waiting |= {server.id for server in resizing}
         if any(decision.verdict is Verdict.MISSING or decision.unclear for decision in decisions):
             return decisions
         if doomed:
@@ -136,6 +137,7 @@ def _settled_decisions(ground: Ground, known: Facts, tell: Tell) -> tuple[Decisi
             continue
         if waiting - waited_for:
             names = sorted(decision.resource.cloud_name or decision.name for decision in decisions if decision.waiting)
+            names += sorted(server.name for server in resizing)
             tell("waiting", layer=ground.work.layer, things=names)
             waited_for |= waiting
         unsure = waited < SETTLE_SECONDS and any(decision.verdict is Verdict.SETTLED for decision in decisions)

@@ -153,15 +153,24 @@ class Run:
 
     def succeed(self, session: Session, request: str, **outputs: Any) -> None:
         """End well, in the caller's transaction (`transaction`): `request` is the action on the request's state."""
-        operation = session.get_one(Operation, self.id, with_for_update=True)
-        operation.state = operation_after(self.id, OperationState(operation.state), "succeed")
-        operation.step, operation.finished_at = None, now()
-        session.add(operation)
+        self._succeed(session)
         made = session.get_one(Request, self.number, with_for_update=True)
         made.state, made.updated_at, made.error = request_after(self.number, RequestState(made.state), request), now(), None
         session.add(made)
         feed.record(session, "succeeded", request=self.number, operation=self.id, **outputs)
         leases.give_back(session, self.lease, unclean=False)
+
+    def done(self, session: Session) -> None:
+        """End well what was nobody's request; whoever has the environment next looks before anything is made."""
+        self._succeed(session)
+        feed.record(session, "succeeded", request=self.number, operation=self.id)
+        leases.give_back(session, self.lease, unclean=True)
+
+    def _succeed(self, session: Session) -> None:
+        operation = session.get_one(Operation, self.id, with_for_update=True)
+        operation.state = operation_after(self.id, OperationState(operation.state), "succeed")
+        operation.step, operation.finished_at = None, now()
+        session.add(operation)
 
     def end(self, error: DcctlError | None) -> None:
         """End badly, or as it was asked to (`error` None)."""

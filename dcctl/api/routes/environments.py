@@ -6,8 +6,8 @@ from fastapi import Path, Query
 
 from dcctl.api.asking import Caller, Limit, Name
 from dcctl.api.bridge import Router
-from dcctl.schemas import AcceptIn, CertificateOut, CloudEntry, Drifts, EnvironmentOut, Environments, PlanIn, PlanOut
-from dcctl.workflow import certificate, drift, environments, previews
+from dcctl.schemas import AcceptIn, CertificateOut, CloudEntry, Drifts, EnvironmentOut, Environments, OperationOut, PlanIn, PlanOut, RebuildIn
+from dcctl.workflow import certificate, drift, environments, operations, previews, rebuilding
 
 router = Router(prefix="/environments")
 
@@ -65,6 +65,20 @@ def plan(caller: Caller, administration: str, name: str, body: PlanIn) -> dict[s
     """What a spec would change, or what differs; the worker finds it out."""
     caller.may_on_environment("environment:plan", administration, name)
     return previews.ask(caller.app, caller.actor, administration, name, body)
+
+
+@router.post("/{administration}/{name}/state/looks", response_model=PlanOut)
+def look(caller: Caller, administration: str, name: str) -> dict[str, Any]:
+    """What the engine's states would know if they were rebuilt from the cloud; the worker finds it out."""
+    caller.may_on_environment("operation:repair", administration, name)
+    return previews.ask(caller.app, caller.actor, administration, name, PlanIn(), rebuild=True)
+
+
+@router.post("/{administration}/{name}/state", response_model=OperationOut)
+def rebuild(caller: Caller, administration: str, name: str, body: RebuildIn) -> dict[str, Any]:
+    """Rebuild them, as a look showed it."""
+    caller.may_on_environment("operation:repair", administration, name)
+    return operations.as_json(rebuilding.ask(caller.app, caller.actor, administration, name, body))
 
 
 plans = Router()

@@ -17,10 +17,13 @@ from stacks.naming import Layer
 from stacks.plan import plan
 from tests.acceptance.provisioner.world import World
 
-#: One server with a rule, a volume and a public address: every type that the workload has, once.
-SMALL = [{"name": "web", "flavor": "m1.tiny", "image": "cirros", "floating_ip": True, "ports": [443], "volumes": [{"size": 1, "type": "ssd"}]}]
+#: One server with a rule, a group, a volume that it starts from, one of data and a public address: every type that the workload has.
+SMALL = [
+    {"name": "web", "flavor": "m1.tiny", "image": "cirros", "floating_ip": True, "ports": [443], "volumes": [{"size": 1, "type": "ssd"}],
+     "boot_volume": {"size": 1, "type": "ssd"}, "placement": "strict"},
+]  # fmt: skip
 #: What the witness must count in the project of such an environment; its ports: the server's and the router's.
-COUNTED = {"servers": 1, "volumes": 1, "networks": 1, "ports": 2, "routers": 1, "addresses": 1, "groups": 1}
+COUNTED = {"servers": 1, "volumes": 2, "networks": 1, "ports": 2, "routers": 1, "addresses": 1, "groups": 1}
 
 Moment = Callable[[Event], bool]
 

@@ -90,6 +90,9 @@ operation:show        GET    /v1/operations/O-2026-9001-1/events          ok  ok
 operation:retry       POST   /v1/operations/O-2026-9001-1/retry           ok  403 ok  ok  404 404 404 404 404
 operation:retry       POST   /v1/operations/O-2026-9002-1/retry           ok  403 403 403 ok  404 404 404 404
 operation:cancel      POST   /v1/operations/O-2026-9001-1/cancel          ok  403 ok  ok  404 404 404 404 404
+operation:repair      POST   /v1/environments/min-sante/portail/state/looks ok 403 403 403 404 404 404 404 404
+operation:repair      POST   /v1/environments/min-sante/portail/state     ok  403 403 403 404 404 404 404 404
+operation:repair      POST   /v1/environments/anpc/alerte/state           ok  403 403 403 403 404 404 404 404
 reconciliation:run    POST   /v1/reconciliations                          ok  ok  403 403 403 403 403 403 403
 reconciliation:apply  POST   /v1/reconciliations#apply                    ok  403 403 403 403 403 403 403 403
 reconciliation:show   GET    /v1/reconciliations/2000000000               404 404 403 403 403 403 403 403 403
@@ -126,6 +129,8 @@ def body(method: str, path: str) -> dict[str, Any] | None:
         return None
     if address.endswith(("/explain", "/accept")):
         return {"reason": "Migration du portail"}
+    if address.endswith("/state"):
+        return {"digest": "0" * 64, "reason": "DCCTL-421"}
     if address.endswith("/people"):
         return {"user": "sante-agent", "role": "dc_agent"}
     if address.endswith("/parent"):

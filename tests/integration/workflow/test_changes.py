@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlmodel import select
 
 from dcctl.config import Engine
 from dcctl.errors import DcctlError, NotVisible, QuotaShort, SpecRefused
 from dcctl.provisioner.engine import PLUGIN
-from dcctl.schemas import AcceptIn, DecisionIn, PlanIn, RequestIn, WithdrawIn
-from dcctl.store import Environment, Event, Operation, Request
+from dcctl.schemas import AcceptIn, DecisionIn, PlanIn, RebuildIn, RequestIn, WithdrawIn
+from dcctl.store import Environment, Event, Operation, PlanRun, Request
 from dcctl.workflow import (
     altering,
     changes,
@@ -25,6 +26,7 @@ from dcctl.workflow import (
     life,
     operations,
     previews,
+    rebuilding,
     requests,
 )  # fmt: skip
 from dcctl.workflow.actor import Actor
@@ -34,6 +36,7 @@ from stacks import tokens
 from stacks.plan import plan
 from stacks.specs import parse
 from tests.integration.workflow.conftest import AGENT, JUSTICE_AGENT, LEAD
+from tests.integration.workflow.test_discrepancies import OPERATOR
 from tests.integration.workflow.test_operations import RESOLVED
 from tests.integration.workflow.test_requests import available, body, jobs, reviewed
 from tests.integration.workflow.test_review import keystone_at
@@ -386,3 +389,55 @@ def test_drift_is_kept_accepted_and_open_again_when_it_becomes_another_and_only_
 
     found(begun + timedelta(seconds=3))
     assert states() == []
+
+
+def test_plans_of_long_ago_are_forgotten(built: App) -> None:
+    with built.transaction() as session:
+        environment = session.exec(select(Environment.id)).one()
+        for days, state in ((40, "done"), (31, "queued"), (29, "done")):
+            at = datetime.now(UTC) - timedelta(days=days)
+            session.add(PlanRun(environment_id=environment, administration="min-sante", state=state, created_at=at, result={"days": days}))
+
+    assert previews.forget(built) == 2
+    with built.reading() as session:
+        assert session.exec(select(PlanRun.result)).all() == [{"days": 29}]
+
+
+def test_a_state_is_rebuilt_for_whoever_saw_what_becomes_of_it_and_by_no_request(built: App) -> None:
+    shown = RebuildIn(digest="a" * 64, reason="DCCTL-421, revu avec la DSI")
+    operation = rebuilding.ask(built, OPERATOR, "min-sante", NAME, shown)
+
+    with built.reading() as session:
+        row = session.get_one(Operation, operation.id)
+        made = session.get_one(Request, row.request)
+        [asked] = session.exec(select(Event).where(Event.operation == row.id, Event.kind == "rebuild_asked")).all()
+    assert (row.kind, row.state, made.state) == ("rebuild", "queued", "fulfilled")
+    assert {key: asked.document[key] for key in ("digest", "reason", "user")} == {"digest": "a" * 64, "reason": shown.reason, "user": "operator"}
+    assert jobs(built)[-1] == ("rebuild", f"environment:min-sante/{NAME}")
+    with pytest.raises(DcctlError) as busy:
+        rebuilding.ask(built, OPERATOR, "min-sante", NAME, shown)
+    assert (busy.value.code, busy.value.params["operation"]) == ("DCCTL-660", row.id)
+
+    # The engine of this test cannot do anything: the operation fails, the request that it is listed under stays what it was. What was seen is
+    # seen anew for another attempt.
+    rebuilding.rebuild(built, row.id)
+    with built.reading() as session:
+        failed, made = session.get_one(Operation, row.id), session.get_one(Request, row.request)
+    assert (failed.state, made.state, made.error) == ("failed", "fulfilled", None)
+    assert failed.error is not None
+    for again in (operations.retry, operations.abandon):
+        with pytest.raises(DcctlError) as no_request:
+            again(built, OPERATOR, row.id)
+        assert no_request.value.code == "DCCTL-301"
+    assert rebuilding.ask(built, OPERATOR, "min-sante", NAME, shown).id == f"{row.id[:-1]}2"
+
+
+def test_only_what_is_built_has_states_to_rebuild(built: App) -> None:
+    with built.transaction() as session:
+        environment = session.exec(select(Environment)).one()
+        environment.state = "decommissioning"
+        session.add(environment)
+
+    with pytest.raises(DcctlError) as refused:
+        rebuilding.ask(built, OPERATOR, "min-sante", NAME, RebuildIn(digest="a" * 64, reason="DCCTL-421"))
+    assert refused.value.code == "DCCTL-305"

@@ -83,6 +83,7 @@ class FakeApi:
     catalogue: list[Json] = field(default_factory=lambda: [dict(item) for item in CATALOGUE_ITEMS])
     review_seconds: float = 0.0
     operation_state: str = "failed"
+    looked: Json = field(default_factory=lambda: {"things": [], "needed": False})
     slow: dict[tuple[str, str], float] = field(default_factory=dict)
     on_events: Callable[["FakeApi", str], None] | None = None
     url: str = ""
@@ -360,6 +361,16 @@ class FakeApi:
             return 200, self.environments[name]
         entry = {"auth": {"auth_url": "https://keystone.example/v3", "project_id": "p-1"}, "region_name": "cotonou", "identity_api_version": 3}
         return 200, {**VERSION, "cloud": f"min-sante-{name}", "entry": entry}
+
+    def post_environments(self, call: Call, administration: str, name: str, state: str, looks: str | None = None) -> tuple[int, Json]:
+        return 200, {**VERSION, "number": 7} if looks else self.operation("O-2026-0042-2", "queued")
+
+    def get_plans(self, call: Call, number: str) -> tuple[int, Json]:
+        return 200, {
+            **VERSION, "number": int(number), "administration": "min-sante", "environment": "dossier-patient", "state": "done", "drift": False,
+            "rebuild": True, "steps": [], "counts": {}, "quota": {}, "demand": {}, "digest": DIGEST, "error": None, "created_at": AT,
+            "finished_at": AT, **self.looked,
+        }  # fmt: skip
 
     def operation(self, identifier: str, state: str | None = None) -> Json:
         state = state or self.operation_state

@@ -23,7 +23,7 @@ VERBS = {
     "act": ["list", "show", "approve", "refuse"],
     "request": ["submit", "extend", "list", "show", "approve", "refuse", "withdraw", "watch"],
     "environment": ["list", "show", "cloud", "certificate", "decommission", "plan", "drift", "repair", "accept"],
-    "operation": ["list", "show", "watch", "retry", "cancel", "abandon"],
+    "operation": ["list", "show", "watch", "retry", "cancel", "abandon", "repair"],
     "administration person": ["list", "add", "remove"],
 }  # fmt: skip
 

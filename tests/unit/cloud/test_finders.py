@@ -121,7 +121,8 @@ def test_how_far_a_thing_is_follows_from_its_state(thing, condition) -> None:
 
 def test_a_group_of_servers_is_known_by_its_name_and_policy_for_it_carries_no_mark() -> None:
     name = f"{ruins.PREFIX}-web"
-    wanted = PlannedResource(stack="workload", type=tokens.SERVER_GROUP, name="placement-web", cloud_name=name, properties={"policy": "anti-affinity"})
+    strict = {"policy": "anti-affinity"}
+    wanted = PlannedResource(stack="workload", type=tokens.SERVER_GROUP, name="placement-web", cloud_name=name, properties=strict)
     groups = [
         ruins.thing("server_group", "sg-new", "compute", name=name, policies=["anti-affinity"], members=["srv-1"]),
         ruins.thing("server_group", "sg-other", "compute", name=name, policies=["soft-anti-affinity"], members=[]),

@@ -88,7 +88,8 @@ def essential(resource: pulumi.runtime.MockResourceArgs) -> dict[str, Any]:
             return {"network": name(given["networkId"]), "subnet": name(fixed["subnetId"]), "group": name(group)}
         case tokens.SERVER:
             [network] = given["networks"]
-            placed = {"placement": name(hint["group"]) for hint in given.get("schedulerHints") or ()}
+            [hint] = given.get("schedulerHints") or [{}]
+            placed = {"placement": name(hint["group"])} if hint else {}
             return placed | started(given) | {
                 "flavor_id": given["flavorId"], "port": name(network["port"]), "zone": given.get("availabilityZone"),
             }  # fmt: skip
@@ -112,7 +113,7 @@ def started(server: Mapping[str, Any]) -> dict[str, Any]:
         return {"image_id": server["imageId"]}
     [device] = server["blockDevices"]
     assert "imageId" not in server
-    assert (device["source_type"], device["destination_type"], device["boot_index"], device["delete_on_termination"]) == ("volume", "volume", 0, False)
+    assert (device["sourceType"], device["destinationType"], device["bootIndex"], device["deleteOnTermination"]) == ("volume", "volume", 0, False)
     return {"boot_volume": device["uuid"].removeprefix("id:")}
 
 
