@@ -8,7 +8,7 @@ A reading is whole or it is an error: every function here raises rather than ret
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -37,18 +37,25 @@ KEYSTONE = "keystone"
 NAMES = {COMPUTE: ("Nova", "GET /servers/detail"), BLOCK_STORAGE: ("Cinder", "GET /volumes/detail"), NETWORK: ("Neutron", "GET /networks")}
 
 
-def projects(cloud: Cloud, page_size: int | None = None) -> Projects:
-    """Every project with its domain's name, from Keystone."""
+def projects(cloud: Cloud, page_size: int | None = None, domains: Mapping[str, str] | None = None) -> Projects:
+    """Every project with its domain's name, from Keystone.
+
+    Args:
+        domains: names that are known, by id; domains are listed when a project is of another one.
+    """
     at = datetime.now(UTC)
 
     def read() -> Projects:
-        domains = {str(domain["id"]): str(domain["name"]) for domain in items(cloud, "identity", "/domains", "domains", page_size)}
+        listed = list(items(cloud, "identity", "/projects", "projects", page_size))
+        names = dict(domains or {})
+        if any(str(item["domain_id"]) not in names for item in listed):
+            names = {str(domain["id"]): str(domain["name"]) for domain in items(cloud, "identity", "/domains", "domains", page_size)}
         found = []
-        for item in items(cloud, "identity", "/projects", "projects", page_size):
+        for item in listed:
             domain = str(item["domain_id"])
-            if domain not in domains:
+            if domain not in names:
                 raise Unsettled(f"project {item['id']} is of domain {domain}, which was not in the list of domains")
-            found.append(Project(id=str(item["id"]), name=str(item["name"]), domain_id=domain, domain_name=domains[domain]))
+            found.append(Project(id=str(item["id"]), name=str(item["name"]), domain_id=domain, domain_name=names[domain]))
         if cloud.own_project_id not in {project.id for project in found}:
             raise Incomplete(f"the list of {len(found)} projects lacks our own")
         return Projects(at=at, projects=tuple(found))

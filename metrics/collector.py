@@ -80,6 +80,7 @@ class Collector:
         self._policy = policy or Policy()
         self._servers = Servers()
         self._volumes = Volumes()
+        self._domains: dict[str, str] = {}
         self._nova: Reading | None = None
         self._cinder: Reading | None = None
         self._full_at: float | None = None
@@ -94,7 +95,7 @@ class Collector:
         began = time.monotonic()
         if full:
             self._calls_of_last = {}
-        failed = [] if self._source(collect.KEYSTONE, self._projects) else [collect.KEYSTONE]
+        failed = [] if self._source(collect.KEYSTONE, lambda: self._projects(full)) else [collect.KEYSTONE]
         if not self._source(COMPUTE, lambda: self._compute(full)):
             failed.append(COMPUTE)
         if not self._source(BLOCK_STORAGE, lambda: self._block_storage(full)):
@@ -125,13 +126,14 @@ class Collector:
             self._cloud.count_again(made, codes)
             self._log.error("database failed", source="openstack_requests", error=clean(str(error), LONGEST_WORDS))
 
-    def _projects(self) -> int:
-        found = collect.projects(self._cloud, self._page_size)
+    def _projects(self, full: bool) -> int:
+        found = collect.projects(self._cloud, self._page_size, None if full else self._domains)
         with self._engine.connect() as database:
             vanished = store.vanished(database, found, self._policy.shrink_share)
         confirm_projects(self._cloud, found, vanished)
         with self._engine.begin() as database:
             store.write_projects(database, collect.KEYSTONE, found)
+        self._domains = {project.domain_id: project.domain_name for project in found.projects}
         return len(found.projects)
 
     def _compute(self, full: bool) -> int:

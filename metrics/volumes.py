@@ -1,15 +1,18 @@
 """What volumes and snapshots there are: listed once in a while, brought up to date in between as far as Cinder lets anybody.
 
 Cinder lists what was made or changed since a moment (3.60), but never what was deleted: `changes-since` is Nova's. It counts without listing (3.45),
-though, also what was made in a span of time. So changes are read, the number of all is compared, and what is missing is looked for by halves of the
+though, also what was made before a moment. So changes are read, the number of all is compared, and what is missing is looked for by halves of the
 time in which volumes were made: eight calls for one gap among 100,000, since things of one environment were made, and go, together. Gaps everywhere
 would cost as much as a listing; then the listing is left to the next full pass.
+
+One comparison a filter: Cinder takes several for alternatives (`gte:a,lt:b` is everything; `cinder.db.api._filter_time_comparison`).
 """
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 
 from dcctl.cloud.connect import Cloud
@@ -99,7 +102,7 @@ class Volumes:
         if missing:
             search = _Search(most_calls)
             in_order = sorted((volume.made_at, identifier) for identifier, volume in known.items())
-            _find(cloud, in_order, missing, search, page_size)
+            _find(cloud, in_order, 0, missing, search, page_size)
             for identifier in search.gone:
                 del known[identifier]
         usage = _counted(cloud, known, page_size)
@@ -107,10 +110,14 @@ class Volumes:
         return usage
 
 
-def _find(cloud: Cloud, known: list[tuple[str, str]], missing: int, search: _Search, page_size: int | None) -> None:
-    """Find the volumes that are no more among those known, of which so many are missing; `known` is in the order of birth.
+def _find(cloud: Cloud, known: list[tuple[str, str]], older_ones: int, missing: int, search: _Search, page_size: int | None) -> None:
+    """Find the volumes that are no more among those known, of which so many are missing.
 
     What was made at one moment cannot be told apart by it, so halves end where moments do.
+
+    Args:
+        known: moments of birth and ids, in their order.
+        older_ones: how many volumes there are that were made before the first of them.
     """
     if not missing:
         return
@@ -120,7 +127,8 @@ def _find(cloud: Cloud, known: list[tuple[str, str]], missing: int, search: _Sea
         middle -= 1
     if len(known) <= LISTED_AT_ONCE or middle == 0:
         search.spend(max(1, -(-len(known) // LISTED_AT_ONCE)))
-        there = {str(volume["id"]) for volume in _volumes(cloud, page_size, {"created_at": f"gte:{first},lte:{last}"})}
+        from_here = _volumes(cloud, page_size, {"created_at": f"gte:{first}", "sort_key": "created_at", "sort_dir": "asc"})
+        there = {str(volume["id"]) for volume in takewhile(lambda volume: str(volume["created_at"]) <= last, from_here)}
         gone = {identifier for _, identifier in known} - there
         if len(gone) != missing:
             raise Untold  # something went while it was looked for
@@ -128,11 +136,12 @@ def _find(cloud: Cloud, known: list[tuple[str, str]], missing: int, search: _Sea
         return
     search.spend()
     older, younger = known[:middle], known[middle:]
-    missing_older = len(older) - _count(cloud, {"created_at": f"gte:{first},lt:{younger[0][0]}"})
+    there_older = _count(cloud, {"created_at": f"lt:{younger[0][0]}"}) - older_ones
+    missing_older = len(older) - there_older
     if not 0 <= missing_older <= missing:
         raise Untold
-    _find(cloud, older, missing_older, search, page_size)
-    _find(cloud, younger, missing - missing_older, search, page_size)
+    _find(cloud, older, older_ones, missing_older, search, page_size)
+    _find(cloud, younger, older_ones + there_older, missing - missing_older, search, page_size)
 
 
 def _volumes(cloud: Cloud, page_size: int | None, query: Mapping[str, str] | None = None) -> Iterator[Mapping[str, Any]]:

@@ -30,7 +30,7 @@ LOG = structlog.get_logger("tests")
 SIZES = {"projects": 20, "servers": 2500, "volumes": 1500, "ports": 2000, "objects": 20}
 SMALL = {"projects": 4, "servers": 20, "volumes": 20, "ports": 20, "objects": 4}
 #: Keystone's two lists; Nova's three pages and Keystone's limits; Cinder's types, two pages, snapshots; Neutron's five lists, limits and defaults.
-FULL_CALLS, LIGHT_CALLS = 2 + 4 + 4 + 7, 2 + 1 + 4 + 7
+FULL_CALLS, LIGHT_CALLS = 2 + 4 + 4 + 7, 1 + 1 + 4 + 7
 BETWEEN = Policy(full_seconds=3600)
 
 
