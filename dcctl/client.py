@@ -154,6 +154,9 @@ class Client:
             raise _Unanswered(error) from error
         except exceptions.Unauthorized as error:
             raise DcctlError("DCCTL-102", cloud=self.cloud.name, file=self.cloud.file) from error
+        if 200 <= answer.status_code < 300 and not answer.content:
+            # The connection broke among the headers, which HTTP takes for their end: the API says something, always.
+            raise _Unanswered(ConnectionError("an answer without content"))
         return _Answer(answer.status_code, answer.content, url)
 
     def _streamed(self, url: str) -> Any:

@@ -3,8 +3,9 @@
 import os
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from quotas.resources import validate_amounts
@@ -61,6 +62,10 @@ class Api(_Section):
     policy_file: Path | None = None
     """oslo.policy overrides; the defaults in code deny what they do not name."""
     max_body_bytes: int = 1 << 20
+    requests_a_minute: int = Field(default=600, ge=0)
+    """Calls of one person, in each process; 0: any number."""
+    open_requests: int = Field(default=200, ge=1)
+    """Requests of one administration that have not ended, at most."""
 
 
 class Engine(_Section):
@@ -126,6 +131,34 @@ class Worker(_Section):
     """What the worker itself remembers, beside the database and in none of its backups."""
 
 
+class Letters(_Section):
+    """Letters to the administrations' contacts, by SMTP. Without a host none is sent; they wait."""
+
+    host: str = ""
+    port: int = 587
+    tls: Literal["starttls", "tls", "none"] = "starttls"
+    """`none` only towards a server on this machine."""
+    ca_file: Path | None = None
+    """Certificates that the server's is checked against; the system's otherwise."""
+    user: str = ""
+    password_file: Path | None = None
+    sender: str = "dcctl@localhost"
+    timeout_seconds: float = Field(default=30.0, gt=0)
+    """Longest silence of the server."""
+    every_seconds: float = Field(default=10.0, gt=0)
+    """Between two looks for letters."""
+    digest_hour: int = Field(default=7, ge=0, le=23)
+    """When daily letters are sent, in Cotonou."""
+    keep_trying_hours: int = Field(default=120, ge=1)
+
+    @model_validator(mode="after")
+    def _private(self) -> "Letters":
+        """A letter that leaves the machine is encrypted."""
+        if self.tls == "none" and self.host not in ("", "localhost", "127.0.0.1", "::1"):
+            raise ValueError(f"tls = none towards {self.host}")
+        return self
+
+
 class Exporter(_Section):
     host: str = "127.0.0.1"
     port: int = 9780
@@ -155,6 +188,7 @@ class Settings(BaseSettings):
     engine: Engine = Engine()
     worker: Worker = Worker()
     acts: Acts = Acts()
+    letters: Letters = Letters()
     exporter: Exporter = Exporter()
     collector: Collector = Collector()
     log_json: bool = True

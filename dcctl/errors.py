@@ -226,7 +226,27 @@ CATALOGUE: dict[str, Entry] = {
     "DCCTL-559": Entry(exit=5, http=409, text=N_("{administration} cannot leave {parent}: of what it was granted there, this is still out: {children}."),
                        next=N_("Give back what environments have, then dcctl quota revoke; after the move the new parent grants anew."),
                        explain=N_("A move of an administration moves no balance. What its parent was granted would no longer be what all below the parent have, so nothing may be out when it goes.")),
-    "DCCTL-502": Entry(exit=1, http=413, text=N_("The request is too large ({size} bytes; at most {allowed}).")),
+    # -- proof: audit trail, letters, abuse
+    "DCCTL-630": Entry(exit=1, http=500, text=N_("Event {entry} (position {position}) of the audit trail is wrong: {finding} ({detail})."),
+                       next=N_("Keep the export (dcctl audit export FILE), and tell the datacenter's auditor."),
+                       explain=N_("content: the event is not what was hashed. chain, position, missing: events were changed, moved or taken away. Behind the word: what is stored, what it should be.")),
+    "DCCTL-631": Entry(exit=1, http=500, text=N_("The audit trail does not lead to the checkpoint at position {position}: {finding} ({detail})."),
+                       next=N_("Keep the export (dcctl audit export FILE), and tell the datacenter's auditor."),
+                       explain=N_("checkpoint: the trail was written anew before that position. cut: it ends before. signature: a recorded checkpoint was not signed by the key.")),
+    "DCCTL-632": Entry(exit=1, http=500, text=N_("This is no whole export of an audit trail (after position {position}: {detail})."), next=N_("Export it again: dcctl audit export FILE")),
+    "DCCTL-633": Entry(exit=1, http=409, text=N_("No checkpoint of that key is in the export, so it proves nothing against who can write all of it."),
+                       next=N_("Have one made (dcctl-manage checkpoint sign --chain audit), or give one that you keep: --checkpoint FILE"),
+                       explain=N_("A chain alone proves nothing against the host's administrator, who can compute every hash anew. A checkpoint signed elsewhere binds it.")),
+    "DCCTL-634": Entry(exit=5, http=409, text=N_("{administration} has {most} contacts already."), next=N_("Remove one first: dcctl administration contact remove {administration} ADDRESS"),
+                       explain=N_("Each letter goes to every contact. A mailing list of the administration's own reaches more people.")),
+    "DCCTL-640": Entry(exit=4, http=429, text=N_("Too many calls: one person has {a_minute} a minute, {at_once} at a time."), next=N_("Repeat in {seconds} s; nothing was done."),
+                       explain=N_("So that whoever asks in a loop leaves room for others. A script waits as long as the answer's Retry-After says; watching with dcctl request watch costs little.")),
+    "DCCTL-641": Entry(exit=5, http=409, text=N_("{administration} has {count} requests that have not ended; {most} are the most."),
+                       next=N_("Decide on them or take them back first: dcctl request list --administration {administration}"),
+                       explain=N_("Each open request holds a part of the envelope and somebody's attention. The site's setting api.open_requests says how many an administration may have.")),
+    "DCCTL-502": Entry(exit=1, http=413, text=N_("The request is too large ({size} bytes; at most {allowed})."),
+                       next=N_("Send less: a spec needs some kilobytes, a file of envelopes can be cut into several."),
+                       explain=N_("The size of a body is bounded (api.max_body_bytes), and looked at before anything else is.")),
 }  # fmt: skip
 
 

@@ -124,19 +124,22 @@ def offers() -> None:
 def load(directory: Path | None) -> None:
     from dcctl.workflow import offers as catalogue
     from dcctl.workflow.app import App
+    from dcctl.workflow.witness import by_itself
 
     directory = directory or catalogue.SHIPPED
     if not directory.is_dir():
         raise DcctlError("DCCTL-003", path=str(directory), reason=_("no such directory"))
     app = App(_settings())
     try:
-        published = catalogue.load(app, directory)
+        with by_itself("manage", "offers:load", str(directory)) as deed:
+            deed.of_states = False
+            published = catalogue.load(app, directory)
     finally:
         app.close()
     _say(_("Published: {offers}."), offers=published)
 
 
-@manage.group(help=N_("Signed statements of how far the ledger's chain goes, for an auditor to keep elsewhere."))
+@manage.group(help=N_("Signed statements of how far a chain goes, the ledger's or the audit trail's, for an auditor to keep elsewhere."))
 def checkpoint() -> None:
     pass
 
@@ -153,26 +156,29 @@ def checkpoint_key(private: Path, public: Path) -> None:
 
 @checkpoint.command("sign", help=N_("Sign how far the chain goes now: recorded beside it, and printed as the file that the auditor keeps."))
 @click.option("--key", required=True, metavar=N_("FILE"), help=N_("The private key, in PEM."))
+@click.option("--chain", "name", type=click.Choice(["ledger", "audit"]), default="ledger", show_default=True, help=N_("Which chain."))
 @click.option("--output", type=click.Path(path_type=Path), help=N_("Write the file here rather than to standard output."))
-def checkpoint_sign(key: str, output: Path | None) -> None:
+def checkpoint_sign(key: str, name: str, output: Path | None) -> None:
     import json
     from datetime import UTC, datetime
 
     from sqlalchemy import create_engine
 
     from dcctl import signature
+    from dcctl.workflow.witness import CHAIN
     from quotas import proof
 
     private, settings = signature.private_key(key), _settings()
+    chain = proof.LEDGER if name == "ledger" else CHAIN
     if not settings.database.auditor:
         raise DcctlError("DCCTL-002", field="database.auditor", value="''", allowed=_("the auditor's address, in dcctl.toml"))
     engine = create_engine(settings.database.auditor, connect_args={"connect_timeout": 5})
     with _database_errors(), engine.begin() as connection:
-        made = proof.head(connection, datetime.now(UTC))
+        made = chain.head(connection, datetime.now(UTC))
         if made is None:
             raise DcctlError("DCCTL-544")
         signed = signature.sign(private, made)
-        proof.record(connection, made, signed.public_key, signed.signature)
+        chain.record(connection, made, signed.public_key, signed.signature)
     engine.dispose()
     text = json.dumps(signed.document(), indent=1) + "\n"
     if output is None:

@@ -94,10 +94,18 @@ class PersonIn(In):
     role: str = Field(pattern="^(dc_agent|dc_lead)$")
 
 
+class ContactIn(In):
+    """Where letters go: an address of mail in ASCII without quotes; `daily`: one a day with everything."""
+
+    address: str = Field(max_length=254, pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}@[A-Za-z0-9][A-Za-z0-9-]{0,62}(\.[A-Za-z0-9-]{1,63})+$")
+    lang: str = Field(default="fr", pattern="^(fr|en)$")
+    daily: bool = False
+
+
 class CapacityIn(In):
     """The datacenter's capacity is now this; resources that are left out stay."""
 
-    resources: dict[str, Any]
+    resources: dict[str, Any] = Field(max_length=200)
     reason: Reason
     document: Paper
 
@@ -105,8 +113,8 @@ class CapacityIn(In):
 class EnvelopeIn(In):
     """A grant or a revocation: so many units more, or fewer."""
 
-    administration: str
-    resources: dict[str, Any]
+    administration: str = Field(max_length=255)
+    resources: dict[str, Any] = Field(max_length=200)
     reason: Reason
     document: Paper
 
@@ -114,8 +122,8 @@ class EnvelopeIn(In):
 class OpeningIn(In):
     """A line of a file of envelopes: so many units for an administration."""
 
-    administration: str
-    resources: dict[str, Any]
+    administration: str = Field(max_length=255)
+    resources: dict[str, Any] = Field(max_length=200)
 
 
 class ImportIn(In):
@@ -132,7 +140,7 @@ class CorrectionIn(In):
     """Reverse an entry, and post in its place, between the same two, what `resources` says; nothing: only the reversal."""
 
     entry: int = Field(ge=1, lt=2**63)
-    resources: dict[str, Any] = {}
+    resources: dict[str, Any] = Field(default={}, max_length=200)
     reason: Reason
     document: Paper
 
@@ -153,9 +161,9 @@ class RequestIn(In):
     kind: str = Field(default="environment", pattern="^(environment|change|extension|repair|decommission)$")
     spec: dict[str, Any] | None = None
     duration: str | None = Field(default=None, max_length=64)
-    administration: str | None = None
-    environment: str | None = None
-    confirm: str | None = None
+    administration: str | None = Field(default=None, max_length=255)
+    environment: str | None = Field(default=None, max_length=255)
+    confirm: str | None = Field(default=None, max_length=255)
     reason: str | None = Field(default=None, max_length=2000)
 
 
@@ -163,7 +171,7 @@ class DecisionIn(In):
     """`confirm`: the environment's name, where what is approved destroys, replaces or shrinks."""
 
     verdict: str = Field(pattern="^(approve|refuse)$")
-    digest: str | None = None
+    digest: str | None = Field(default=None, max_length=128)
     reason: Reason
     confirm: str | None = Field(default=None, max_length=255)
 
@@ -235,6 +243,18 @@ class Person(Out):
 
 class People(Out):
     items: list[Person]
+
+
+class ContactOut(Out):
+    administration: str
+    address: str
+    lang: str
+    daily: bool
+    created_at: datetime
+
+
+class Contacts(Out):
+    items: list[ContactOut]
 
 
 class CapacityItem(BaseModel):
@@ -725,3 +745,33 @@ class RegionOut(Out):
     reason: str | None
     actor: str | None
     since: datetime | None
+
+
+class AuditLine(BaseModel):
+    """Who did what, when, from where, where, on what and of whose, and what came of it; `number` is its place among all that was ever drawn."""
+
+    number: int
+    at: datetime
+    action: str
+    outcome: str
+    actor_id: str
+    actor: str
+    scope: str
+    observer: str
+    address: str | None
+    request_id: str | None
+    administration: str | None
+    target: str | None
+
+
+class AuditEvents(Out):
+    items: list[AuditLine]
+    cursor: int | None
+
+
+class AuditEvent(Out, AuditLine):
+    """`document`: roles, body without secrets, before and after, error; `position` in the chain is null until it is sealed."""
+
+    document: dict[str, Any]
+    content_hash: str
+    position: int | None

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from dcctl.errors import DcctlError
 from dcctl.words import N_
-from quotas.chain import Checkpoint
+from quotas.chain import Checkpoint, Report
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-FORMAT = "dcctl-checkpoint/1"
+#: Of the file, by the chain's name (`quotas.chain.Form`).
+FORMATS = {"": "dcctl-checkpoint/1", "audit": "dcctl-audit-checkpoint/1"}
 
 NOT_OURS = N_("not a checkpoint of dcctl")
 NOT_A_KEY = N_("not an Ed25519 key in PEM")
@@ -32,7 +33,7 @@ class Signed:
     def document(self) -> dict[str, Any]:
         made = self.checkpoint
         return {
-            "format": FORMAT, "position": made.position, "chain_hash": made.chain_hash.hex(), "signed_at": made.signed_at,
+            "format": FORMATS[made.of], "position": made.position, "chain_hash": made.chain_hash.hex(), "signed_at": made.signed_at,
             "public_key": self.public_key.hex(), "signature": self.signature.hex(),
         }  # fmt: skip
 
@@ -43,13 +44,27 @@ class Signed:
 
         try:
             Ed25519PublicKey.from_public_bytes(self.public_key).verify(self.signature, self.checkpoint.message())
-        except InvalidSignature:
+        except (InvalidSignature, ValueError):
             return False
         return True
 
 
-def read(path: str, public_key: bytes | None) -> Signed:
-    """The checkpoint in a file, its signature checked.
+def agreed(report: Report, key: bytes | None) -> None:
+    """Check the signatures of the checkpoints that are recorded beside a chain.
+
+    Args:
+        key: the only one that counts; None: each by the key that it names.
+
+    Raises:
+        DcctlError: 541, naming the first that does not hold.
+    """
+    for made, public, signed in report.checkpoints:
+        if not Signed(checkpoint=made, public_key=public, signature=signed).holds() or key not in (None, public):
+            raise DcctlError("DCCTL-631" if made.of else "DCCTL-541", position=made.position, finding="signature", detail=public.hex())
+
+
+def read(path: str, public_key: bytes | None, of: str = "") -> Signed:
+    """The checkpoint in a file, of the chain of that name, its signature checked.
 
     Args:
         public_key: the only one that counts; None: the one in the file, which then proves that the file is whole and no more.
@@ -59,9 +74,10 @@ def read(path: str, public_key: bytes | None) -> Signed:
     """
     try:
         document = json.loads(Path(path).read_text(encoding="utf-8"))
-        if document["format"] != FORMAT:
+        if document["format"] != FORMATS[of]:
             raise ValueError
-        made = Checkpoint(position=int(document["position"]), chain_hash=bytes.fromhex(document["chain_hash"]), signed_at=int(document["signed_at"]))
+        position, chain_hash, signed_at = int(document["position"]), bytes.fromhex(document["chain_hash"]), int(document["signed_at"])
+        made = Checkpoint(position=position, chain_hash=chain_hash, signed_at=signed_at, of=of)
         signed = Signed(checkpoint=made, public_key=bytes.fromhex(document["public_key"]), signature=bytes.fromhex(document["signature"]))
         whole = signed.holds()
     except OSError as error:

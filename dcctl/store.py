@@ -13,6 +13,11 @@ from sqlalchemy import BigInteger, CheckConstraint, Column, Connection, DateTime
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
+from quotas.schema.sealing import Sealed
+
+#: The audit trail's table is chained as the ledger's entries are; its own migration makes it, and `dcctl.trail` has its columns.
+AUDIT = Sealed(schema="audit", table="event", sequence="event_number", number=1)
+
 
 def now() -> datetime:
     """This moment, aware, in UTC."""
@@ -402,6 +407,44 @@ class RegionMode(SQLModel, table=True):
     reason: str
     actor: dict[str, Any] = _json(default_factory=dict)
     since: datetime = _at(default_factory=now)
+
+
+class Contact(SQLModel, table=True):
+    """An address to which letters about an administration go."""
+
+    __tablename__ = "contact"
+    administration: str = Field(primary_key=True, foreign_key="administration.code")
+    address: str = Field(primary_key=True)
+    lang: str = "fr"
+    """fr | en"""
+    daily: bool = False
+    """One letter a day with everything, rather than one for each occasion."""
+    created_at: datetime = _at(default_factory=now)
+    created_by: dict[str, Any] = _json(default_factory=dict)
+
+
+class Letter(SQLModel, table=True):
+    """A letter to be sent, or sent: written with what it tells of, sent by the worker. It outlives contact and administration."""
+
+    __tablename__ = "letter"
+    __table_args__ = (Index("letter_waiting", "next_at", postgresql_where=text("state = 'waiting'")),)
+    id: int | None = Field(default=None, sa_column=Column(BigInteger, primary_key=True, autoincrement=True))
+    message_id: str = Field(index=True)
+    """Of the mail, fixed before it is first sent; letters of one digest have the same."""
+    administration: str
+    address: str
+    lang: str
+    daily: bool = False
+    occasion: str
+    """As in `dcctl.occasions`."""
+    params: dict[str, Any] = _json(default_factory=dict)
+    state: str = "waiting"
+    """waiting | handed (its last byte may be with the server, and nobody knows more) | sent | given_up"""
+    attempts: int = 0
+    next_at: datetime = _at(default_factory=now)
+    last_error: str | None = None
+    created_at: datetime = _at(default_factory=now)
+    sent_at: datetime | None = _at(default=None)
 
 
 class LedgerProof(SQLModel, table=True):

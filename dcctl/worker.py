@@ -37,8 +37,10 @@ from dcctl.workflow import (
     reconciling,
     regions,
     verifying,
+    witness,
 )  # fmt: skip
 from dcctl.workflow.app import App
+from dcctl.workflow.post import Postman
 from dcctl.workflow.queue import BUILDING, COMPARING, PLAN, RECONCILE, REVIEW, SHORT, conninfo
 from dcctl.workflow.sealing import Sealer
 from dcctl.workflow.stalled import Keeper, silence
@@ -77,11 +79,27 @@ class Growing(procrastinate.BaseRetryStrategy):
         return procrastinate.RetryDecision(retry_in={"seconds": min(LONGEST_WAIT_SECONDS, 2 ** min(job.attempts + 1, 6))})
 
 
-def _operating(app: App, perform: Callable[[App, str], None]) -> Callable[[str], None]:
+def _operating(app: App, kind: str, perform: Callable[[App, str], None]) -> Callable[[str], None]:
     def operate(operation: str) -> None:
-        perform(app, operation)
+        with witness.by_itself("worker", kind, operation):
+            perform(app, operation)
 
     return operate
+
+
+def _review(app: App, number: str) -> None:
+    try:
+        evidence.review(app, number)
+    except DcctlError as error:
+        passing = error.entry.exit == MAY_PASS
+        log.warning("review_failed", request=number, code=error.code, final=not passing)
+        if passing:
+            evidence.put_off(app, number, error)
+            raise
+        evidence.fail(app, number, error)
+    except Exception:
+        evidence.fail(app, number, DcctlError("DCCTL-500", reference=number))
+        raise
 
 
 def tasks(app: App) -> procrastinate.App:
@@ -91,21 +109,11 @@ def tasks(app: App) -> procrastinate.App:
 
     @queue.task(name=REVIEW, queue=SHORT, retry=Growing())
     def review(number: str) -> None:
-        try:
-            evidence.review(app, number)
-        except DcctlError as error:
-            passing = error.entry.exit == MAY_PASS
-            log.warning("review_failed", request=number, code=error.code, final=not passing)
-            if passing:
-                evidence.put_off(app, number, error)
-                raise
-            evidence.fail(app, number, error)
-        except Exception:
-            evidence.fail(app, number, DcctlError("DCCTL-500", reference=number))
-            raise
+        with witness.by_itself("worker", REVIEW, number):
+            _review(app, number)
 
     for kind, perform in OPERATIONS.items():
-        queue.task(name=kind, queue=BUILDING)(_operating(app, perform))
+        queue.task(name=kind, queue=BUILDING)(_operating(app, kind, perform))
 
     @queue.task(name=PLAN, queue=SHORT)
     def plan(number: int) -> None:
@@ -140,11 +148,12 @@ def tasks(app: App) -> procrastinate.App:
     @queue.periodic(cron="* * * * *")
     @queue.task(name="every_minute", queue=SHORT, lock="every_minute", queueing_lock="every_minute")
     def every_minute(timestamp: int) -> None:
-        lapsed = expiry.expire(app)
-        if lapsed:
-            log.info("holds_lapsed", requests=lapsed)
-        for name, happened in life.tend(app):
-            log.info("environment_expiring", environment=name, happened=happened)
+        with witness.by_itself("worker", "clock", ""):
+            lapsed = expiry.expire(app)
+            if lapsed:
+                log.info("holds_lapsed", requests=lapsed)
+            for name, happened in life.tend(app):
+                log.info("environment_expiring", environment=name, happened=happened)
 
     return queue
 
@@ -252,6 +261,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sealer.start()
     stalled = Keeper(app)
     stalled.start()
+    postman = Postman(app)
+    postman.start()
     log.info("started", concurrency=app.settings.worker.concurrency)
     try:
         asyncio.run(_work(app))
@@ -260,6 +271,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         watch.ending.set()
         stalled.ending.set()
         sealer.ending.set()
+        postman.ending.set()
         counter.end()
         app.close()
         log.info("ended")

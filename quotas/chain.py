@@ -13,6 +13,9 @@ An export is lines of UTF-8 text, fields separated by one tab, escaped as `quota
 Times are microseconds since 1970 in UTC, hashes, keys and signatures hexadecimal. A chain alone proves nothing against who can rewrite all of it:
 that is found by a checkpoint which the auditor keeps elsewhere. Memory is that of the accounts and the open holds, whatever the number of entries.
 
+Another chain (`Form`) has the same lines without accounts, and in its last line the number of checkpoints in the place of theirs: there only hashes,
+places and checkpoints are proved, every line to the last character.
+
 This module is pure: no clock, no database, no network.
 """
 
@@ -24,25 +27,44 @@ from hashlib import sha256
 
 from quotas.content import COLUMNS
 
-FORMAT = b"dcctl-ledger\t1\t"
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """What an export of a chain looks like.
+
+    Attributes:
+        name: what its checkpoints are signed as; "" is the ledger, whose checkpoints are older than the name.
+        first: the first line's beginning.
+        fields: how many a row's line has; `moment` is the one with its time.
+    """
+
+    name: str
+    first: bytes
+    fields: int
+    moment: int
+
+
+LEDGER = Form(name="", first=b"dcctl-ledger\t1\t", fields=len(COLUMNS), moment=11)
+FORMAT = LEDGER.first
 #: What comes before the first entry.
 GENESIS = bytes(32)
 
-_FIELDS = len(COLUMNS)
 _ENDS = frozenset({b"release", b"expire", b"allocate"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """That the chain had this hash at this position, at a time (microseconds since 1970, UTC)."""
+    """That the chain had this hash at this position, at a time (microseconds since 1970, UTC); `of` is the chain's name (`Form`)."""
 
     position: int
     chain_hash: bytes
     signed_at: int
+    of: str = ""
 
     def message(self) -> bytes:
         """What is signed."""
-        return f"dcctl checkpoint 1\nposition {self.position}\nchain {self.chain_hash.hex()}\nsigned {self.signed_at}\n".encode()
+        kind = f"dcctl {self.of} checkpoint 1" if self.of else "dcctl checkpoint 1"
+        return f"{kind}\nposition {self.position}\nchain {self.chain_hash.hex()}\nsigned {self.signed_at}\n".encode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,15 +104,17 @@ class _Wrong(Exception):
         self.finding = Finding(code=code, position=position, entry=int(entry) if entry and entry.isdigit() else None, detail=detail)
 
 
-def verify(lines: Iterable[bytes], kept: Iterable[Checkpoint] = ()) -> Report:
-    """Prove an export, line by line (each may end with a line feed); it stops at the first wrong entry.
+def verify(lines: Iterable[bytes], kept: Iterable[Checkpoint] = (), form: Form = LEDGER) -> Report:
+    """Prove an export, line by line (of the ledger each may end with a line feed); it stops at the first wrong entry.
 
     Args:
         kept: checkpoints that the auditor keeps, their signatures checked already.
+        form: which chain it is of.
     """
-    proof = _Proof({checkpoint.position: checkpoint for checkpoint in kept})
+    known = {checkpoint.position: checkpoint for checkpoint in kept}
+    proof = _Books(form, known) if form is LEDGER else _Proof(form, known)
     try:
-        proof.read(iter(lines))
+        proof.read(iter(lines) if form is LEDGER else _whole(lines))
     except _Wrong as wrong:
         proof.report.finding = wrong.finding
     except (ValueError, IndexError, KeyError, NotHexadecimal) as error:
@@ -98,34 +122,67 @@ def verify(lines: Iterable[bytes], kept: Iterable[Checkpoint] = ()) -> Report:
     return proof.report
 
 
+def _whole(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines, each ended by exactly one line feed."""
+    for line in lines:
+        if not line.endswith(b"\n"):
+            raise _Wrong("format", detail=line[-40:].decode("utf-8", "replace"))
+        yield line
+
+
 class _Proof:
-    def __init__(self, kept: dict[int, Checkpoint]) -> None:
-        self.kept = kept
+    """Of any chain: every row is what was hashed, in its place, none is missing, and the checkpoints agree."""
+
+    def __init__(self, form: Form, kept: dict[int, Checkpoint]) -> None:
+        self.form, self.kept = form, kept
         self.report = Report()
-        self.stored: dict[bytes, int] = {}
-        self.names: dict[bytes, bytes] = {}
-        self.keys: dict[bytes, tuple[bytes, bytes]] = {}
-        self.worlds: set[bytes] = set()
-        self.balances: dict[bytes, int] = {}
-        self.negative: dict[bytes, tuple[bytes, int | None, bytes]] = {}
-        self.open: dict[tuple[bytes, bytes], int] = {}
+        self.last = 0
+        """The id of the last row that is not in the chain yet; they are in the order of their ids."""
 
     def read(self, lines: Iterator[bytes]) -> None:
         first = next(lines, b"")
-        if not first.startswith(FORMAT):
+        if not self._first(first):
             raise _Wrong("format", detail=first[:40].decode("utf-8", "replace"))
         whole = False
         for line in self._entries(lines):
             sort, *values = line.split(b"\t")
+            if whole:
+                raise _Wrong("format", detail=line[:40].decode("utf-8", "replace"))
             if sort == b"C":
-                self._checkpoint(values)
+                self._checkpoint(line, values)
             elif sort == b"Z":
-                if (int(values[0]), int(values[1])) != (self.report.accounts, self.report.sealed + self.report.unsealed):
-                    raise _Wrong("format", detail=line.decode())
+                if line != f"Z\t{self._first_count()}\t{self.report.sealed + self.report.unsealed}".encode():
+                    raise _Wrong("format", detail=line[:40].decode("utf-8", "replace"))
                 whole = True
             else:
                 raise _Wrong("format", detail=line[:40].decode("utf-8", "replace"))
-        self._finish(whole)
+        self._settled()
+        for position in sorted(self.kept):
+            if position > self.report.sealed:
+                raise _Wrong("cut", position, None, f"{self.report.sealed}")
+        if not whole:
+            raise _Wrong("format", detail="no last line")
+        self._balanced()
+
+    def _first(self, line: bytes) -> bool:
+        return line.rstrip(b"\n") == self.form.first
+
+    def _first_count(self) -> int:
+        """The first number of the last line."""
+        return len(self.report.checkpoints)
+
+    def _account(self, fields: list[bytes]) -> None:
+        raise _Wrong("format", detail="A")
+
+    def _transfer(self, fields: list[bytes], position: int | None) -> None:
+        if len(fields) != self.form.fields:
+            raise _Wrong("format", position, fields[0], str(len(fields)))
+
+    def _settled(self) -> None:
+        """Called when the last row was read."""
+
+    def _balanced(self) -> None:
+        """Called when everything else is in order."""
 
     def _entries(self, lines: Iterator[bytes]) -> Iterator[bytes]:
         """Go through accounts and entries; what is neither is handed out. The loop is one function: it runs a million times."""
@@ -138,13 +195,15 @@ class _Proof:
                 _, number, rest = line.split(b"\t", 2)
                 text, content, sealed = rest.rsplit(b"\t", 2)
                 position += 1
-                if int(number) != position:
-                    raise _Wrong("position", position, text.split(b"\t", 1)[0], f"{int(number)}, {position}")
-                digest = sha256(text).digest()
-                if digest != unhexlify(content):
+                if number != b"%d" % position or report.unsealed:
+                    raise _Wrong("position", position, text.split(b"\t", 1)[0], f"{number.decode()}, {position}")
+                hashed = sha256(text)
+                digest = hashed.digest()
+                if hashed.hexdigest().encode() != content:
                     raise _Wrong("content", position, text.split(b"\t", 1)[0], f"{content.decode()}, {digest.hex()}", content)
-                chain = sha256(chain + digest).digest()
-                if chain != unhexlify(sealed):
+                linked = sha256(chain + digest)
+                chain = linked.digest()
+                if linked.hexdigest().encode() != sealed:
                     raise _Wrong("chain", position, text.split(b"\t", 1)[0], f"{sealed.decode()}, {chain.hex()}", sealed)
                 if position in kept and kept[position].chain_hash != chain:
                     detail = f"{kept[position].chain_hash.hex()}, {chain.hex()}"
@@ -155,12 +214,14 @@ class _Proof:
             elif sort == b"U\t":
                 text, content = line[2:].rsplit(b"\t", 1)
                 fields = text.split(b"\t")
-                digest = sha256(text).digest()
-                if digest != unhexlify(content):
-                    raise _Wrong("content", None, fields[0], f"{content.decode()}, {digest.hex()}", content)
+                if sha256(text).hexdigest().encode() != content:
+                    raise _Wrong("content", None, fields[0], f"{content.decode()}, {sha256(text).hexdigest()}", content)
+                if int(fields[0]) <= self.last:
+                    raise _Wrong("position", None, fields[0], f"{fields[0].decode()}, {self.last}")
+                self.last = int(fields[0])
                 self._transfer(fields, None)
                 report.unsealed += 1
-                recorded = int(fields[11])
+                recorded = int(fields[self.form.moment])
                 report.oldest_unsealed = recorded if report.oldest_unsealed is None else min(recorded, report.oldest_unsealed)
             elif sort == b"A\t":
                 self._account(line.split(b"\t"))
@@ -169,6 +230,40 @@ class _Proof:
                 raise _Wrong("missing", int(number), entry)
             else:
                 yield line
+
+    def _checkpoint(self, line: bytes, values: list[bytes]) -> None:
+        position, chain, signed_at, public_key, signature = values
+        made = Checkpoint(position=int(position), chain_hash=unhexlify(chain), signed_at=int(signed_at), of=self.form.name)
+        key, signed = unhexlify(public_key), unhexlify(signature)
+        said = (b"C", b"%d" % made.position, made.chain_hash.hex().encode(), b"%d" % made.signed_at, key.hex().encode(), signed.hex().encode())
+        before = [(earlier.position, earlier_key) for earlier, earlier_key, _ in self.report.checkpoints[-1:]]
+        # One that came after its position would be compared with nothing.
+        too_late = self.report.sealed or self.report.unsealed
+        if line != b"\t".join(said) or before >= [(made.position, key)] or too_late:
+            raise _Wrong("format", detail=line[:40].decode("utf-8", "replace"))
+        if self.kept.setdefault(made.position, made).chain_hash != made.chain_hash:
+            raise _Wrong("checkpoint", made.position, None, f"{self.kept[made.position].chain_hash.hex()}, {chain.decode()}")
+        self.report.checkpoints.append((made, key, signed))
+
+
+class _Books(_Proof):
+    """Of the ledger: besides, every balance follows from the entries, and was never below zero."""
+
+    def __init__(self, form: Form, kept: dict[int, Checkpoint]) -> None:
+        super().__init__(form, kept)
+        self.stored: dict[bytes, int] = {}
+        self.names: dict[bytes, bytes] = {}
+        self.keys: dict[bytes, tuple[bytes, bytes]] = {}
+        self.worlds: set[bytes] = set()
+        self.balances: dict[bytes, int] = {}
+        self.negative: dict[bytes, tuple[bytes, int | None, bytes]] = {}
+        self.open: dict[tuple[bytes, bytes], int] = {}
+
+    def _first(self, line: bytes) -> bool:
+        return line.startswith(self.form.first)
+
+    def _first_count(self) -> int:
+        return self.report.accounts
 
     def _account(self, fields: list[bytes]) -> None:
         _, account, holder, kind, region, resource, place, balance = fields
@@ -184,7 +279,7 @@ class _Proof:
         """Move the amount, and see that what is moved is there: at the end of each posting no balance may be below zero."""
         debit, credit, balances = fields[3], fields[4], self.balances
         key = (fields[8], fields[7])
-        if len(fields) != _FIELDS or self.keys.get(debit) != key or self.keys.get(credit) != key:
+        if len(fields) != self.form.fields or self.keys.get(debit) != key or self.keys.get(credit) != key:
             raise _Wrong("account", position, fields[0], f"{debit.decode()}, {credit.decode()}")
         amount = int(fields[5])
         if self.negative:
@@ -208,21 +303,11 @@ class _Proof:
             if remains:
                 self.open[(fields[9], debit)] = remains
 
-    def _checkpoint(self, values: list[bytes]) -> None:
-        position, chain, signed_at, public_key, signature = values
-        made = Checkpoint(position=int(position), chain_hash=unhexlify(chain), signed_at=int(signed_at))
-        if self.kept.setdefault(made.position, made).chain_hash != made.chain_hash:
-            raise _Wrong("checkpoint", made.position, None, f"{self.kept[made.position].chain_hash.hex()}, {chain.decode()}")
-        self.report.checkpoints.append((made, unhexlify(public_key), unhexlify(signature)))
-
-    def _finish(self, whole: bool) -> None:
+    def _settled(self) -> None:
         for _, position, entry in self.negative.values():
             raise _Wrong("overdrawn", position, entry)
-        for position in sorted(self.kept):
-            if position > self.report.sealed:
-                raise _Wrong("cut", position, None, f"{self.report.sealed}")
-        if not whole:
-            raise _Wrong("format", detail="no last line")
+
+    def _balanced(self) -> None:
         for account, stored in self.stored.items():
             if stored != self.balances[account]:
                 raise _Wrong("balance", None, None, f"{self.names[account].decode()}: {stored}, {self.balances[account]}")

@@ -1,4 +1,4 @@
-"""What of an entry is hashed: its canonical line. This module is pure: it builds text.
+"""What of an entry is hashed: its canonical line. This module is pure: it builds text. Other chains hash lines of the same form.
 
 The line has the fields of `COLUMNS` in this order, separated by one tab, in UTF-8, without a line's end. NULL is ``\\N``; numbers are decimal; times
 are whole microseconds since 1970-01-01T00:00:00Z; in texts a backslash is ``\\\\``, a tab ``\\t`` and a line feed ``\\n``. So no two entries have one
@@ -22,18 +22,20 @@ NULL = "E'\\\\N'"
 ESCAPED = "E'\\\\\\t\\n'"
 
 
-def field(name: str, expression: str) -> str:
-    """The SQL of one field of the line, from the SQL of its value."""
-    if name in TIMES:
+def field(name: str, expression: str, *, texts: frozenset[str] = TEXTS, times: frozenset[str] = TIMES) -> str:
+    """The SQL of one field of the line, from the SQL of its value; `texts` and `times` are another chain's, where it is not the ledger's."""
+    if name in times:
         return f"(extract(epoch FROM {expression}) * 1000000)::bigint"
-    if name in TEXTS:
+    if name in texts:
         return f"coalesce(replace(replace(replace({expression}, E'\\\\', E'\\\\\\\\'), E'\\t', E'\\\\t'), E'\\n', E'\\\\n'), {NULL})"
     return f"coalesce({expression}::text, {NULL})" if name == "reverses" else expression
 
 
-def line(values: dict[str, str], columns: tuple[str, ...] = COLUMNS) -> str:
+def line(
+    values: dict[str, str], columns: tuple[str, ...] = COLUMNS, *, texts: frozenset[str] = TEXTS, times: frozenset[str] = TIMES
+) -> str:
     """The SQL of the whole line, or of the part of it that `columns` names, from the SQL of each value."""
-    return f"concat_ws({TAB}, {', '.join(field(name, values[name]) for name in columns)})"
+    return f"concat_ws({TAB}, {', '.join(field(name, values[name], texts=texts, times=times) for name in columns)})"
 
 
 def hashed(text: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from stacks.faults import Fault, Path
 
+#: What may go on for ever is bounded: a text of many beginnings must not be read to its end from each of them.
 SECRETS = (
     ("private_key", re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY")),
     ("private_key", re.compile(r"\bAGE-SECRET-KEY-1[A-Z0-9]{20,}")),
@@ -17,17 +18,20 @@ SECRETS = (
     ("token", re.compile(r"\bgAAAAA[A-Za-z0-9_-]{40,}")),  # Fernet, as Keystone's tokens are
     ("token", re.compile(r"\b(?:ghp|gho|ghs|glpat|github_pat|xox[abp])[-_][A-Za-z0-9_-]{16,}")),
     ("token", re.compile(r"\bAKIA[0-9A-Z]{16}\b")),
-    ("token", re.compile(r"\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{5,}")),  # JSON web token
+    ("token", re.compile(r"\beyJ[A-Za-z0-9_-]{10,400}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{5,}")),  # JSON web token
     ("password", re.compile(r"(?i)\b(?:password|passwd|passphrase|mot de passe|mdp|secret[_-]?key|api[_-]?key)\s*[:=]\s*\S{4,}")),
-    ("password", re.compile(r"(?i)\b[a-z][a-z0-9+.-]*://[^\s/:@]+:[^\s/@]+@")),  # scheme://user:password@host
+    ("password", re.compile(r"(?i)\b[a-z][a-z0-9+.-]{0,30}://[^\s/:@]+:[^\s/@]+@")),  # scheme://user:password@host
 )
 KEEPS_LINES = ("\n",)
+#: No text of a spec is longer; of what is, nothing is kept and little is shown.
+LOOKED_THROUGH = 20_000
 
 
 def shown(value: object) -> str:
     """What was written, fit for a sentence: one line, at most 80 characters, no secret in it."""
     words = {True: "true", False: "false", None: "null"}
     text = value if isinstance(value, str) else words[value] if value is None or isinstance(value, bool) else repr(value)
+    text = text[:LOOKED_THROUGH]
     text = "".join(character if unsuitable(character) is None else " " for character in text)
     if secret(text) is not None:
         return "…"
@@ -35,8 +39,9 @@ def shown(value: object) -> str:
 
 
 def secret(text: str) -> str | None:
-    """The sort of secret that `text` seems to have in it, or None."""
-    return next((sort for sort, pattern in SECRETS if pattern.search(text)), None)
+    """The sort of secret that `text` seems to have in it, or None; of a text beyond all bounds its beginning counts."""
+    beginning = text[:LOOKED_THROUGH]
+    return next((sort for sort, pattern in SECRETS if pattern.search(beginning)), None)
 
 
 def unsuitable(character: str) -> str | None:
@@ -106,6 +111,9 @@ class Faults:
         """One to `maximum` characters without white space at the ends, characters that do not show, or secrets."""
         if not isinstance(value, str):
             self.add(path, "spec.not_text", found=shown(value), allowed=example)
+            return None
+        if len(value) > LOOKED_THROUGH:
+            self.add(path, "spec.too_long", length=len(value), minimum=1, maximum=maximum)
             return None
         text = unicodedata.normalize("NFC", value).strip()
         bad = next((code for character in text if character not in keeps and (code := unsuitable(character))), None)

@@ -8,12 +8,13 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Query, Request
 
-from dcctl.api.front import ACTOR
+from dcctl.api.front import ACTOR, DEED
 from dcctl.api.policy import Policy
 from dcctl.errors import NotVisible
 from dcctl.workflow import environments, sight
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
+from dcctl.workflow.witness import Deed
 
 #: Longest wait when all places of those who wait are taken: the caller asks again, others get their turn.
 CROWDED_SECONDS = 1.0
@@ -35,6 +36,8 @@ class Asking:
 
     service: Service
     actor: Actor
+    deed: Deed
+    """What the audit trail is told of this call."""
 
     @property
     def app(self) -> App:
@@ -42,21 +45,27 @@ class Asking:
 
     def may(self, action: str) -> None:
         """Return when the roles allow the action, whatever it is about; DCCTL-106 otherwise."""
+        self.deed.action = action
         self.service.policy.require(self.actor, action)
 
     def may_for(self, action: str, administration: str) -> None:
         """Return when the administration is visible and the roles allow the action for it; NotVisible or DCCTL-106 otherwise."""
+        self.deed.action, self.deed.administration = action, administration
         with self.app.reading() as session:
             sight.require_visible(session, self.actor, administration)
         self.service.policy.require(self.actor, action, administration)
 
     def may_or_not_there(self, action: str, kind: str, name: str) -> None:
         """Return when the roles allow the action; to anybody else, what it is about does not exist."""
+        self.deed.action = action
+        if kind == "administration":
+            self.deed.administration = name
         if not self.service.policy.allows(self.actor, action):
             raise NotVisible(kind, name)
 
     def may_submit(self, administration: str | None) -> None:
         """The same for asking: for the administration that is named, or the actor's own."""
+        self.deed.action, self.deed.administration = "request:submit", administration or self.actor.administration
         if administration is None or administration == sight.own(self.actor):
             self.service.policy.require(self.actor, "request:submit", self.actor.administration)
         else:
@@ -64,20 +73,26 @@ class Asking:
 
     def may_on_request(self, action: str, number: str) -> None:
         """The same for what is done to a request."""
+        self.deed.action = action
         with self.app.reading() as session:
             administration = sight.request_administration(session, self.actor, number)
+        self.deed.administration = administration
         self.service.policy.require(self.actor, action, administration)
 
     def may_on_operation(self, action: str, identifier: str) -> None:
         """The same for what is done to an operation."""
+        self.deed.action = action
         with self.app.reading() as session:
             administration = sight.operation_administration(session, self.actor, identifier)
+        self.deed.administration = administration
         self.service.policy.require(self.actor, action, administration)
 
     def may_on_environment(self, action: str, administration: str, name: str) -> None:
         """The same for what is done to an environment."""
+        self.deed.action = action
         with self.app.reading() as session:
             found = environments.find(session, self.actor, administration, name).administration
+        self.deed.administration = found
         self.service.policy.require(self.actor, action, found)
 
     @contextmanager
@@ -96,7 +111,8 @@ class Asking:
 
 async def asking(request: Request) -> Asking:
     """A coroutine, though it waits for nothing: so it costs no change of threads."""
-    return Asking(service=request.app.state.service, actor=request.scope["wsgi_environ"][ACTOR])
+    environ = request.scope["wsgi_environ"]
+    return Asking(service=request.app.state.service, actor=environ[ACTOR], deed=environ[DEED])
 
 
 Caller = Annotated[Asking, Depends(asking)]

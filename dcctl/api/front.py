@@ -17,6 +17,7 @@ import structlog
 
 from dcctl.api.bridge import PIECES
 from dcctl.api.errors import encoded, unknown_address
+from dcctl.api.pace import Pace
 from dcctl.errors import CATALOGUE, DcctlError
 from dcctl.workflow import actor
 from dcctl.workflow.app import App
@@ -27,7 +28,11 @@ Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 OPEN = frozenset({"/healthz", "/readyz"})
 ACTOR, REQUEST_ID, ADMITTED = "dcctl.actor", "dcctl.request_id", "dcctl.admitted"
+#: What the audit trail is told of the call, and the error that answered it.
+DEED, REFUSAL = "dcctl.deed", "dcctl.refusal"
 _GLOBAL_ID = re.compile(r"req-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+#: A caller that asks too much is told when there is room again.
+TOO_FAST = "DCCTL-640"
 _KEPT = frozenset({"HTTP_X_OPENSTACK_REQUEST_ID"})
 
 log = structlog.get_logger("dcctl.api")
@@ -36,13 +41,14 @@ log = structlog.get_logger("dcctl.api")
 class Admitted:
     """Behind the token check: who it is, and nothing else that says so."""
 
-    def __init__(self, app: App, inner: Wsgi) -> None:
-        self.app, self.inner = app, inner
+    def __init__(self, app: App, inner: Wsgi, pace: Pace) -> None:
+        self.app, self.inner, self.pace = app, inner, pace
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         environ[ADMITTED] = True
-        environ[ACTOR] = actor.from_environ(self.app, environ)
-        return self.inner(stripped(environ), start_response)
+        who = environ[ACTOR] = actor.from_environ(self.app, environ)
+        with self.pace.admitted(who.user_id):
+            return self.inner(stripped(environ), start_response)
 
 
 def stripped(environ: Environ) -> Environ:
@@ -127,6 +133,8 @@ class Answer:
     def replace(self, error: DcctlError, accept: str | None) -> bytes:
         """Make the error the answer, and return its body."""
         told = [(name, value) for name, value in self._headers if name.lower() == "www-authenticate"]
+        if error.code == TOO_FAST:
+            told.append(("Retry-After", str(error.params["seconds"])))
         chunks = encoded(error, accept)
         self._line = f"{CATALOGUE[error.code].http} {error.code}"
         self._headers = [("Content-Type", "application/json"), ("Content-Length", str(len(chunks))), *told]

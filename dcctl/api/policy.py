@@ -4,6 +4,7 @@ A rule sees dcctl's own roles only (`dcctl.workflow.actor` drops every other, an
 `administration` of the one who asks, and of what is asked about. What may be *seen* is not decided here but in `dcctl.workflow.sight`, before.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,10 @@ RULES: tuple[Rule, ...] = (
     _rule("person:list", "See who asks and decides for an administration.", "GET /v1/administrations/{code}/people", anywhere=READERS),
     _rule("person:add", "Give a person a role.", "POST /v1/administrations/{code}/people", anywhere=(OPERATOR,)),
     _rule("person:remove", "Take a role from a person.", "DELETE /v1/administrations/{code}/people/{user}", anywhere=(OPERATOR,)),
+    _rule("contact:list", "See to whom letters go.", "GET /v1/administrations/{code}/contacts", anywhere=READERS),
+    _rule("contact:add", "Have letters written to an address.", "POST /v1/administrations/{code}/contacts", own=(LEAD,), anywhere=(OPERATOR,)),
+    _rule("contact:remove", "Have no more letters written to an address.", "DELETE /v1/administrations/{code}/contacts/{address}",
+          own=(LEAD,), anywhere=(OPERATOR,)),
     _rule("capacity:show", "See what the datacenter has.", "GET /v1/capacity", anywhere=(OPERATOR, AUDITOR)),
     _rule("capacity:declare", "Say what the datacenter has.", "PUT /v1/capacity", anywhere=(OPERATOR,)),
     _rule("catalogue:list", "See what a spec may name.", "GET /v1/catalogue", anywhere=READERS),
@@ -108,11 +113,28 @@ RULES: tuple[Rule, ...] = (
     _rule("discrepancy:say", "Explain, waive or resolve a difference.", "POST /v1/discrepancies/{number}/{verb}", anywhere=(OPERATOR,)),
     _rule("region:show", "See the mode of the region.", "GET /v1/region", anywhere=(OPERATOR, AUDITOR)),
     _rule("region:mode", "Set the mode of the region.", "PUT /v1/region", anywhere=(OPERATOR,)),
+    _rule("audit:list", "Read the audit trail.", "GET /v1/audit", "GET /v1/audit/events/{number}", anywhere=(OPERATOR, AUDITOR)),
+    _rule("audit:export", "Read the whole audit trail, to prove it.", "GET /v1/audit/export", anywhere=(OPERATOR, AUDITOR)),
     _rule("maintenance:show", "See whether operations may begin.", "GET /v1/maintenance", anywhere=(OPERATOR, AUDITOR)),
     _rule("maintenance:set", "Begin or end maintenance.", "PUT /v1/maintenance", anywhere=(OPERATOR,)),
     _rule("operation:abandon", "Give up a failed operation.", "POST /v1/operations/{id}/abandon", own=(LEAD,), anywhere=(OPERATOR,)),
 )  # fmt: skip
 BY_NAME: Mapping[str, Rule] = {rule.name: rule for rule in RULES}
+
+
+_MEANT = [
+    (method, re.compile("".join("([^/]+)" if part.startswith("{") else re.escape(part) for part in re.split(r"(\{\w+\})", path))), rule.name)
+    for rule in RULES
+    for method, path in rule.operations
+]
+
+
+def meant(method: str, path: str) -> tuple[str, str | None]:
+    """What a call asks for and on what, by its address alone: for calls that get no further. "unknown" where no rule has it."""
+    for of, pattern, name in _MEANT:
+        if of == method and (found := pattern.fullmatch(path)) is not None:
+            return name, "/".join(found.groups()) or None
+    return "unknown", None
 
 
 def defaults() -> list[policy.DocumentedRuleDefault]:

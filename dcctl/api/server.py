@@ -18,6 +18,7 @@ from dcctl.api.application import build
 from dcctl.api.asking import Service
 from dcctl.api.bridge import Bridge
 from dcctl.api.front import Admitted, Front, Wsgi
+from dcctl.api.pace import Pace
 from dcctl.api.policy import Policy
 from dcctl.commandline import API, begun
 from dcctl.config import Settings
@@ -43,7 +44,9 @@ def front(app: App, *, guard: Any = None, service: Service | None = None) -> Fro
         service = Service(app=app, policy=Policy(of.policy_file), waiting=places)
     inner: Wsgi = Bridge(build(service))
     checked, keystone = (guard, "") if guard is not None else keystone_guard(app.settings)
-    return Front(guarded=checked(Admitted(app, inner)), unguarded=inner, max_body_bytes=of.max_body_bytes, keystone=keystone)
+    # Half of the threads stay for the others when one person floods.
+    pace = Pace(a_minute=of.requests_a_minute, at_once=max(2, of.threads // 2))
+    return Front(guarded=checked(Admitted(app, inner, pace)), unguarded=inner, max_body_bytes=of.max_body_bytes, keystone=keystone)
 
 
 def keystone_guard(of: Settings) -> tuple[Any, str]:

@@ -14,12 +14,16 @@ COLUMNS = {
     "code": N_("Code"), "name": N_("Name"), "parent": N_("Parent"), "environments": N_("Environments"), "created_at": N_("Since"),
 }  # fmt: skip
 PEOPLE = {"user": N_("User"), "domain": N_("Domain"), "role": N_("Role"), "user_id": N_("Id")}
+CONTACTS = {"address": N_("Address"), "lang": N_("Language"), "daily": N_("Once a day"), "created_at": N_("Since")}
 ROLES = click.Choice(["dc_agent", "dc_lead"])
 
 command = Group("administration", help=N_("Ministries, agencies and communes, and who acts for them."),
                 examples=["dcctl administration list", "dcctl administration person list min-sante"])  # fmt: skip
 person = Group("person", help=N_("Who asks and who decides for an administration."),
                examples=["dcctl administration person add min-sante sante-agent --role dc_agent"])  # fmt: skip
+
+contact = Group("contact", help=N_("To whom letters about an administration go."),
+                examples=["dcctl administration contact add min-sante dsi@sante.gouv.bj"])  # fmt: skip
 
 
 @command.command("list", help=N_("List the administrations that you may see."))
@@ -100,4 +104,41 @@ def remove(desk: Desk, code: str, user: str, role: str) -> None:
     say(N_("{user} is no longer {role} of {code}."), user=user, role=role, code=code)
 
 
+@contact.command("list", help=N_("List the addresses to which letters about an administration go."))
+@click.argument("code", metavar=N_("ADMINISTRATION"))
+@shown
+@click.pass_obj
+def contacts(desk: Desk, code: str) -> None:
+    desk.listing(desk.api.get("administrations", code, "contacts"), CONTACTS, created_at=moment)
+
+
+@contact.command(
+    "add", help=N_("Have letters about an administration's requests and environments written to ADDRESS."),
+    examples=["dcctl administration contact add min-sante dsi@sante.gouv.bj --daily"],
+)  # fmt: skip
+@click.argument("code", metavar=N_("ADMINISTRATION"))
+@click.argument("address", metavar=N_("ADDRESS"))
+@click.option("--letters", "lang", type=click.Choice(["fr", "en"]), default="fr", show_default=True, help=N_("The language of the letters."))
+@click.option("--daily", is_flag=True, help=N_("One letter a day with everything, rather than one for each occasion."))
+@shown
+@click.pass_obj
+def add_contact(desk: Desk, code: str, address: str, lang: str, daily: bool) -> None:
+    body = {"address": address, "lang": lang, "daily": daily}
+    look = f"dcctl administration contact list {code}"
+    desk.thing(desk.api.post("administrations", code, "contacts", body=body, look=look), CONTACTS, created_at=moment)
+    say(N_("Letters about {code} go to {address} from now on."), code=code, address=address)
+
+
+@contact.command("remove", help=N_("Have no more letters written to ADDRESS."))
+@click.argument("code", metavar=N_("ADMINISTRATION"))
+@click.argument("address", metavar=N_("ADDRESS"))
+@shown
+@click.pass_obj
+def remove_contact(desk: Desk, code: str, address: str) -> None:
+    removed = desk.api.delete("administrations", code, "contacts", address, look=f"dcctl administration contact list {code}")
+    desk.thing(removed, CONTACTS, created_at=moment)
+    say(N_("No more letters about {code} go to {address}."), code=code, address=address)
+
+
 command.add_command(person)
+command.add_command(contact)

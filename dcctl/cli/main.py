@@ -30,6 +30,7 @@ NOUNS = {
     "discrepancy": N_("The differences: list, explain, waive, resolve."),
     "maintenance": N_("Whether new operations may begin."),
     "region": N_("Whether dcctl may write limits, or only looks."),
+    "audit": N_("Who did what, and what was refused; proved on your machine."),
     "explain": N_("What an error code means."),
     "completion": N_("Completion of commands in your shell."),
 }

@@ -1,4 +1,4 @@
-"""dcctl quota export and verify: the ledger proved on this machine, from what the server sends or from a file.
+"""dcctl quota export and verify: the ledger proved on this machine, from what the server sends or from a file; `audit` does the same with its chain.
 
 The server's word counts for nothing: it sends entries, and every hash and balance is computed here.
 """
@@ -33,10 +33,15 @@ _CODES = {"checkpoint": "DCCTL-541", "cut": "DCCTL-541", "format": "DCCTL-542", 
 @click.argument("file", metavar=N_("FILE"))
 @click.pass_obj
 def export(desk: Desk, file: str) -> None:
-    lines = desk.api.stream("ledger")
+    count = exported_to(file, desk.api.stream("ledger"))
+    if file != "-":
+        say(N_("{count} lines in {path}. Prove them: dcctl quota verify --export {path}"), count=count, path=file)
+
+
+def exported_to(file: str, lines: Iterable[bytes]) -> int:
+    """Write the lines to a file, which is there when all of them are, or to standard output (-); how many they are."""
     if file == "-":
-        _written(sys.stdout.buffer, lines)
-        return
+        return _written(sys.stdout.buffer, lines)
     path = Path(file)
     unfinished = path.with_name(path.name + ".part")
     try:
@@ -47,7 +52,7 @@ def export(desk: Desk, file: str) -> None:
         raise DcctlError("DCCTL-003", path=file, reason=error.strerror or str(error)) from error
     finally:
         unfinished.unlink(missing_ok=True)
-    say(N_("{count} lines in {path}. Prove them: dcctl quota verify --export {path}"), count=count, path=file)
+    return count
 
 
 @click.command(
@@ -66,7 +71,7 @@ def verify(desk: Desk, files: tuple[str, ...], key_file: str | None, exported: s
 
     key = None if key_file is None else signature.public_key(key_file)
     kept = [signature.read(file, key).checkpoint for file in files]
-    with _lines(desk, exported) as lines:
+    with sent_or_kept(desk, exported, "ledger") as lines:
         report = chain.verify(lines, kept)
     refuse(report, key)
     checkpoints = len({made.position for made in kept} | {made.position for made, _, _ in report.checkpoints})
@@ -98,15 +103,14 @@ def refuse(report: Report, key: bytes | None) -> None:
     if found is not None:
         place = {"position": found.position or report.sealed, "entry": found.entry if found.entry is not None else "–"}
         raise DcctlError(_CODES.get(found.code, "DCCTL-540"), finding=found.code, detail=found.detail, **place)
-    for made, public, signed in report.checkpoints:
-        if not signature.Signed(checkpoint=made, public_key=public, signature=signed).holds() or key not in (None, public):
-            raise DcctlError("DCCTL-541", position=made.position, finding="signature", detail=public.hex())
+    signature.agreed(report, key)
 
 
 @contextmanager
-def _lines(desk: Desk, exported: str | None) -> Iterator[Iterable[bytes]]:
+def sent_or_kept(desk: Desk, exported: str | None, *path: str) -> Iterator[Iterable[bytes]]:
+    """The lines of an export: of a file, or as the API sends them."""
     if exported is None:
-        yield desk.api.stream("ledger")
+        yield desk.api.stream(*path)
         return
     try:
         file = Path(exported).open("rb")  # noqa: SIM115 - closed below

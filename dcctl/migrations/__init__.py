@@ -14,7 +14,7 @@ from psycopg import sql
 from sqlalchemy import Connection, create_engine
 
 from dcctl.config import Roles
-from dcctl.migrations import hours
+from dcctl.migrations import audit, hours
 from quotas import schema as ledger
 
 HERE = Path(__file__).parent
@@ -67,8 +67,8 @@ def _ensure_role(connection: Connection, role: str) -> None:
 
 
 def _grants(roles: Roles) -> list[str]:
-    application, collector, exporter, auditor = (
-        sql.Identifier(role).as_string(None) for role in (roles.application, roles.collector, roles.exporter, roles.auditor)
+    application, collector, exporter, auditor, sealer = (
+        sql.Identifier(role).as_string(None) for role in (roles.application, roles.collector, roles.exporter, roles.auditor, roles.sealer)
     )
     observations, appended, queue = ", ".join(OBSERVATIONS), ", ".join(APPEND_ONLY), ", ".join(QUEUE_TABLES)
     return [
@@ -82,8 +82,10 @@ def _grants(roles: Roles) -> list[str]:
         f"GRANT INSERT, UPDATE, DELETE ON {observations} TO {collector}",
         *hours.grants(application, collector),
         f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {exporter}, {auditor}",
-        f"REVOKE ALL ON idempotency, {queue} FROM {exporter}, {auditor}",
+        # Keys, states of the engine, and addresses of people say nothing that is to be measured or audited.
+        f"REVOKE ALL ON idempotency, kept_state, contact, letter, {queue} FROM {exporter}, {auditor}",
         *ledger.grants(
             roles.application, [roles.collector, roles.exporter, roles.auditor], sealer=roles.sealer, auditor=roles.auditor
         ),
+        *audit.grants(application, auditor, sealer),
     ]

@@ -15,7 +15,7 @@ from dcctl.lifecycle import EnvironmentState
 from dcctl.schemas import API_VERSION, AdministrationIn, PersonIn
 from dcctl.store import Administration, Environment
 from dcctl.words import N_
-from dcctl.workflow import sight
+from dcctl.workflow import sight, witness
 from dcctl.workflow.actor import MINISTRY_ROLES, Actor
 from dcctl.workflow.app import App
 from quotas import store as ledger
@@ -35,6 +35,7 @@ def create(app: App, actor: Actor, body: AdministrationIn) -> dict[str, Any]:
         raise DcctlError("DCCTL-002", field="code", value=body.code, allowed=RESERVED_DOMAIN)
     with app.reading() as session:
         _require_new(session, body)
+    witness.announce(app)
     domain_id = identity.ensure_domain(app.cloud(), body.code, body.name)  # before the transaction, which then waits for nobody
     try:
         with app.transaction() as session:
@@ -123,6 +124,7 @@ def add_person(app: App, actor: Actor, code: str, body: PersonIn) -> dict[str, A
     """
     domain_id = _domain(app, actor, code)
     user = _user(app, code, body.user)
+    witness.announce(app)
     identity.assign(app.cloud(), user.id, body.role, domain_id=domain_id)
     return _person(user.name, user.id, user.domain, body.role)
 
@@ -135,6 +137,7 @@ def remove_person(app: App, actor: Actor, code: str, user: str, role: str) -> di
     found = identity.find_user(app.cloud(), user, [app.settings.cloud.people_domain, code])
     if found is None:
         raise NotVisible("user", user)
+    witness.announce(app)
     identity.unassign(app.cloud(), found.id, role, domain_id=domain_id)
     return _person(found.name, found.id, found.domain, role)
 

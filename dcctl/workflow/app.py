@@ -15,6 +15,7 @@ from dcctl.cloud.connect import Cloud
 from dcctl.cloud.directory import Directory
 from dcctl.config import Settings
 from dcctl.errors import DcctlError
+from dcctl.workflow import witness
 from dcctl.workflow.queue import Queue
 from dcctl.workflow.standing import Keeper
 
@@ -86,7 +87,18 @@ class App:
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
-        """A session whose work is committed at the end, or rolled back whole; DCCTL-501 when the database does not answer."""
+        """A session whose work is committed at the end, or rolled back whole; DCCTL-501 when the database does not answer.
+
+        With it is committed what the audit trail says of it, if a deed is under way (`witness`).
+        """
+        with self.bare_transaction() as session:
+            witness.watch(session)
+            yield session
+            witness.write(session)
+
+    @contextmanager
+    def bare_transaction(self) -> Iterator[Session]:
+        """The same without a word in the audit trail: for what keeps dcctl going, and for the trail itself."""
         try:
             with Session(self.engine, expire_on_commit=False) as session:
                 yield session

@@ -19,7 +19,7 @@ def add(app: App, process: str) -> None:
     if not made:
         return
     try:
-        with app.transaction() as session:
+        with app.bare_transaction() as session:
             add_requests(session.connection(), process, made)
     except DcctlError:
         app.cloud().count_again(made)

@@ -10,7 +10,7 @@ from dcctl.errors import DcctlError
 from dcctl.lifecycle import Kind, OperationState, RequestState
 from dcctl.schemas import DecisionIn
 from dcctl.store import Decision, Operation, Request, now
-from dcctl.workflow import changes, feed, holding, requests, sight
+from dcctl.workflow import changes, feed, holding, letters, requests, sight
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
 from dcctl.workflow.queue import CHANGE, DECOMMISSION, EXTENSION, FULFIL, environment_lock
@@ -59,6 +59,7 @@ def decide(app: App, actor: Actor, number: str, body: DecisionIn) -> dict[str, A
             if after is RequestState.REFUSED:
                 holding.release(session, actor.in_ledger(), request)
                 _into(session, request, after)
+                letters.write(session, "refused", request, by=actor.user, reason=body.reason)
             elif not approval.needed(request.kind, request.administration, request.requester, approvals):
                 approve(app, session, request)
             session.flush()
@@ -73,6 +74,7 @@ def approve(app: App, session: Session, request: Request) -> None:
     """Nothing more is missing: the hold no longer runs out, and the worker is told."""
     holding.keep(session, request)
     _into(session, request, RequestState.APPROVED)
+    letters.write(session, "approved", request)
     count = len(session.exec(select(Operation.id).where(Operation.request == request.number)).all())
     kind = TASKS[Kind(request.kind)]
     operation = Operation(

@@ -5,7 +5,7 @@ from sqlmodel import Session, col, func, select
 from dcctl.errors import DcctlError
 from dcctl.lifecycle import EnvironmentState, OperationState, RequestState, environment_after, operation_after, request_after
 from dcctl.store import Environment, Event, Operation, Request, now
-from dcctl.workflow import feed
+from dcctl.workflow import feed, letters
 from dcctl.workflow.app import App
 from dcctl.workflow.queue import REBUILD, environment_lock
 
@@ -29,6 +29,8 @@ def end(session: Session, operation: Operation, error: DcctlError | None) -> Non
         session.add(environment)
     kind = "cancelled" if error is None else "failed"
     feed.record(session, kind, request=operation.request, operation=operation.id, step=operation.step, error=operation.error)
+    if error is not None:
+        letters.write(session, "failed", request, error=operation.error)
 
 
 def fail(request: Request) -> None:

@@ -16,7 +16,7 @@ from dcctl.approval import needed
 from dcctl.errors import DcctlError, SpecRefused
 from dcctl.lifecycle import ALTERING, Kind, RequestState, request_after
 from dcctl.store import Administration, CatalogueItem, Environment, Request, now
-from dcctl.workflow import changes, decisions, feed, holding, members, provisioning
+from dcctl.workflow import changes, decisions, feed, holding, letters, members, provisioning
 from dcctl.workflow.app import App
 from quotas import store as ledger
 from quotas.resources import in_order
@@ -115,6 +115,7 @@ def fail(app: App, number: str, error: DcctlError) -> None:
         session.add(request)
         holding.release(session, holding.ITSELF, request)
         feed.record(session, "failed", request=number, error=error.to_json())
+        letters.write(session, "failed", request, error=error.to_json())
 
 
 def fingerprint(request: Request, resolved: Resolved, planned: list[dict[str, Any]], taken: list[dict[str, Any]] | None = None) -> str:

@@ -14,8 +14,8 @@ from sqlmodel import Session, col, select
 from dcctl.cloud import servers
 from dcctl.errors import CloudError
 from dcctl.lifecycle import EnvironmentState, OperationState, environment_after
-from dcctl.store import Environment, Operation
-from dcctl.workflow import feed
+from dcctl.store import Environment, Operation, Request
+from dcctl.workflow import feed, letters
 from dcctl.workflow.app import App
 
 WARNINGS = (30, 14, 7, 1)
@@ -65,6 +65,8 @@ def _tend(app: App, identifier: int) -> tuple[str, str] | None:
             session.add(environment)
             until = environment.expires_at.isoformat()
             feed.record(session, "expiring", request=environment.request, environment=name, days=days, until=until)
+            day = environment.expires_at.astimezone(letters.COTONOU).strftime("%d/%m/%Y")
+            letters.write(session, "expiring", session.get_one(Request, environment.request), days=days, until=day)
             return name, f"warned {days}"
         if project_id is None or _busy(session, identifier):
             return None

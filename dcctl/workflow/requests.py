@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import rfc8785
-from sqlalchemy import Select, literal, true, tuple_
+from sqlalchemy import Select, func, literal, true, tuple_
 from sqlalchemy import select as columns
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
@@ -17,7 +17,7 @@ from dcctl.errors import DcctlError, NotVisible, SpecRefused
 from dcctl.lifecycle import ENDED, EnvironmentState, Kind, OperationState, RequestState, environment_after, request_after
 from dcctl.schemas import RequestIn, WithdrawIn
 from dcctl.store import Decision, Environment, Event, Idempotency, Operation, Request, now
-from dcctl.workflow import changes, drafting, extensions, feed, holding, idempotency, maintenance, members, sight
+from dcctl.workflow import changes, drafting, extensions, feed, holding, idempotency, letters, maintenance, members, sight
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
 from dcctl.workflow.queue import REVIEW
@@ -53,9 +53,11 @@ def submit(app: App, actor: Actor, body: RequestIn, key: str) -> tuple[dict[str,
             if (before := _claim(session, actor, key, fingerprint)) is not None:
                 return as_json(session, before), False
             request = _asked(app, session, actor, body, spec, unknown)
+            _require_room(app, session, request.administration)
             session.add(request)
             submitted = feed.record(session, "submitted", request=request.number, user=actor.user)
             session.flush()
+            letters.write(session, "received", request, by=actor.user)
             app.queue.defer(session, REVIEW, lock=f"request:{request.number}", number=request.number)
             idempotency.lead_to(session, actor, key, request.number)
             return as_json(session, request, submitted) | {"maintenance": maintenance.told(app, session)}, True
@@ -79,6 +81,20 @@ def _asked(app: App, session: Session, actor: Actor, body: RequestIn, spec: Envi
     if body.kind == Kind.REPAIR:
         return changes.repair(session, actor, body)
     return _decommission(session, actor, body)
+
+
+def _require_room(app: App, session: Session, administration: str) -> None:
+    """Refuse where the administration has as many open requests as the site lets it have; a few at once may pass together.
+
+    Raises:
+        DcctlError: 641.
+    """
+    most = app.settings.api.open_requests
+    unended = select(func.count()).select_from(Request).where(Request.administration == administration, col(Request.state).not_in(ENDED))
+    with session.no_autoflush:
+        count = session.exec(unended).one()
+    if count >= most:
+        raise DcctlError("DCCTL-641", administration=administration, count=count, most=most)
 
 
 def _claim(session: Session, actor: Actor, key: str, fingerprint: str) -> Request | None:

@@ -16,7 +16,7 @@ from dcctl.provisioner.engine import Guard
 from dcctl.provisioner.errors import EngineBroken, EngineFenced
 from dcctl.provisioner.processes import boottime
 from dcctl.store import Operation, Request, now
-from dcctl.workflow import ending, feed, leases, maintenance, succession
+from dcctl.workflow import ending, feed, leases, letters, maintenance, succession
 from dcctl.workflow.app import App
 from dcctl.workflow.credentials import Credentials
 from dcctl.workflow.heartbeat import Heartbeat
@@ -158,6 +158,8 @@ class Run:
         made.state, made.updated_at, made.error = request_after(self.number, RequestState(made.state), request), now(), None
         session.add(made)
         feed.record(session, "succeeded", request=self.number, operation=self.id, **outputs)
+        if made.state == RequestState.FULFILLED:
+            letters.write(session, "ready", made)
         leases.give_back(session, self.lease, unclean=False)
 
     def done(self, session: Session) -> None:

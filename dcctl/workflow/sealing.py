@@ -1,4 +1,7 @@
-"""The sealer: chains the ledger's committed entries within a second, over a connection of its own with a role that can do nothing else."""
+"""The sealer: chains the ledger's entries and the audit trail's events once they are committed, within a second, over a connection of its own.
+
+Its role can do nothing else.
+"""
 
 import threading
 
@@ -7,6 +10,7 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from dcctl.config import Settings
+from dcctl.workflow import witness
 from quotas import proof
 from quotas.schema.sealing import BATCH
 
@@ -39,7 +43,7 @@ class Sealer(threading.Thread):
         failed = False
         while not self.ending.is_set():
             try:
-                while seal_once(engine) == BATCH and not self.ending.is_set():
+                while seal_once(engine) >= BATCH and not self.ending.is_set():
                     pass
             except SQLAlchemyError as error:
                 if not failed:
@@ -55,6 +59,9 @@ class Sealer(threading.Thread):
 
 
 def seal_once(engine: Engine) -> int:
-    """Chain one batch, committed; return how many entries."""
-    with engine.begin() as connection:
-        return proof.seal(connection)
+    """Chain one batch of each chain, committed; return how many rows the larger one was."""
+    sealed = []
+    for chain in (proof.LEDGER, witness.CHAIN):
+        with engine.begin() as connection:
+            sealed.append(chain.seal(connection))
+    return max(sealed)

@@ -13,7 +13,7 @@ from dcctl.errors import DcctlError
 from dcctl.lifecycle import OperationState
 from dcctl.provisioner import processes
 from dcctl.store import Operation
-from dcctl.workflow import ending, leases, maintenance
+from dcctl.workflow import ending, leases, maintenance, witness
 from dcctl.workflow.app import App
 
 #: Longest time between two looks.
@@ -89,7 +89,9 @@ class Keeper(threading.Thread):
                     log.warning("orphans_ended", processes=left)
                     processes.end(processes.orphans, reaping=False, polite=0.0)
                 processes.reap_orphans()
-                if found := take_up(self.app):
+                with witness.by_itself("worker", "take_up", ""):
+                    found = take_up(self.app)
+                if found:
                     log.info("taken_up_again", operations=found)
             except DcctlError as error:
                 log.warning("not_looked_for_stalled", code=error.code)

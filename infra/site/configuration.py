@@ -38,6 +38,9 @@ def write(site: Site, engine: Path) -> None:
             "host": "127.0.0.1",
             "port": site.ports + 10,
             "url": site.api_url,
+            # Tests and benches ask as one person what a ministry's people ask in a day.
+            "requests_a_minute": 60_000,
+            "open_requests": 10_000,
             "authtoken_conf": str(site.etc / "authtoken.conf"),
         },
         "engine": {

@@ -21,7 +21,7 @@ from quotas.schema.guards import GUARDS
 from quotas.schema.moving import MOVE_HOLDER
 from quotas.schema.plain import PLAIN_POST, SIGNATURE
 from quotas.schema.posting import POST, STEP
-from quotas.schema.sealing import RECORD, SEAL
+from quotas.schema.sealing import LEDGER as CHAIN
 from quotas.schema.tables import TABLES
 
 #: Codes of faults, with what they mean.
@@ -83,8 +83,8 @@ UPGRADE: list[str] = [
         STEP,
         POST,
         PLAIN_POST,
-        SEAL,
-        RECORD,
+        CHAIN.seal(),
+        CHAIN.record(),
         _ROOTS,
         "INSERT INTO quotas.holder_edge SELECT id, parent_id, opened_at FROM quotas.holder WHERE kind = 'pool'",
         "REVOKE ALL ON ALL FUNCTIONS IN SCHEMA quotas FROM PUBLIC",

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator
 
+from quotas.schema.sealing import CHAIN_TABLES, LEDGER, Sealed
+
 _REFUSE_CHANGE = """
 CREATE FUNCTION quotas.refuse_change() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RAISE EXCEPTION '% on quotas.% is refused', TG_OP, TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege', HINT = 'Post a correction.';
+    RAISE EXCEPTION '% on %.% is refused', TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME
+        USING ERRCODE = 'insufficient_privilege', HINT = 'Post a correction.';
 END $$"""
 
 #: A hold ends once: what is closed stays as it is, and of an open one nothing but its state, its end and its expiry changes.
@@ -46,9 +49,25 @@ BEGIN
 END $$"""
 
 
-def _trigger(name: str, table: str, event: str, each: str, function: str) -> Iterator[str]:
-    yield f"CREATE TRIGGER {name} BEFORE {event} ON quotas.{table} FOR EACH {each} EXECUTE FUNCTION quotas.{function}()"
-    yield f"ALTER TABLE quotas.{table} ENABLE ALWAYS TRIGGER {name}"  # a session that plays replica does not slip past
+def _trigger(name: str, table: str, event: str, each: str, function: str, schema: str = "quotas") -> Iterator[str]:
+    yield f"CREATE TRIGGER {name} BEFORE {event} ON {schema}.{table} FOR EACH {each} EXECUTE FUNCTION quotas.{function}()"
+    yield f"ALTER TABLE {schema}.{table} ENABLE ALWAYS TRIGGER {name}"  # a session that plays replica does not slip past
+
+
+def append_only(chain: Sealed) -> list[str]:
+    """What guards a chain and the table that it chains: rows come and stay as they are."""
+    return [
+        *(
+            statement
+            for table in (chain.table, "seal", "checkpoint")
+            for statement in _trigger("append_only", table, "UPDATE OR DELETE", "ROW", "refuse_change", chain.schema)
+        ),
+        *(
+            statement
+            for table in (chain.table, *CHAIN_TABLES)
+            for statement in _trigger("not_emptied", table, "TRUNCATE", "STATEMENT", "refuse_change", chain.schema)
+        ),
+    ]
 
 
 GUARDS = [
@@ -56,10 +75,8 @@ GUARDS = [
     _REFUSE_REOPENING,
     _REFUSE_STRANGERS,
     _REFUSE_ORPHANS,
-    *_trigger("append_only", "entry", "UPDATE OR DELETE", "ROW", "refuse_change"),
+    *append_only(LEDGER),
     *_trigger("append_only", "holder_edge", "UPDATE OR DELETE", "ROW", "refuse_change"),
-    *_trigger("append_only", "seal", "UPDATE OR DELETE", "ROW", "refuse_change"),
-    *_trigger("append_only", "checkpoint", "UPDATE OR DELETE", "ROW", "refuse_change"),
     *_trigger("ends_once", "hold", "UPDATE", "ROW", "refuse_reopening"),
     *_trigger("stays", "hold", "DELETE", "ROW", "refuse_change"),
     *_trigger("stays", "holder", "DELETE", "ROW", "refuse_change"),
@@ -70,7 +87,7 @@ GUARDS = [
     *_trigger("key_stays", "account", "UPDATE OF id, holder_id, holder_kind, region, resource, place", "STATEMENT", "refuse_change"),
     *(
         statement
-        for table in ("entry", "holder_edge", "hold", "holder", "account", "seal", "checkpoint", "sealed")
+        for table in ("holder_edge", "hold", "holder", "account")
         for statement in _trigger("not_emptied", table, "TRUNCATE", "STATEMENT", "refuse_change")
     ),
 ]

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from quotas.ledger import ENDS_HOLD, MOVES, PARENTS, PLACES, CauseKind, HolderKind, Kind, Place
 from quotas.resources import COUNTED, LARGEST_AMOUNT, TYPED_GIGABYTES
-from quotas.schema.sealing import SEALS
+from quotas.schema import sealing
 
 CODE_PATTERN = "^[a-z0-9][a-z0-9._-]{0,62}$"
 LONGEST_NAME = 255
@@ -187,4 +187,4 @@ CREATE TABLE quotas.hold (
     "CREATE INDEX hold_due ON quotas.hold (expires_at) WHERE state = 'open' AND expires_at IS NOT NULL",
 ]
 
-TABLES = ["CREATE SCHEMA quotas", *DOMAINS, *HOLDERS, *RULES, *ACCOUNTS, *ENTRIES, *HOLDS, *SEALS]
+TABLES = ["CREATE SCHEMA quotas", *DOMAINS, *HOLDERS, *RULES, *ACCOUNTS, *ENTRIES, *HOLDS, *sealing.LEDGER.tables()]

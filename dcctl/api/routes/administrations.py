@@ -6,8 +6,8 @@ from fastapi import Query
 
 from dcctl.api.asking import Caller, Limit, Name, OptionalKey
 from dcctl.api.bridge import Router
-from dcctl.schemas import Administration, AdministrationIn, Administrations, ParentIn, People, Person, PersonIn
-from dcctl.workflow import administrations, reparenting
+from dcctl.schemas import Administration, AdministrationIn, Administrations, ContactIn, ContactOut, Contacts, ParentIn, People, Person, PersonIn
+from dcctl.workflow import administrations, contacts, reparenting
 
 router = Router(prefix="/administrations")
 
@@ -59,3 +59,24 @@ def remove_person(caller: Caller, code: str, user: str, role: Annotated[str, Que
     """Take a role from a person."""
     caller.may_for("person:remove", code)
     return administrations.remove_person(caller.app, caller.actor, code, user, role)
+
+
+@router.get("/{code}/contacts", response_model=Contacts)
+def contact_list(caller: Caller, code: str) -> dict[str, Any]:
+    """To whom letters go."""
+    caller.may_for("contact:list", code)
+    return contacts.listing(caller.app, caller.actor, code)
+
+
+@router.post("/{code}/contacts", response_model=ContactOut)
+def add_contact(caller: Caller, code: str, body: ContactIn) -> dict[str, Any]:
+    """Write to this address from now on."""
+    caller.may_for("contact:add", code)
+    return contacts.add(caller.app, caller.actor, code, body)
+
+
+@router.delete("/{code}/contacts/{address}", response_model=ContactOut)
+def remove_contact(caller: Caller, code: str, address: str) -> dict[str, Any]:
+    """Write to this address no more."""
+    caller.may_for("contact:remove", code)
+    return contacts.remove(caller.app, caller.actor, code, address)

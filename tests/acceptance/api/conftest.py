@@ -95,7 +95,7 @@ def service(keystone: Keystone, postgresql: postgres.Server, tmp_path_factory: p
     private(etc / "dcctl.toml", "\n".join([
         f'[database]\napplication = "{postgresql.url(database, "dcctl_app")}"',
         f'[cloud]\nclouds_yaml = "{keystone.file}"\nadmin = "{keystone.entry}"\nregion = "cotonou"',
-        f'[api]\nport = {port}\nauthtoken_conf = "{etc / "authtoken.conf"}"',
+        f'[api]\nport = {port}\nrequests_a_minute = 0\nauthtoken_conf = "{etc / "authtoken.conf"}"',
     ]))  # fmt: skip
     log = etc / "api.log"
     with log.open("wb") as output:

@@ -101,6 +101,14 @@ discrepancy:show      GET    /v1/discrepancies/D-999                      404 40
 discrepancy:say       POST   /v1/discrepancies/D-999/explain              404 403 403 403 403 403 403 403 403
 region:show           GET    /v1/region                                   ok  ok  403 403 403 403 403 403 403
 region:mode           PUT    /v1/region                                   ok  403 403 403 403 403 403 403 403
+audit:list            GET    /v1/audit                                    ok  ok  403 403 403 403 403 403 403
+audit:list            GET    /v1/audit/events/2000000000                  404 404 403 403 403 403 403 403 403
+audit:export          GET    /v1/audit/export                             ok  ok  403 403 403 403 403 403 403
+contact:list          GET    /v1/administrations/min-sante/contacts       ok  ok  ok  ok  404 404 404 404 404
+contact:list          GET    /v1/administrations/anpc/contacts            ok  ok  ok  ok  ok  404 404 404 404
+contact:add           POST   /v1/administrations/min-sante/contacts       ok  403 403 ok  404 404 404 404 404
+contact:add           POST   /v1/administrations/anpc/contacts            ok  403 403 403 403 404 404 404 404
+contact:remove        DELETE /v1/administrations/min-sante/contacts/nobody@sante.bj 404 403 403 404 404 404 404 404 404
 maintenance:show      GET    /v1/maintenance                              ok  ok  403 403 403 403 403 403 403
 maintenance:set       PUT    /v1/maintenance                              ok  403 403 403 403 403 403 403 403
 operation:abandon     POST   /v1/operations/O-2026-9001-1/abandon         ok  403 403 ok  404 404 404 404 404
@@ -133,6 +141,8 @@ def body(method: str, path: str) -> dict[str, Any] | None:
         return {"digest": "0" * 64, "reason": "DCCTL-421"}
     if address.endswith("/people"):
         return {"user": "sante-agent", "role": "dc_agent"}
+    if address.endswith("/contacts"):
+        return {"address": "dsi@sante.bj"}
     if address.endswith("/parent"):
         return {"parent": None, "reason": "Essai", "document": "Note 10"}
     if address.endswith("/decisions"):

@@ -17,7 +17,7 @@ HEAVY = {
 }  # fmt: skip
 
 VERBS = {
-    "administration": ["list", "show", "create", "move", "person"], "capacity": ["show", "declare"], "offer": ["list", "show"],
+    "administration": ["list", "show", "create", "move", "person", "contact"], "capacity": ["show", "declare"], "offer": ["list", "show"],
     "quota": ["show", "history", "grant", "revoke", "correct", "export", "import", "verify"],
     "usage": ["show", "top"],
     "act": ["list", "show", "approve", "refuse"],
@@ -25,6 +25,7 @@ VERBS = {
     "environment": ["list", "show", "cloud", "certificate", "decommission", "plan", "drift", "repair", "accept"],
     "operation": ["list", "show", "watch", "retry", "cancel", "abandon", "repair"],
     "administration person": ["list", "add", "remove"],
+    "administration contact": ["list", "add", "remove"], "audit": ["list", "show", "export", "verify"],
 }  # fmt: skip
 
 

@@ -1,0 +1,113 @@
+"""Who may do what to whose, written by hand: persons x calls x (own, parent, sibling, child, unknown).
+
+An agent and a lead belong to *own*; *parent* is above it, *sibling* beside it, *child* below it, *unknown* is not there. Operator and auditor belong
+to the datacenter. *Nobody* is any of: the cloud's administrator, a manager of own's Keystone domain, and a puppet that such a manager made, with
+dcctl's roles on an account of the ministry's own domain. For each of the five in this order:
+
+    +  let through (what comes then is another matter)      -  403: it is seen, and not allowed      0  404: as if it were not there
+"""
+
+from dataclasses import dataclass
+
+RELATIONS = ("own", "parent", "sibling", "child", "unknown")
+PERSONS = ("agent", "lead", "operator", "auditor", "nobody")
+NOBODIES = ("admin", "manager", "puppet")
+
+#: Rule, method, path, then for each of PERSONS.
+TABLE = """
+status:show             GET    /v1/status?administration={a}                            +00+0 +00+0 ++++0 ++++0 -----
+administration:show     GET    /v1/administrations/{a}                                  +00+0 +00+0 ++++0 ++++0 -----
+administration:move     POST   /v1/administrations/{a}/parent                           00000 00000 ++++0 00000 00000
+person:list             GET    /v1/administrations/{a}/people                           +00+0 +00+0 ++++0 ++++0 00000
+person:add              POST   /v1/administrations/{a}/people                           -00-0 -00-0 ++++0 ----0 00000
+person:remove           DELETE /v1/administrations/{a}/people/nobody-here?role=dc_lead  -00-0 -00-0 ++++0 ----0 00000
+contact:list            GET    /v1/administrations/{a}/contacts                         +00+0 +00+0 ++++0 ++++0 00000
+contact:add             POST   /v1/administrations/{a}/contacts                         -00-0 +00-0 ++++0 ----0 00000
+contact:remove          DELETE /v1/administrations/{a}/contacts/x@sante.bj              -00-0 +00-0 ++++0 ----0 00000
+quota:show              GET    /v1/quota?administration={a}                             +00+0 +00+0 ++++0 ++++0 -----
+quota:show              GET    /v1/quota?administration={a}&environment=portail         +00+0 +00+0 ++++0 ++++0 -----
+quota:history           GET    /v1/history?administration={a}                           +00+0 +00+0 ++++0 ++++0 -----
+quota:grant             POST   /v1/grants                                               00000 00000 ++++0 00000 00000
+quota:revoke            POST   /v1/revocations                                          00000 00000 ++++0 00000 00000
+usage:show              GET    /v1/usage?administration={a}                             +00+0 +00+0 ++++0 ++++0 -----
+usage:show              GET    /v1/usage/hours?since=2026-01-01T00:00:00Z&administration={a} +00+0 +00+0 ++++0 ++++0 -----
+request:submit          POST   /v1/requests                                             +00-0 +00-0 ----0 ----0 00000
+request:list            GET    /v1/requests?administration={a}                          +00+0 +00+0 ++++0 ++++0 -----
+request:show            GET    /v1/requests/{r}                                         +00+0 +00+0 ++++0 ++++0 -----
+request:show            GET    /v1/requests/{r}/events                                  +00+0 +00+0 ++++0 ++++0 -----
+request:decide          POST   /v1/requests/{r}/decisions                               -00-0 +00-0 ----0 ----0 00000
+request:withdraw        POST   /v1/requests/{r}/withdraw                                +00-0 +00-0 ----0 ----0 00000
+environment:list        GET    /v1/environments?administration={a}                      +00+0 +00+0 ++++0 ++++0 -----
+environment:show        GET    /v1/environments/{a}/portail                             +00+0 +00+0 ++++0 ++++0 -----
+environment:show        GET    /v1/environments/{a}/portail/drift                       +00+0 +00+0 ++++0 ++++0 -----
+environment:cloud       GET    /v1/environments/{a}/portail/cloud                       +00+0 +00+0 ++++0 ++++0 -----
+environment:certificate GET    /v1/environments/{a}/portail/certificate                 +00+0 +00+0 ++++0 ++++0 -----
+environment:plan        POST   /v1/environments/{a}/portail/plans                       +00-0 +00-0 ++++0 ----0 00000
+environment:accept      POST   /v1/environments/{a}/portail/drift/accept                -00-0 +00-0 ++++0 ----0 00000
+operation:list          GET    /v1/operations?administration={a}                        +00+0 +00+0 ++++0 ++++0 -----
+operation:show          GET    /v1/operations/{o}                                       +00+0 +00+0 ++++0 ++++0 -----
+operation:show          GET    /v1/operations/{o}/events                                +00+0 +00+0 ++++0 ++++0 -----
+operation:retry         POST   /v1/operations/{o}/retry                                 +00-0 +00-0 ++++0 ----0 00000
+operation:cancel        POST   /v1/operations/{o}/cancel                                +00-0 +00-0 ++++0 ----0 00000
+operation:abandon       POST   /v1/operations/{o}/abandon                               -00-0 +00-0 ++++0 ----0 00000
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One call of one person about one administration, and what must come of it."""
+
+    rule: str
+    method: str
+    path: str
+    person: str
+    relation: str
+    expected: str
+
+
+def cases() -> list[Case]:
+    """All of them; each of NOBODIES is asked."""
+    found = []
+    for row in TABLE.strip().splitlines():
+        rule, method, path, *columns = row.split()
+        assert len(columns) == len(PERSONS), row
+        for column, expected in zip(PERSONS, columns, strict=True):
+            for person in NOBODIES if column == "nobody" else (column,):
+                for relation, says in zip(RELATIONS, expected, strict=True):
+                    found.append(Case(rule=rule, method=method, path=path, person=person, relation=relation, expected=says))
+    return found
+
+
+def body(case: Case, administration: str) -> dict[str, object] | None:
+    """What is sent: in order, and harmless where it is let through."""
+    paper = {"reason": "Essai", "document": "Note 10"}
+    if case.method in ("GET", "DELETE"):
+        return None
+    address = case.path
+    if address.endswith("/people"):
+        return {"user": "nobody-here", "role": "dc_agent"}
+    if address.endswith("/contacts"):
+        return {"address": "x@sante.bj"}
+    if address.endswith("/parent"):
+        return {"parent": administration, **paper}  # below itself: refused by the ledger
+    if address in ("/v1/grants", "/v1/revocations"):
+        return {"administration": administration, "resources": {"cores": 2**40}, **paper}  # more than anybody has
+    if address == "/v1/requests":
+        return {"kind": "environment", "spec": {"administration": administration, "name": "portail"}}  # too little for a spec
+    if address.endswith("/decisions"):
+        return {"verdict": "refuse", "reason": "Non conforme", "digest": "1" * 64}
+    if address.endswith("/accept"):
+        return {"reason": "Connu"}
+    return {}
+
+
+def said(status: int, document: dict[str, dict[str, object]]) -> str:
+    """An answer in the table's signs; what is missing beside the thing itself (a user, a contact) was let through."""
+    error = document.get("error", {})
+    if status == 403 and error.get("code") == "DCCTL-106":
+        return "-"
+    if status == 404 and error.get("code") == "DCCTL-107":
+        params = error.get("params", {})
+        assert isinstance(params, dict)
+        return "+" if params.get("kind") in ("user", "contact") else "0"
+    return "+" if status < 500 and status not in (401, 403, 404, 405, 429) else f"{status} {error.get('code')}"

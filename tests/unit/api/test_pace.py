@@ -1,0 +1,69 @@
+"""How much one person may ask: counted by user, given back with time, and never at another's cost."""
+
+import pytest
+
+from dcctl.api.pace import REMEMBERED, Pace
+from dcctl.errors import DcctlError
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def asked(pace: Pace, user: str) -> bool:
+    try:
+        with pace.admitted(user):
+            return True
+    except DcctlError as error:
+        assert error.code == "DCCTL-640"
+        return False
+
+
+def test_a_minutes_calls_pass_and_the_next_is_told_when_to_come_again() -> None:
+    clock = Clock()
+    pace = Pace(a_minute=60, at_once=4, clock=clock)
+
+    assert sum(asked(pace, "sante-agent") for _ in range(100)) == 60
+    with pytest.raises(DcctlError) as refused, pace.admitted("sante-agent"):
+        pass
+    assert refused.value.params["seconds"] == 1
+    assert asked(pace, "justice-agent"), "one person's flood is nobody else's"
+
+    clock.now = 10.0
+    assert sum(asked(pace, "sante-agent") for _ in range(100)) == 10
+
+
+def test_one_person_has_a_share_of_the_threads_and_gives_it_back() -> None:
+    pace = Pace(a_minute=600, at_once=2, clock=Clock())
+    with pace.admitted("a"), pace.admitted("a"):
+        assert asked(pace, "a"), "a burst is no flood"
+    assert all(asked(pace, "a") for _ in range(300))
+
+    with pace.admitted("a"), pace.admitted("a"):
+        assert not asked(pace, "a")
+        assert asked(pace, "b")
+    assert asked(pace, "a")
+
+
+def test_what_fails_gives_its_place_back() -> None:
+    pace = Pace(a_minute=600, at_once=1, clock=Clock())
+    for _ in range(3):
+        with pytest.raises(ValueError), pace.admitted("a"):
+            raise ValueError
+    assert asked(pace, "a")
+
+
+def test_no_number_of_users_fills_the_memory() -> None:
+    pace = Pace(a_minute=600, at_once=1, clock=Clock())
+    for number in range(REMEMBERED + 50):
+        assert asked(pace, str(number))
+    assert len(pace._left) == REMEMBERED
+    assert not pace._under_way
+
+
+def test_zero_is_any_number() -> None:
+    pace = Pace(a_minute=0, at_once=1, clock=Clock())
+    assert all(asked(pace, "a") for _ in range(5000))
