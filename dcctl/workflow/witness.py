@@ -160,7 +160,8 @@ def _notice(session: Session, context: Any, instances: Any) -> None:
             rows.setdefault(id(one), (one, None))
     for one in session.deleted:
         if _is_told(one):
-            rows[id(one)] = (one, {name: getattr(one, name) for name in inspect(one).mapper.columns.keys()})
+            names = inspect(one).mapper.columns.keys()
+            rows[id(one)] = (one, {name: getattr(one, name) for name in names})
     for one in session.dirty:
         if not _is_told(one):
             continue
