@@ -24,7 +24,7 @@ def write(session: Session, occasion: str, request: Request, **params: Any) -> i
     contacts = session.exec(select(Contact).where(Contact.administration == request.administration).order_by(col(Contact.address))).all()
     asked = {"number": request.number, "environment": request.environment, "kind": request.kind, **params}
     for contact in contacts:
-        to = {"administration": contact.administration, "address": contact.address, "lang": contact.lang, "daily": contact.daily}
+        to: dict[str, Any] = {"administration": contact.administration, "address": contact.address, "lang": contact.lang, "daily": contact.daily}
         session.add(Letter(**to, message_id=fresh_id(), occasion=occasion, params=asked))
     return len(contacts)
 
