@@ -130,15 +130,16 @@ def test_after_a_restore_the_chain_is_followed_again_once_somebody_says_why_and_
     with app.transaction() as session:  # what was followed is the chain that was lost
         session.connection().exec_driver_sql("UPDATE ledger_proof SET chain_hash = sha256('lost')")
     assert verifying.follow(app) is not None
-    run("dcctl-manage", "checkpoint", "key", "sign.pem", "asin.pem")
-    assert run("dcctl-manage", "checkpoint", "sign", "--key", "sign.pem", "--output", "kept.json").returncode == 0
+    for name in ("other", "sign"):
+        run("dcctl-manage", "checkpoint", "key", f"{name}.pem", "asin.pem" if name == "sign" else "nobody.pem")
+        assert run("dcctl-manage", "checkpoint", "sign", "--key", f"{name}.pem", "--output", "kept.json").returncode == 0
     document = json.loads((tmp_path / "kept.json").read_text())
     kept = ("--checkpoint", "kept.json", "--public-key", "asin.pem")
 
     unsaid = run("dcctl-manage", "ledger", "follow-again", "--reason", " ")
     foreign = run("dcctl-manage", "ledger", "follow-again", "--reason", "restauration du 12 mars", "--public-key", "asin.pem")
     assert (unsaid.returncode, "DCCTL-680" in unsaid.stderr) == (2, True), unsaid.stderr
-    assert (foreign.returncode, "DCCTL-541" in foreign.stderr) == (1, True), foreign.stderr  # other tests' keys signed here, too
+    assert (foreign.returncode, "DCCTL-541" in foreign.stderr) == (1, True), foreign.stderr  # somebody else's key signed here, too
     assert verifying.follow(app) is not None
 
     with psycopg.connect(app.settings.database.application.replace("+psycopg", "").replace("dcctl_app@", "dcctl_owner@")) as owner:
