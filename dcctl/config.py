@@ -121,7 +121,6 @@ def _whole(defaults: dict[str, int], given: dict[str, int]) -> dict[str, int]:
 class Worker(_Section):
     concurrency: int = 4
     catalogue_seconds: int = 60
-    hold_days: int = 30
     sweep_seconds: int = 120
     lease_seconds: float = Field(default=30.0, ge=1.0)
     """For how long a worker has an environment without a sign of life; renewed at a third of it."""

@@ -11,7 +11,7 @@ into a sentence of the reader's language. The msgids are English; `locale/` has 
     └── EngineError       the Pulumi engine failed
 
 Code ranges: 0xx usage and client, 1xx identity and visibility, 2xx quota and policy, 3xx requests and environments, 4xx OpenStack and engine,
-5xx dcctl itself.
+5xx dcctl itself and the ledger, 6xx asking and deciding.
 """
 
 from collections.abc import Iterable, Mapping
@@ -185,6 +185,26 @@ CATALOGUE: dict[str, Entry] = {
     "DCCTL-563": Entry(exit=1, http=500, text=N_("The worker's file {path} cannot be used: {reason}."),
                        next=N_("Give the worker a directory that it may write (worker.state_dir); the file may be removed when it is damaged."),
                        explain=N_("The worker remembers there how far the ledger had come, so that a restored database is noticed.")),
+    # -- asking and deciding
+    "DCCTL-600": Entry(exit=5, http=409, text=N_("{number} has all the approvals that it needs of {role}; still missing: {missing}."),
+                       next=N_("Whose word is missing: dcctl request show {number}; why: dcctl policy show"),
+                       explain=N_("The policy says whose decisions a request needs. Nobody's second approval stands in for somebody else's.")),
+    "DCCTL-601": Entry(exit=3, http=403, text=N_("An emergency is declared by an operator who approves (your roles: {roles}; {action})."),
+                       next=N_("Without --emergency the request waits for those whom it needs: dcctl request show {number}"),
+                       explain=N_("In an emergency an operator may approve alone, with a reason. The decision is marked, and stays open until somebody else has reviewed it.")),
+    "DCCTL-602": Entry(exit=2, http=422, text=N_("More than {number} asks for cannot be granted ({beyond})."),
+                       next=N_("Grant as much or less; for more, the requester asks anew.")),
+    "DCCTL-603": Entry(exit=5, http=409, text=N_("{administration} is now below {parent} and no longer below {was}, which was to pay for {number}; nothing was granted."),
+                       next=N_("Return it, so that it is asked anew: dcctl request return {number} --reason \"…\"")),
+    "DCCTL-604": Entry(exit=2, http=409, text=N_("{number} is about {was}; an edited request stays about the same."),
+                       next=N_("Take it back and ask anew: dcctl request withdraw {number}")),
+    "DCCTL-605": Entry(exit=2, http=422, text=N_("What was sent does not fit {number} ({kind})."),
+                       next=N_("A spec for an environment or a change, --duration for an extension, amounts for an envelope.")),
+    "DCCTL-606": Entry(exit=2, http=422, text=N_("Nothing would be left of {number}."), next=N_("Refuse it: dcctl request refuse {number} --reason \"…\"")),
+    "DCCTL-607": Entry(exit=5, http=409, text=N_("Less than is asked can be granted only of an envelope, by somebody who gives it ({number}: {kind})."),
+                       next=N_("Return it with what should change: dcctl request return {number} --reason \"…\"")),
+    "DCCTL-608": Entry(exit=5, http=409, text=N_("You decided on {number} yourself; somebody else must review it."),
+                       explain=N_("A decision in an emergency stays open until another operator, an auditor or a lead of the administration has reviewed it.")),
     # -- dcctl itself
     "DCCTL-500": Entry(exit=1, http=500, text=N_("Something unforeseen happened in dcctl (reference {reference})."), next=N_("Give the reference to the datacenter's operators; their log has the details.")),
     "DCCTL-501": Entry(exit=4, http=503, text=N_("dcctl's database does not answer."), next=N_("Repeat in a moment; nothing was changed.")),

@@ -1,6 +1,7 @@
 """The sentence of each fault of a spec: what is wrong at a place, and what is allowed there.
 
-Pure but for the language in use. Codes are those of `stacks.faults` (malformed), `dcctl.speccheck` (misfits) and `dcctl.cli.specfile` (YAML).
+Pure but for the language in use. Codes are those of `stacks.faults` (malformed), `dcctl.speccheck` (misfits), `dcctl.rulebook`
+(a policy) and `dcctl.cli.specfile` (YAML).
 """
 
 from collections.abc import Mapping, Sequence
@@ -78,6 +79,17 @@ SENTENCES: Mapping[str, str] = {
     "opening.too_many_cells": N_("there are {count} cells (the heading has {maximum})"),
     "opening.not_csv": N_("this is not CSV: {problem}"),
     "opening.alias": N_("references (*name) are not allowed in a file of envelopes"),
+    # -- an offer
+    "offer.not_counted": N_("{found} is not counted, so it is no quota (allowed: {allowed})"),
+    "offer.counted": N_("{found} is counted, so it belongs to the quota"),
+    "offer.one_duration": N_("exactly one of duration_days and duration_months must be there"),
+    "offer.not_a": N_("{found} is not {allowed}"),
+    # -- a policy of decisions
+    "policy.unknown_value": N_("{found} is not known here{nearest} (allowed: {allowed})"),
+    "policy.no_last_rule": N_("the last rule ({name}) fits not every request (allowed: a last rule without when)"),
+    "policy.never_reached": N_("the rule {name} fits every request, so the {count} after it never count (allowed: only the last rule without when)"),
+    "policy.unbounded": N_("the rule {name} needs nobody, so it must say of what, and how much at most (missing: {missing})"),
+    "policy.not_rising": N_("{found} are not rising days before the request lapses (allowed: rising, below {lapse})"),
     # -- YAML
     "yaml.syntax": N_("this is not YAML: {problem}"),
     "yaml.duplicate_key": N_("the key {key} stands there already, in line {first}"),

@@ -15,6 +15,8 @@ class RequestState(StrEnum):
     SUBMITTED = "submitted"
     IN_REVIEW = "in_review"
     RETURNED = "returned"
+    PROPOSED = "proposed"
+    """Less than was asked was approved, and the requester says yes or no."""
     APPROVED = "approved"
     REFUSED = "refused"
     WITHDRAWN = "withdrawn"
@@ -72,11 +74,15 @@ REQUEST: Mapping[tuple[RequestState, str], RequestState] = {
     (R.IN_REVIEW, "approve"): R.APPROVED,
     (R.IN_REVIEW, "refuse"): R.REFUSED,
     (R.IN_REVIEW, "return"): R.RETURNED,
+    (R.IN_REVIEW, "propose"): R.PROPOSED,
     (R.IN_REVIEW, "withdraw"): R.WITHDRAWN,
     (R.IN_REVIEW, "lapse"): R.LAPSED,
     (R.RETURNED, "submit"): R.SUBMITTED,
     (R.RETURNED, "withdraw"): R.WITHDRAWN,
     (R.RETURNED, "lapse"): R.LAPSED,
+    (R.PROPOSED, "accept"): R.APPROVED,
+    (R.PROPOSED, "withdraw"): R.WITHDRAWN,
+    (R.PROPOSED, "lapse"): R.LAPSED,
     (R.APPROVED, "fulfil"): R.FULFILLING,
     (R.APPROVED, "withdraw"): R.WITHDRAWN,
     (R.FULFILLING, "succeed"): R.FULFILLED,
@@ -151,6 +157,6 @@ _TABLES: dict[type[StrEnum], Mapping[tuple[StrEnum, str], StrEnum]] = {
 }
 
 #: Requests whose hold the clock may end.
-EXPIRING = frozenset({R.SUBMITTED, R.IN_REVIEW, R.RETURNED})
+EXPIRING = frozenset({R.SUBMITTED, R.IN_REVIEW, R.RETURNED, R.PROPOSED})
 #: Requests about which nothing more will happen by itself.
 ENDED = frozenset({R.REFUSED, R.WITHDRAWN, R.LAPSED, R.FULFILLED, R.ABANDONED})

@@ -156,10 +156,12 @@ class ParentIn(In):
 
 class RequestIn(In):
     """A request: `spec` for the kind environment (of one that exists, it is a change); for decommission, extension and repair `environment`
-    (its name) and `administration`; `duration` for an extension; `confirm`, the name once more, where data are destroyed."""
+    (its name) and `administration`; `duration` for an extension; `resources` (units more) for an envelope; `confirm`, the name once more, where data
+    are destroyed."""
 
-    kind: str = Field(default="environment", pattern="^(environment|change|extension|repair|decommission)$")
+    kind: str = Field(default="environment", pattern="^(environment|change|extension|repair|decommission|envelope)$")
     spec: dict[str, Any] | None = None
+    resources: dict[str, Any] | None = None
     duration: str | None = Field(default=None, max_length=64)
     administration: str | None = Field(default=None, max_length=255)
     environment: str | None = Field(default=None, max_length=255)
@@ -168,12 +170,53 @@ class RequestIn(In):
 
 
 class DecisionIn(In):
-    """`confirm`: the environment's name, where what is approved destroys, replaces or shrinks."""
+    """`confirm`: the environment's name, where what is approved destroys, replaces or shrinks; `grant`: of an envelope so much only, resources that
+    are left out stay as they are asked for; `emergency`: an operator approves alone, and somebody else reviews it later."""
 
-    verdict: str = Field(pattern="^(approve|refuse)$")
+    verdict: str = Field(pattern="^(approve|refuse|return)$")
     digest: str | None = Field(default=None, max_length=128)
     reason: Reason
     confirm: str | None = Field(default=None, max_length=255)
+    grant: dict[str, Any] | None = None
+    emergency: bool = False
+
+
+class AnswerIn(In):
+    """To less than was asked: yes or no. `digest`: of what was seen."""
+
+    accept: bool
+    digest: str | None = None
+    reason: str | None = Field(default=None, max_length=2000)
+
+
+class CommentIn(In):
+    text: Reason
+
+
+class ReviewIn(In):
+    """Of a decision in an emergency, by somebody else."""
+
+    justified: bool
+    reason: Reason
+
+
+class TrialsIn(In):
+    """Requests that are only tried, one after the other, as if each before it had been submitted."""
+
+    requests: list[dict[str, Any]] = Field(min_length=1, max_length=200)
+
+
+class OfferIn(In):
+    """An offer to be published."""
+
+    document: dict[str, Any]
+
+
+class PolicyIn(In):
+    """A policy of decisions; `reason` where it is published."""
+
+    document: dict[str, Any]
+    reason: Reason | None = None
 
 
 class PlanIn(In):
@@ -515,6 +558,8 @@ class Status(Out):
     sources: list[SourceStatus]
     warnings: list[dict[str, Any]]
     maintenance: dict[str, Any] | None = None
+    emergencies: list[dict[str, Any]] = []
+    """Decisions that an operator made alone, and nobody has reviewed yet."""
     next: list[str] = []
 
 
@@ -528,6 +573,23 @@ class Offer(Out):
 
 class Offers(Out):
     items: list[Offer]
+
+
+class PolicyOut(Out):
+    """A version of the policy of decisions."""
+
+    version: int
+    document: dict[str, Any]
+    reason: str
+    published_by: str
+    published_at: datetime
+
+
+class PolicyChecked(Out):
+    """The version that a document would be; `in_force`: it is the present one."""
+
+    version: int
+    in_force: bool
 
 
 class Missing(BaseModel):
@@ -548,6 +610,14 @@ class RequestOut(Out):
     updated_at: datetime
     justification: str
     demand: Amounts
+    granted: Amounts | None = None
+    """Of an envelope: what is given, where that is less than the demand."""
+    policy: int | None = None
+    """The version of the policy that says whose decisions it needs."""
+    round: int = 1
+    """How often it was submitted."""
+    lapses_at: datetime | None = None
+    """While it waits for somebody: when it lapses."""
     offer: str | None
     digest: str | None
     plan: list[dict[str, Any]] = []
@@ -559,6 +629,8 @@ class RequestOut(Out):
     operation: str | None
     error: dict[str, Any] | None
     events: list[dict[str, Any]] = []
+    story: list[dict[str, Any]] = []
+    """Of one request that is shown: who did what, when, on which evidence, and the entries of the ledger."""
     maintenance: dict[str, Any] | None = None
     """During maintenance: nothing begins before its end."""
 
@@ -572,6 +644,21 @@ class RequestLine(BaseModel):
     requester: str
     created_at: datetime
     digest: str | None
+
+
+class Trial(BaseModel):
+    """What became of one that was tried: whether it fits with those before it, what it would hold and whose decisions it would need."""
+
+    fits: bool
+    kind: str | None
+    demand: Amounts
+    needs: list[Missing]
+    rule: str | None
+    error: dict[str, Any] | None
+
+
+class Trials(Out):
+    items: list[Trial]
 
 
 class Requests(Out):

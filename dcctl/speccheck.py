@@ -11,7 +11,7 @@ from typing import Any
 
 from dcctl import sizing
 from quotas import resources
-from stacks.environment import EnvironmentSpec
+from stacks.environment import Duration, EnvironmentSpec
 from stacks.faults import Fault
 
 Item = Mapping[str, Any]
@@ -38,6 +38,18 @@ def default_volume_type(volume_types: Mapping[str, Item]) -> str:
     return next((name for name, document in volume_types.items() if document.get("default")), "")
 
 
+def longest(offer: Item) -> Duration | None:
+    """The longest time that the document of an offer gives: `duration_days`, or `duration_months`; None: it names none."""
+    for unit in ("days", "months"):
+        if offer.get(f"duration_{unit}") is not None:
+            return Duration(amount=int(offer[f"duration_{unit}"]), unit=unit)
+    return None
+
+
+def _months(duration: Duration) -> float:
+    return duration.amount if duration.unit == "months" else duration.amount / 30
+
+
 def _offer(spec: EnvironmentSpec, offers: Mapping[str, Item]) -> Iterator[Fault]:
     document = offers.get(spec.offer)
     if document is None:
@@ -47,10 +59,9 @@ def _offer(spec: EnvironmentSpec, offers: Mapping[str, Item]) -> Iterator[Fault]
         asked = spec.quota.get(resource, 0)
         if asked > most:
             yield Fault(path=("quota", resource), code="spec.beyond_offer", params={"resource": resource, "asked": asked, "most": most})
-    longest = document.get("duration_months")
-    months = spec.duration.amount if spec.duration.unit == "months" else spec.duration.amount / 30
-    if longest is not None and months > longest:
-        yield Fault(path=("duration",), code="spec.duration_too_long", params={"asked": str(spec.duration), "most": f"{longest} months"})
+    most_time = longest(document)
+    if most_time is not None and _months(spec.duration) > _months(most_time):
+        yield Fault(path=("duration",), code="spec.duration_too_long", params={"asked": str(spec.duration), "most": str(most_time)})
 
 
 def _names(spec: EnvironmentSpec, known: Mapping[str, Mapping[str, Item]], offer: Item) -> Iterator[Fault]:

@@ -55,6 +55,17 @@ class Offer(SQLModel, table=True):
     retired_at: datetime | None = _at(default=None)
 
 
+class Policy(SQLModel, table=True):
+    """A version of the policy of decisions; the newest is the one in force. Append-only."""
+
+    __tablename__ = "policy"
+    version: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    document: dict[str, Any] = _json()
+    reason: str
+    actor: dict[str, Any] = _json(default_factory=dict)
+    published_at: datetime = _at(default_factory=now)
+
+
 class CatalogueItem(SQLModel, table=True):
     """The worker's copy of what OpenStack offers: flavors, images, external networks, volume types."""
 
@@ -169,6 +180,8 @@ class Request(SQLModel, table=True):
     __table_args__ = (
         CheckConstraint("state NOT IN ('approved', 'fulfilling', 'fulfilled') OR digest IS NOT NULL", name="request_approved_has_digest"),
         Index("request_by_administration", "administration", "state"),
+        # What waits for somebody, for the clock.
+        Index("request_waiting", "lapses_at", postgresql_where=text("state IN ('submitted', 'in_review', 'returned', 'proposed')")),
         # Lists are newest first: of everybody, and of one administration.
         Index("request_newest", "created_at", "number"),
         Index("request_newest_of_administration", "administration", "created_at", "number"),
@@ -201,25 +214,73 @@ class Request(SQLModel, table=True):
     justification: str = ""
     requester: dict[str, Any] = _json(default_factory=dict)
     requester_id: str
+    authors: list[str] = Field(default_factory=list, sa_type=JSONB, sa_column_kwargs={"server_default": text("'[]'")})
+    """User ids of those who edited it, beside the requester: none of them decides on it."""
+    round: int = Field(default=1, sa_column_kwargs={"server_default": text("1")})
+    """Grows each time that it is submitted anew after a return; decisions count in their own round."""
+    policy: int | None = None
+    """The version that said what it needs."""
+    rule: str | None = None
+    """The name of the rule that fitted."""
+    needs: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSONB, sa_column_kwargs={"server_default": text("'[]'")})
+    """Every decision that it needs, as `dcctl.approval.Needed`; nothing: the policy decides."""
+    granted: dict[str, Any] | None = _json(default=None, nullable=True)
+    """Of an envelope: what is given where that is less than the demand."""
+    waits_since: datetime = _at(default_factory=now, sa_column_kwargs={"server_default": text("now()")})
+    """Since when it is in the state in which it waits for somebody."""
+    lapses_at: datetime | None = _at(default=None)
+    reminded: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    """After how many days of this waiting the last reminder was given."""
     error: dict[str, Any] | None = _json(default=None, nullable=True)
     created_at: datetime = _at(default_factory=now)
     updated_at: datetime = _at(default_factory=now)
 
 
 class Decision(SQLModel, table=True):
-    """approve, refuse or return, by a person, on a digest. Append-only."""
+    """approve, refuse or return, by a person or by a version of the policy, on a digest. Append-only."""
 
     __tablename__ = "decision"
-    __table_args__ = (UniqueConstraint("request", "user_id", name="decision_once_a_person"),)
+    __table_args__ = (
+        UniqueConstraint("request", "round", "user_id", name="decision_once_a_person"),
+        CheckConstraint("verdict IN ('approve', 'refuse', 'return')", name="decision_verdict"),
+        CheckConstraint("NOT emergency OR verdict = 'approve' AND role = 'dc_operator'", name="decision_emergency"),
+        Index("decision_in_an_emergency", "request", postgresql_where=text("emergency")),
+    )
     id: int | None = Field(default=None, primary_key=True)
     request: str = Field(foreign_key="request.number", index=True)
+    round: int = Field(default=1, sa_column_kwargs={"server_default": text("1")})
     verdict: str
     digest: str
     reason: str
     user_id: str
+    """Of a version of the policy: ``policy:3``."""
     actor: dict[str, Any] = _json()
     """user, roles, scope and audit id, from the token"""
+    role: str | None = None
+    """In which role, and for which administration: which of the decisions that are needed this one is."""
+    administration: str | None = None
+    policy: int | None = None
+    """The version of the policy that counted."""
+    evidence: str = Field(default="{}", sa_column_kwargs={"server_default": text("'{}'")})
+    """What the decider saw, as canonical JSON (RFC 8785)."""
+    granted: dict[str, Any] | None = _json(default=None, nullable=True)
+    """Where less than was asked is given: what."""
+    emergency: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    """Made alone by an operator, against what the policy needs; somebody else reviews it."""
     decided_at: datetime = _at(default_factory=now)
+
+
+class EmergencyReview(SQLModel, table=True):
+    """What somebody else thinks of a decision that was made in an emergency. Append-only; without one the decision is open."""
+
+    __tablename__ = "emergency_review"
+    __table_args__ = (CheckConstraint("verdict IN ('justified', 'objected')", name="emergency_review_verdict"),)
+    request: str = Field(primary_key=True, foreign_key="request.number")
+    verdict: str
+    reason: str
+    user_id: str
+    actor: dict[str, Any] = _json()
+    reviewed_at: datetime = _at(default_factory=now)
 
 
 class Idempotency(SQLModel, table=True):

@@ -85,7 +85,7 @@ _NOTHING = N_("nothing")
 _OURS = frozenset({"allowed", "kind", "why"})
 #: Values of `kind`.
 KINDS = (N_("administration"), N_("environment"), N_("request"), N_("operation"), N_("offer"), N_("user"), N_("holder"), N_("address"),
-         N_("act"), N_("entry"), N_("event"), N_("contact"))  # fmt: skip
+         N_("act"), N_("entry"), N_("event"), N_("contact"), N_("policy"))  # fmt: skip
 
 
 class _Words(dict[str, Any]):

@@ -37,6 +37,7 @@ from dcctl.workflow import (
     reconciling,
     regions,
     verifying,
+    waiting,
     witness,
 )  # fmt: skip
 from dcctl.workflow.app import App
@@ -152,6 +153,8 @@ def tasks(app: App) -> procrastinate.App:
             lapsed = expiry.expire(app)
             if lapsed:
                 log.info("holds_lapsed", requests=lapsed)
+            for number, days in waiting.remind(app):
+                log.info("reminded", request=number, days=days)
             for name, happened in life.tend(app):
                 log.info("environment_expiring", environment=name, happened=happened)
 

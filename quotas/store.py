@@ -502,6 +502,30 @@ def _entry(row: RowMapping) -> EntryView:
     )
 
 
+def of_reference(database: Database, reference: str, holder: Holder | None = None, entries: Sequence[int] = ()) -> list[EntryView]:
+    """The transfers that a request caused, oldest first: those of its holds, those of `holder` that name it, and the `entries` that are known to be.
+
+    Args:
+        holder: one with few accounts and entries, such as an environment; there is no index of all causes, for each posting would pay for it.
+    """
+    statement = f"""WITH picked AS (
+            SELECT opened_entry AS id FROM quotas.hold WHERE reference = :reference
+            UNION SELECT closed_entry FROM quotas.hold WHERE reference = :reference AND closed_entry IS NOT NULL
+            UNION SELECT e.id FROM quotas.account a JOIN quotas.entry e ON a.id = e.debit_account
+                WHERE a.holder_id = :holder AND e.cause_reference = :reference
+            UNION SELECT e.id FROM quotas.account a JOIN quotas.entry e ON a.id = e.credit_account
+                WHERE a.holder_id = :holder AND e.cause_reference = :reference
+            UNION SELECT unnest(CAST(:entries AS bigint[]))
+        )
+        SELECT e.*, {_NAME_OF.format("s")} AS source, d.place AS source_place, {_NAME_OF.format("t")} AS target, c.place AS target_place
+        FROM picked JOIN quotas.entry e USING (id)
+        JOIN quotas.account d ON d.id = e.debit_account JOIN quotas.holder s ON s.id = d.holder_id
+        JOIN quotas.account c ON c.id = e.credit_account JOIN quotas.holder t ON t.id = c.holder_id
+        ORDER BY e.id"""
+    rows = _rows(database, statement, reference=reference, holder=holder.id if holder is not None else 0, entries=list(entries))
+    return [_entry(row) for row in rows]
+
+
 # -- proof -------------------------------------------------------------------------------------------------------------------------------
 
 

@@ -26,6 +26,7 @@ from dcctl.api.routes import (
     maintenance,
     offers,
     operations,
+    policies,
     quota,
     reconciliations,
     requests,
@@ -37,7 +38,7 @@ from dcctl.workflow.witness import Deed, ended, under_way
 
 #: In the order in which a path is compared with them: what is asked most comes first.
 ROUTES = (
-    requests, quota, status, environments, operations, acts, administrations, audit, capacity, catalogue, ledger, maintenance, offers,
+    requests, quota, status, environments, operations, acts, administrations, audit, capacity, catalogue, ledger, maintenance, offers, policies,
     reconciliations, usage,
 )  # fmt: skip
 

@@ -79,6 +79,13 @@ class Asking:
         self.deed.administration = administration
         self.service.policy.require(self.actor, action, administration)
 
+    def may_decide(self, number: str) -> None:
+        """The same for deciding: of a larger envelope, the administration above decides too, for it is the one that gives."""
+        with self.app.reading() as session:
+            administrations = sight.deciding_administrations(session, self.actor, number)
+        own = self.actor.administration
+        self.service.policy.require(self.actor, "request:decide", own if own in administrations else administrations[0])
+
     def may_on_operation(self, action: str, identifier: str) -> None:
         """The same for what is done to an operation."""
         self.deed.action = action

@@ -6,8 +6,9 @@ from typing import Any
 
 from dcctl.cli import output, planning
 from dcctl.cli.desk import Desk
-from dcctl.cli.progress import thing
+from dcctl.cli.progress import thing, words
 from dcctl.cli.talk import confirm, confirm_name, interactive, tell
+from dcctl.cli.times import moment
 from dcctl.errors import DcctlError
 from dcctl.faults import sentence as fault_sentence
 from dcctl.words import N_, _, sentence
@@ -40,12 +41,14 @@ def summary(request: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Label (a msgid) and words of everything that a decision is about."""
     return [
         (N_("Request"), f"{request['number']} ({request['kind']})"),
-        (N_("Environment"), f"{request['administration']}/{request['environment']}"),
+        (N_("Environment"), "/".join(filter(None, (request["administration"], request["environment"])))),
         (N_("Asked by"), person(request.get("requester"))),
         (N_("Why"), output.text_of(request.get("justification"))),
         (N_("Offer"), output.text_of(request.get("offer"))),
         (N_("Demand"), amounts(request.get("demand"))),
+        *([(N_("Granted"), amounts(request["granted"]))] if request.get("granted") else []),
         (N_("Envelope now"), envelope(request)),
+        *([(N_("Evidence"), evidence(request["evidence"]))] if request.get("evidence") else []),
         *(
             [(N_("What changes"), planning.lines(request["steps"], request.get("evidence")))]
             if request.get("steps")
@@ -67,9 +70,12 @@ def decide(desk: Desk, number: str, verdict: str, digest: str | None, reason: st
     return desk.api.post("requests", number, "decisions", body=body, look=f"dcctl request show {number}")
 
 
-def approve(desk: Desk, number: str, digest: str, reason: str, confirm: str | None) -> Json:
+def approve(
+    desk: Desk, number: str, digest: str, reason: str, confirm: str | None, *, grant: Mapping[str, Any] | None = None, emergency: bool = False
+) -> Json:
     """Approve; where that destroys, replaces or lessens something, the environment's name is typed, or given by --confirm."""
-    body = {"verdict": "approve", "digest": digest, "reason": reason} | ({"confirm": confirm} if confirm else {})
+    body: Json = {"verdict": "approve", "digest": digest, "reason": reason} | ({"confirm": confirm} if confirm else {})
+    body |= ({"grant": dict(grant)} if grant else {}) | ({"emergency": True} if emergency else {})
     look = f"dcctl request show {number}"
     try:
         return desk.api.post("requests", number, "decisions", body=body, look=look)
@@ -105,6 +111,32 @@ def envelope(request: Mapping[str, Any]) -> str:
     known = (request.get("evidence") or {}).get("envelope") or {}
     lines = [sentence(N_("{resource}: available {available} of {granted}"), {"resource": name, **values}) for name, values in known.items()]
     return "\n".join(f"  {line}" for line in lines) or "–"
+
+
+def evidence(found: Mapping[str, Any]) -> str:
+    """Use, similar requests, doors that stand open, and of an envelope who pays and what would be left."""
+    lines = []
+    if used := {name: f"{of.get('used', '–')}/{of.get('allocated')}" for name, of in (found.get("use") or {}).items()}:
+        lines.append(labelled(_("In use of what is allocated"), output.text_of(used)))
+    if similar := [f"{one['number']} ({one['state']})" for one in found.get("similar") or ()]:
+        lines.append(labelled(_("Similar open requests"), ", ".join(similar)))
+    if doors := [f"{one['server']} {one['port']}/{one['protocol']}" for one in found.get("open_to_the_world") or ()]:
+        lines.append(labelled(_("Open to the world"), ", ".join(doors)))
+    if found.get("payer"):
+        lines.append(labelled(_("Paid by"), str(found["payer"])))
+        lines.append(labelled(_("Left there afterwards"), amounts(found.get("after"))))
+    return "\n".join(f"  {line}" for line in lines) or "–"
+
+
+def story(told: Any) -> str:
+    """Everything that happened, a line each: when, and what."""
+    lines = []
+    for one in told or ():
+        shown = {**one, **{key: output.text_of(one[key]) for key in ("granted", "resources") if isinstance(one.get(key), Mapping)}}
+        if one.get("lapses_at"):
+            shown["lapses_at"] = moment(one["lapses_at"])
+        lines.append(f"  {moment(one['at'])}  {words(shown)}" + (f" [{_('emergency')}]" if one.get("emergency") else ""))
+    return "\n".join(lines) or "–"
 
 
 def plan(things: Any) -> str:

@@ -31,6 +31,8 @@ def end(desk: Desk, number: str, state: str, *, aside: bool = False) -> None:
     if state == "fulfilled" and desk.for_people:
         if request.get("kind") == "decommission":
             say(N_("{administration}/{environment} is decommissioned; every unit is available again."), **request)
+        elif request.get("kind") == "envelope":
+            say(N_("The envelope of {administration} is larger now; see dcctl quota show"), **request)
         elif request.get("kind") == "extension":
             say(N_("{administration}/{environment} lasts longer now; see dcctl environment show {environment}"), **request)
         else:

@@ -6,7 +6,9 @@ import click
 
 from dcctl.cli.command import Group
 from dcctl.cli.desk import Desk, shown
+from dcctl.cli.documents import sent
 from dcctl.cli.output import text_of
+from dcctl.cli.talk import say
 from dcctl.words import N_, current
 
 COLUMNS = {"name": N_("Offer"), "version": N_("Version"), "title": N_("Title"), "description": N_("What it is")}
@@ -31,6 +33,33 @@ def list_(desk: Desk) -> None:
 @click.pass_obj
 def show(desk: Desk, name: str) -> None:
     desk.thing(desk.api.get("offers", name), COLUMNS | {"document": N_("Content")}, title=in_words, description=in_words, document=in_lines)
+
+
+@command.command(
+    help=N_("Publish the offer in FILE (- for standard input) as its next version; requests keep the version that they cite."),
+    examples=["dcctl offer publish production.yaml"],
+)
+@click.argument("file", metavar=N_("FILE"))
+@shown
+@click.pass_obj
+def publish(desk: Desk, file: str) -> None:
+    before = {(one["name"], one["version"]) for one in desk.api.get("offers").get("items", ())}
+    made, _source = sent(desk, file, "offers", look="dcctl offer list")
+    desk.thing(made, COLUMNS, title=in_words, description=in_words)
+    if (made["name"], made["version"]) in before:
+        say(N_("{name}@{version} was published already, and says the same."), **made)
+    else:
+        say(N_("{name}@{version} is published."), **made)
+
+
+@command.command(help=N_("Retire OFFER: nobody can ask for it any more; environments that have it keep it."), examples=["dcctl offer retire essai"])
+@click.argument("name", metavar=N_("OFFER"))
+@shown
+@click.pass_obj
+def retire(desk: Desk, name: str) -> None:
+    gone = desk.api.post("offers", name, "retire", look="dcctl offer list")
+    desk.thing(gone, COLUMNS, title=in_words, description=in_words)
+    say(N_("{name}@{version} is retired."), **gone)
 
 
 def in_words(texts: Any) -> str:

@@ -2,9 +2,10 @@
 
 import click
 
-from dcctl.cli import deciding, ending, planning, submitting
+from dcctl.cli import answering, deciding, ending, many, planning, submitting
 from dcctl.cli.command import Group
 from dcctl.cli.desk import Desk, shown, watched
+from dcctl.cli.named import amounts
 from dcctl.cli.talk import say
 from dcctl.cli.times import moment
 from dcctl.cli.watching import WAIT_SECONDS, error_words, follow
@@ -15,9 +16,11 @@ COLUMNS = {
     "requester": N_("Asked by"), "created_at": N_("Since"),
 }  # fmt: skip
 WHOLE = COLUMNS | {
-    "offer": N_("Offer"), "justification": N_("Why"), "demand": N_("Demand"), "notices": N_("To be noted"), "steps": N_("What changes"),
+    "offer": N_("Offer"), "justification": N_("Why"), "demand": N_("Demand"), "granted": N_("Granted"),
+    "notices": N_("To be noted"), "steps": N_("What changes"),
     "plan": N_("To be made"),
     "digest": N_("Digest"), "decisions": N_("Decisions"), "missing": N_("Still needed"), "operation": N_("Operation"), "error": N_("Error"),
+    "lapses_at": N_("Lapses"), "story": N_("Story"),
 }  # fmt: skip
 NUMBER = N_("NUMBER")
 TIMEOUT = click.option(
@@ -32,18 +35,26 @@ command = Group("request", help=N_("Ask for an environment, follow what becomes 
 @command.command(
     help=N_(
         "Submit the spec in FILE (- for standard input) and print the request's number. Everything wrong with it is said before anything is sent."
+        " Of a directory, every spec in it, with one report."
         " The edited spec of an environment that exists is a change of it."
     ),
     examples=["dcctl request submit examples/dossier-patient.yaml", "number=$(dcctl request submit examples/dossier-patient.yaml)"],
 )
 @click.argument("file", metavar=N_("FILE"))
+@click.option("--dry-run", is_flag=True, help=N_("Only say for each what it would need and whether it fits; nothing is submitted."))
 @click.option("--wait", is_flag=True, help=N_("Follow it until it is fulfilled or has failed."))
 @click.option("--key", metavar=N_("KEY"), help=N_("The idempotency key to send; otherwise one is made, and kept until the API has answered."))
 @click.option("--confirm", metavar=N_("NAME"), help=N_("The environment's name, where a change destroys data."))
 @TIMEOUT
 @watched
 @click.pass_obj
-def submit(desk: Desk, file: str, wait: bool, key: str | None, confirm: str | None, timeout: int) -> None:
+def submit(desk: Desk, file: str, dry_run: bool, wait: bool, key: str | None, confirm: str | None, timeout: int) -> None:
+    if dry_run:
+        many.attempt(desk, many.files(file), confirm=confirm)
+        return
+    if many.is_directory(file):
+        many.submit(desk, many.files(file), confirm=confirm)
+        return
     submitting.submit(desk, file, key=key, wait_seconds=timeout if wait else None, confirm=confirm)
 
 
@@ -81,7 +92,7 @@ def list_(desk: Desk, administration: str | None, state: str | None, kind: str |
 def show(desk: Desk, number: str) -> None:
     desk.thing(desk.api.get("requests", number), WHOLE, requester=deciding.person, created_at=moment, demand=deciding.amounts,
                notices=deciding.notices, plan=deciding.plan, steps=planning.lines, decisions=deciding.decisions,
-               missing=deciding.missing, error=error_words)  # fmt: skip
+               missing=deciding.missing, error=error_words, granted=deciding.amounts, lapses_at=moment, story=deciding.story)  # fmt: skip
 
 
 @command.command(help=N_("Approve a request. You are shown what it is and asked; where nobody can be asked, --digest says what is meant."),
@@ -89,15 +100,23 @@ def show(desk: Desk, number: str) -> None:
 @click.argument("number", metavar=NUMBER)
 @click.option("--digest", metavar=N_("DIGEST"), help=N_("The digest that `request show` prints: what you approve."))
 @click.option("--confirm", metavar=N_("NAME"), help=N_("The environment's name, where something is destroyed, replaced or lessened."))
+@click.option(
+    "--grant", multiple=True, metavar=N_("RESOURCE=AMOUNT"), help=N_("Of an envelope grant so much only: RESOURCE=AMOUNT; may be repeated.")
+)
+@click.option("--emergency", is_flag=True, help=N_("Approve alone, as an operator; somebody else reviews it afterwards (request review)."))
 @click.option("--reason", required=True, metavar=N_("TEXT"), help=N_("Why; the requester reads it."))
 @shown
 @click.pass_obj
-def approve(desk: Desk, number: str, digest: str | None, confirm: str | None, reason: str) -> None:
+def approve(
+    desk: Desk, number: str, digest: str | None, confirm: str | None, grant: tuple[str, ...], emergency: bool, reason: str
+) -> None:  # fmt: skip
     meant = digest or deciding.shown_and_confirmed(desk, number)
-    decided = deciding.approve(desk, number, meant, reason, confirm)
+    decided = deciding.approve(desk, number, meant, reason, confirm, grant=amounts(grant) if grant else None, emergency=emergency)
     desk.thing(decided, COLUMNS, requester=deciding.person, created_at=moment)
     if decided.get("missing"):
         say(N_("{number} approved by you; still needed: {missing}."), number=number, missing=deciding.missing(decided["missing"]))
+    elif decided.get("state") == "proposed":
+        say(N_("{number}: whoever asked now says yes or no to {granted}."), number=number, granted=deciding.amounts(decided.get("granted")))
     else:
         say(N_("{number} is approved. Follow it: dcctl request watch {number}"), number=number)
 
@@ -134,3 +153,7 @@ def withdraw(desk: Desk, number: str, reason: str | None) -> None:
 def watch(desk: Desk, number: str, timeout: int) -> None:
     state = follow(desk, ("requests", number), timeout, name=number, command=f"dcctl request watch {number}")
     ending.end(desk, number, state)
+
+
+for verb in answering.COMMANDS:
+    command.add_command(verb)

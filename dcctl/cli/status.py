@@ -29,6 +29,7 @@ WARNINGS = {
     "source_failing": N_("{source} does not answer in full: {detail}"),
     "default_quota_not_zero": N_("{source}: the site's default quotas are not 0 ({detail})"),
 }
+EMERGENCY = N_("{number} ({administration}) by {user}: {reason}; dcctl request review {number}")
 
 
 @click.command(
@@ -59,6 +60,8 @@ def paragraphs(found: Mapping[str, Any]) -> list[str]:
     if during := found.get("maintenance"):
         said = {"since": moment(str(during.get("since"))), "reason": during.get("reason") or "–"}
         lines += [sentence(N_("Maintenance since {since}: {reason}. Requests are taken; operations begin when it ends."), said), ""]
+    if alone := [sentence(EMERGENCY, one) for one in found.get("emergencies") or ()]:
+        lines += [_("Decided alone in an emergency, and not reviewed yet:"), *(f"  {line}" for line in alone), ""]
     warnings = [warning(said) for said in found.get("warnings") or ()]
     if warnings:
         lines += [_("Figures that may be old:"), *(f"  {line}" for line in warnings), ""]

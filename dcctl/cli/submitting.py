@@ -23,6 +23,7 @@ ASKED = {
     "environment": N_("{number}: {administration}/{environment} is asked for."),
     "change": N_("{number}: a change of {administration}/{environment} is asked for."),
     "extension": N_("{number}: a later end of {administration}/{environment} is asked for."),
+    "envelope": N_("{number}: a larger envelope for {administration} is asked for."),
     "repair": N_("{number}: {administration}/{environment} will be brought back to what was built."),
 }
 
@@ -139,6 +140,12 @@ def reviewed(desk: Desk, number: str) -> None:
         )
     else:
         watching.finish(state if state in watching.ENDINGS else "fulfilled", request.get("error"), name=number, operation=request.get("operation"))
+
+
+def envelope(desk: Desk, resources: Mapping[str, Any], reason: str, *, wait_seconds: int | None) -> None:
+    """Ask for so many units more, and follow it."""
+    body: Json = {"kind": "envelope", "resources": dict(resources), "reason": reason}
+    followed(desk, sent(desk, body, key_for(body, desk.api.cloud.identity)), ASKED["envelope"], wait_seconds=wait_seconds)
 
 
 def about(desk: Desk, kind: str, name: str, *, wait_seconds: int | None, **more: Any) -> None:

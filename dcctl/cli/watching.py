@@ -23,7 +23,7 @@ Json = dict[str, Any]
 WAIT_SECONDS, POLL_SECONDS, PATIENCE_SECONDS = 3600, 10, 120
 #: Exit status of a request that ended without being fulfilled, and without an error of its own.
 ENDINGS = {"fulfilled": 0, "succeeded": 0, "refused": 5, "withdrawn": 8, "cancelled": 8, "lapsed": 1, "abandoned": 1, "failed": 1}
-AWAITED = ("submitted", "in_review", "returned")
+AWAITED = ("submitted", "in_review", "returned", "proposed")
 
 
 def pages(desk: Desk, path: tuple[str, ...], seconds: float, *, wait: float = POLL_SECONDS) -> Iterator[Json]:

@@ -22,7 +22,9 @@ HERE = Path(__file__).parent
 #: Tables of observations: the collector's to write.
 OBSERVATIONS = ("project_observation", "observed_project", "source", "openstack_requests", "collect_calls")
 #: What the application adds to but never changes.
-APPEND_ONLY = ("decision", "event", "act", "act_decision", "discrepancy_note", "certificate", "ledger_acceptance")
+APPEND_ONLY = (
+    "decision", "event", "act", "act_decision", "discrepancy_note", "certificate", "ledger_acceptance", "policy", "emergency_review",
+)  # fmt: skip
 QUEUE_TABLES = ("procrastinate_jobs", "procrastinate_events", "procrastinate_periodic_defers", "procrastinate_workers")
 
 

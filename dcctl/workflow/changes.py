@@ -4,7 +4,6 @@ A repair is the change that changes nothing: what was built beside dcctl is undo
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -12,7 +11,6 @@ from sqlmodel import Session, col, select
 from dcctl import alterations, sizing, speccheck, steps
 from dcctl.errors import DcctlError, NotVisible, SpecRefused
 from dcctl.lifecycle import ALTERING, ENDED, EnvironmentState, Kind, RequestState, possible, request_after
-from dcctl.schemas import RequestIn
 from dcctl.store import CatalogueItem, Environment, Offer, Request, now
 from dcctl.workflow import drafting, feed, holding, offers, sight
 from dcctl.workflow.actor import Actor
@@ -49,25 +47,17 @@ def in_use(session: Session, administration: str, name: str) -> Environment | No
     return session.exec(query.with_for_update()).first()
 
 
-def named(session: Session, actor: Actor, body: RequestIn) -> Environment:
-    """The environment of the actor's own administration that a request names."""
-    code, name = body.administration or sight.own(actor), body.environment or ""
-    found = in_use(session, code, name) if code is not None and code == sight.own(actor) else None
-    if found is None:
-        raise NotVisible("environment", name)
-    return found
-
-
-def ask(
-    app: App, session: Session, actor: Actor, spec: EnvironmentSpec, environment: Environment, unknown: list[dict[str, Any]], *, confirm: str | None
-) -> Request:
-    """A request to make of the environment what the spec says.
+def fill(
+    app: App, session: Session, request: Request, spec: EnvironmentSpec, environment: Environment, unknown: list[dict[str, Any]],
+    *, confirm: str | None,
+) -> None:  # fmt: skip
+    """Make it a request to make of the environment what the spec says.
 
     Raises:
         SpecRefused: with every fault. QuotaShort: for what is wanted beyond what the environment has.
         DcctlError: 310 it changes nothing, 312 another change is open, 313 data would be destroyed and nobody said so.
     """
-    alone(session, environment, "change")
+    alone(session, environment, "change", but=request.number)
     old = parse(environment.spec)
     offer, faults = checked(session, spec, environment)
     if faults or unknown:
@@ -79,26 +69,21 @@ def ask(
     lost = alterations.destroyed_volumes(old, spec)
     if lost and confirm != environment.name:
         raise DcctlError("DCCTL-313", name=environment.name, volumes=lost)
-    holding.foresee(app, session, environment.administration, demand)
-    request = _of(session, actor, Kind.CHANGE, environment)
+    holding.foresee(app, session, request, demand)
+    request.environment_id = environment.id
     request.offer, request.offer_version = offer.name, offer.version
     request.spec, request.demand, request.justification = to_document(spec), dict(demand), spec.justification
     request.notices = [drafting.fault_json(notice) for notice in (*notices(spec), *alterations.notices(old, spec))]
-    holding.hold(app, session, actor, request, until=now() + timedelta(days=app.settings.worker.hold_days))
-    return request
 
 
-def repair(session: Session, actor: Actor, body: RequestIn) -> Request:
-    """A request to bring back what was built and is there otherwise, or not at all."""
-    environment = named(session, actor, body)
+def fill_repair(session: Session, request: Request, environment: Environment, reason: str | None) -> None:
+    """Make it a request to bring back what was built and is there otherwise, or not at all."""
     if environment.state not in CHANGEABLE:
         state = EnvironmentState(environment.state)
         raise DcctlError("DCCTL-305", name=environment.name, state=state, action="repair", possible=possible(state))
-    alone(session, environment, "repair")
-    request = _of(session, actor, Kind.REPAIR, environment)
-    request.offer, request.offer_version = environment.offer, environment.offer_version
-    request.spec, request.justification = environment.spec, body.reason or ""
-    return request
+    alone(session, environment, "repair", but=request.number)
+    request.environment_id, request.offer, request.offer_version = environment.id, environment.offer, environment.offer_version
+    request.spec, request.justification = environment.spec, reason or ""
 
 
 def checked(session: Session, spec: EnvironmentSpec, environment: Environment) -> tuple[Offer, list[Fault]]:
@@ -127,23 +112,17 @@ def _stays(fault: Fault, old: EnvironmentSpec, new: EnvironmentSpec) -> bool:
     return any(was.name == server.name and was.image == server.image and was.count >= server.count for was in old.servers)
 
 
-def alone(session: Session, environment: Environment, action: str) -> None:
+def alone(session: Session, environment: Environment, action: str, but: str | None = None) -> None:
     """Refuse while another request works on the environment, or will; its row is locked, so none can come meanwhile.
 
     Raises:
-        DcctlError: 312 with the one that is open.
+        DcctlError: 312 with the one that is open, and is not `but`.
     """
     of_it = Request.environment_id == environment.id
-    query = select(Request).where(of_it, Request.kind != Kind.ENVIRONMENT, col(Request.state).not_in(ENDED))
+    query = select(Request).where(of_it, Request.kind != Kind.ENVIRONMENT, col(Request.state).not_in(ENDED), Request.number != (but or ""))
     found = session.exec(query.order_by(col(Request.number))).first()
     if found is not None:
         raise DcctlError("DCCTL-312", number=found.number, state=found.state, kind=found.kind, name=environment.name, action=action)
-
-
-def _of(session: Session, actor: Actor, kind: Kind, environment: Environment) -> Request:
-    request = drafting.new(session, actor, kind, environment.administration, environment.name)
-    request.environment_id = environment.id
-    return request
 
 
 def made_by(session: Session, environment: Environment) -> Request:
@@ -172,11 +151,6 @@ def require_confirmed(request: Request, verdict: str, confirm: str | None) -> No
     if confirm is not None:
         raise DcctlError("DCCTL-304", given=confirm, name=request.environment)
     raise DcctlError("DCCTL-314", number=request.number, name=request.environment, things=things)
-
-
-def harmless(request: Request) -> bool:
-    """Whether it needs nobody's word: a repair that destroys and replaces nothing moves no unit."""
-    return request.kind == Kind.REPAIR and not steps.removable(request.steps)
 
 
 def end_with(session: Session, environment: Environment, but: str) -> Sequence[str]:

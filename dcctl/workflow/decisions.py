@@ -1,38 +1,44 @@
-"""Deciding on a request: a person, a digest, a reason; the last approval queues the fulfilment in the same transaction."""
+"""Deciding on a request: a person, a digest, a reason; the last approval that is needed queues the fulfilment in the same transaction."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from dcctl import approval
+from dcctl.approval import AUTHOR, Needed
 from dcctl.errors import DcctlError
-from dcctl.lifecycle import Kind, OperationState, RequestState
+from dcctl.lifecycle import Kind, OperationState, RequestState, request_after
+from dcctl.rulebook import OPERATOR
 from dcctl.schemas import DecisionIn
 from dcctl.store import Decision, Operation, Request, now
-from dcctl.workflow import changes, feed, holding, letters, requests, sight
+from dcctl.workflow import changes, enlarging, feed, holding, letters, needs, requests, sight, waiting
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
+from dcctl.workflow.fingerprint import canonical
 from dcctl.workflow.queue import CHANGE, DECOMMISSION, EXTENSION, FULFIL, environment_lock
 
-#: What the worker does for an approved request of each kind.
+#: What the worker does for an approved request of each kind; an envelope is given at once.
 TASKS = {
     Kind.ENVIRONMENT: FULFIL, Kind.CHANGE: CHANGE, Kind.REPAIR: CHANGE, Kind.EXTENSION: EXTENSION, Kind.DECOMMISSION: DECOMMISSION,
 }  # fmt: skip
+#: What an event calls a verdict.
+VERBS = {"approve": "approved", "refuse": "refused", "return": "returned"}
 
 
 def decide(app: App, actor: Actor, number: str, body: DecisionIn) -> dict[str, Any]:
-    """Record the actor's verdict on the current digest; when it is the last approval needed, queue the fulfilment with it.
+    """Record the actor's verdict on the current digest; when it is the last approval needed, what was asked is begun with it.
 
     Raises:
-        DcctlError: 106 not the administration's lead, 203 another digest, 204 the requester's own, 205 twice, 301 not now.
+        DcctlError: 106 none of those whom it needs, 203 another digest, 204 the requester's own, 205 twice, 301 not now, 600 enough of their role
+            have approved already, 601 an emergency by somebody else than an operator.
     """
     try:
         with app.transaction() as session:
             request = requests.locked(session, actor, number)
-            if approval.LEAD not in actor.roles or sight.own(actor) != request.administration:
-                raise DcctlError("DCCTL-106", roles=sorted(actor.roles), action=body.verdict, needed=f"{approval.LEAD} ({request.administration})")
-            made = session.exec(select(Decision).where(Decision.request == number)).all()
+            made = of_round(session, request)
+            fills = _fills(actor, request, body)
             after = approval.check(
                 number=number,
                 state=RequestState(request.state),
@@ -42,26 +48,26 @@ def decide(app: App, actor: Actor, number: str, body: DecisionIn) -> dict[str, A
                 deciders=[d.user_id for d in made],
                 given_digest=body.digest,
                 digest=request.digest,
+                authors=request.authors,
             )
+            if body.verdict == "approve":
+                fills = _still_missing(actor, request, made, fills, body)
             changes.require_confirmed(request, body.verdict, body.confirm)
-            decision = Decision(
-                request=number,
-                verdict=body.verdict,
-                digest=request.digest or "",
-                reason=body.reason,
-                user_id=actor.user_id,
-                actor=actor.document(),
-            )
-            session.add(decision)
-            verb = "approved" if body.verdict == "approve" else "refused"
-            feed.record(session, verb, request=number, user=actor.user, reason=body.reason, digest=request.digest)
-            approvals = [d.actor for d in (*made, decision) if d.verdict == "approve"]
+            less = enlarging.lessen(request, fills, body.grant) if body.grant is not None and body.verdict == "approve" else None
+            _record(session, request, actor, fills, body, less)
+            if less is not None:
+                enlarging.set_less(request, less)
             if after is RequestState.REFUSED:
                 holding.release(session, actor.in_ledger(), request)
-                _into(session, request, after)
+                into(session, request, after)
                 letters.write(session, "refused", request, by=actor.user, reason=body.reason)
-            elif not approval.needed(request.kind, request.administration, request.requester, approvals):
-                approve(app, session, request)
+            elif after is RequestState.RETURNED:
+                _return(app, session, actor, request)
+            elif body.emergency or not needs.missing(request, of_round(session, request)):
+                approve(app, session, request, actor)
+            elif request.kind == Kind.ENVELOPE and enlarging.gives(request, fills.role, fills.administration):
+                enlarging.hold(app, session, actor, request)
+            session.add(request)
             session.flush()
             return requests.as_json(session, request)
     except IntegrityError as error:
@@ -70,10 +76,90 @@ def decide(app: App, actor: Actor, number: str, body: DecisionIn) -> dict[str, A
         raise
 
 
-def approve(app: App, session: Session, request: Request) -> None:
-    """Nothing more is missing: the hold no longer runs out, and the worker is told."""
+def _fills(actor: Actor, request: Request, body: DecisionIn) -> Needed:
+    """Which of the decisions that the request needs the actor could make, given already or not."""
+    if body.emergency:
+        if OPERATOR not in actor.roles or body.verdict != "approve":
+            raise DcctlError("DCCTL-601", number=request.number, roles=sorted(actor.roles), action=body.verdict)
+        return Needed(role=OPERATOR, administration=request.administration)
+    needed = needs.of(request)
+    found = approval.may_fill(actor.roles, sight.own(actor), needed)
+    if found is None:
+        wanted = sorted({f"{need.role} ({need.administration})" for need in needed}) or ["–"]
+        raise DcctlError("DCCTL-106", roles=sorted(actor.roles), action=body.verdict, needed=", ".join(wanted))
+    return found
+
+
+def _still_missing(actor: Actor, request: Request, made: Sequence[Decision], fills: Needed, body: DecisionIn) -> Needed:
+    if body.emergency:
+        return fills
+    missing = needs.missing(request, made)
+    found = approval.may_fill(actor.roles, sight.own(actor), missing)
+    if found is None:
+        still = [f"{need.role} ({need.administration})" for need in missing]
+        raise DcctlError("DCCTL-600", number=request.number, role=fills.role, missing=still)
+    return found
+
+
+def _record(session: Session, request: Request, actor: Actor, fills: Needed, body: DecisionIn, less: dict[str, int] | None) -> None:
+    decision = Decision(
+        request=request.number,
+        round=request.round,
+        verdict=body.verdict,
+        digest=request.digest or "",
+        reason=body.reason,
+        user_id=actor.user_id,
+        actor=actor.document(),
+        role=fills.role,
+        administration=fills.administration,
+        policy=request.policy,
+        evidence=canonical(request.evidence),
+        granted=less,
+        emergency=body.emergency,
+    )
+    session.add(decision)
+    more: dict[str, Any] = ({"emergency": True} if body.emergency else {}) | ({"granted": less} if less is not None else {})
+    feed.record(session, VERBS[body.verdict], request=request.number, user=actor.user, reason=body.reason, digest=request.digest, **more)
+    session.flush()  # the database judges the decision by the request as it was, and the request's new state by the decision
+
+
+def of_round(session: Session, request: Request) -> list[Decision]:
+    """The decisions that count: those since it was submitted last."""
+    query = select(Decision).where(Decision.request == request.number, Decision.round == request.round)
+    return list(session.exec(query.order_by(col(Decision.id))).all())
+
+
+def by_policy(app: App, session: Session, request: Request) -> None:
+    """Nobody's word is needed: the version of the policy decides, and is the author of the decision. The request is *in_review*."""
+    author = f"{AUTHOR}:{request.policy}"
+    said: dict[str, Any] = {"user_id": author, "user": f"{AUTHOR}@{request.policy}", "domain": "", "roles": [], "scope": "none", "audit_id": None}
+    session.flush()
+    session.add(
+        Decision(
+            request=request.number, round=request.round, verdict="approve", digest=request.digest or "", reason=request.rule or "",
+            user_id=author, actor=said, policy=request.policy, evidence=canonical(request.evidence),
+        )
+    )  # fmt: skip
+    feed.record(session, "approved", request=request.number, user=said["user"], reason=request.rule, digest=request.digest)
+    session.flush()
+    approve(app, session, request)
+
+
+def approve(app: App, session: Session, request: Request, actor: Actor | None = None) -> None:
+    """Nothing more is missing: the hold no longer runs out and the worker is told; of an envelope it is given, or the requester asked."""
+    if request.kind == Kind.ENVELOPE and actor is not None:
+        if enlarging.is_less(request):
+            into(session, request, request_after(request.number, RequestState(request.state), "propose"))
+            waiting.begin(app, session, request, RequestState.PROPOSED)
+            enlarging.hold(app, session, actor, request)
+            feed.record(session, "proposed", request=request.number, asked=request.demand, granted=request.granted)
+            return
+        into(session, request, RequestState.APPROVED)
+        session.flush()
+        enlarging.grant(app, session, actor, request)
+        return
     holding.keep(session, request)
-    _into(session, request, RequestState.APPROVED)
+    into(session, request, RequestState.APPROVED)
     letters.write(session, "approved", request)
     count = len(session.exec(select(Operation.id).where(Operation.request == request.number)).all())
     kind = TASKS[Kind(request.kind)]
@@ -91,7 +177,18 @@ def approve(app: App, session: Session, request: Request) -> None:
     app.queue.defer(session, kind, lock=environment_lock(request.administration, request.environment), operation=operation.id)
 
 
-def _into(session: Session, request: Request, state: RequestState) -> None:
+def _return(app: App, session: Session, actor: Actor, request: Request) -> None:
+    """It goes back to whoever asked. What its administration holds for it stays, for as long as it may be returned; what a grantor held does not."""
+    into(session, request, RequestState.RETURNED)
+    waiting.begin(app, session, request, RequestState.RETURNED)
+    if request.kind == Kind.ENVELOPE:
+        holding.release(session, actor.in_ledger(), request)
+    else:
+        waiting.hold_as_long(session, request)
+
+
+def into(session: Session, request: Request, state: RequestState) -> None:
+    """The request is in another state."""
     request.state, request.updated_at = state, now()
     session.add(request)
 

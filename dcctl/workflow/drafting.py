@@ -13,12 +13,14 @@ from stacks.environment import EnvironmentSpec
 from stacks.faults import Fault, SpecFaults
 from stacks.specs import parse
 
+#: Of a request that is only tried (`Session.info`): it has no number, and leaves none missing.
+TRIAL, TRIED = "trial", "R-0000-0000"
 
-def new(session: Session, actor: Actor, kind: Kind, administration: str, environment: str) -> Request:
-    """A submitted request with the next number."""
-    number = session.execute(REQUEST_NUMBER.next_value()).scalar_one()
+
+def new(actor: Actor, kind: Kind, administration: str, environment: str) -> Request:
+    """A submitted request that has no number yet."""
     return Request(
-        number=f"R-{datetime.now(UTC).year}-{number:04d}",
+        number="",
         kind=kind,
         state=RequestState.SUBMITTED,
         administration=administration,
@@ -26,6 +28,18 @@ def new(session: Session, actor: Actor, kind: Kind, administration: str, environ
         requester=actor.document(),
         requester_id=actor.user_id,
     )
+
+
+def number(session: Session, request: Request) -> None:
+    """Give it the next number, once it is known to be well asked."""
+    if request.number:
+        return
+    if TRIAL in session.info:
+        session.info[TRIAL] += 1
+        request.number = f"{TRIED}-{session.info[TRIAL]}"
+        return
+    drawn = session.execute(REQUEST_NUMBER.next_value()).scalar_one()
+    request.number = f"R-{datetime.now(UTC).year}-{drawn:04d}"
 
 
 def spec_of(document: Any) -> EnvironmentSpec:

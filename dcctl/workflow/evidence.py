@@ -4,22 +4,19 @@ The digest covers spec, demand, offer version, resolved ids and plan, and of a c
 (envelope, pool) are evidence and not part of it.
 """
 
-import hashlib
 from dataclasses import dataclass, replace
 from typing import Any
 
-import rfc8785
 from sqlmodel import Session, select
 
-from dcctl import sizing, speccheck, steps
-from dcctl.approval import needed
+from dcctl import speccheck, steps
 from dcctl.errors import DcctlError, SpecRefused
-from dcctl.lifecycle import ALTERING, Kind, RequestState, request_after
+from dcctl.lifecycle import ALTERING, Kind, RequestState, possible, request_after
 from dcctl.store import Administration, CatalogueItem, Environment, Request, now
-from dcctl.workflow import changes, decisions, feed, holding, letters, members, provisioning
+from dcctl.workflow import changes, decisions, enlarging, facts, feed, holding, letters, members, needs, provisioning, requests
+from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
-from quotas import store as ledger
-from quotas.resources import in_order
+from dcctl.workflow.fingerprint import fingerprint
 from stacks.environment import EnvironmentSpec
 from stacks.plan import Plan, Resolved, plan
 from stacks.specs import parse
@@ -28,7 +25,7 @@ MEMBER = "member"
 
 
 def review(app: App, number: str) -> None:
-    """Bring a submitted request to *in_review*, or on to *approved* where no decision is needed; repeating it changes nothing."""
+    """Bring a submitted request to *in_review*, or on to *approved* where the policy itself decides; repeating it changes nothing."""
     with app.reading() as session:
         request = session.get_one(Request, number)
         if request.state != RequestState.SUBMITTED:
@@ -36,41 +33,62 @@ def review(app: App, number: str) -> None:
         administration = session.get_one(Administration, request.administration)
     found = _examined(app, request, administration.domain_id)
     digest = fingerprint(request, found.resolved, found.plan, found.steps)
+    examined = request.round
     with app.transaction() as session:
         request = session.get_one(Request, number, with_for_update=True)
-        if request.state != RequestState.SUBMITTED:
+        if request.state != RequestState.SUBMITTED or request.round != examined:
             return
-        request.resolved, request.plan, request.steps, request.digest = found.resolved.to_document(), found.plan, found.steps, digest
-        request.evidence, request.error = _facts(app, session, request), None
+        request.resolved, request.plan, request.steps, request.digest = found.resolved, found.plan, found.steps, digest
+        missing = needs.settle(app, session, request, examined=True)
+        request.evidence, request.error = facts.of(app, session, request), None
         request.state, request.updated_at = request_after(number, RequestState.SUBMITTED, "review"), now()
         session.add(request)
         feed.record(session, "reviewed", request=number, digest=digest, things=len(found.steps or found.plan))
-        if changes.harmless(request) or not needed(request.kind, request.administration, request.requester, []):
-            request.state = request_after(number, RequestState.IN_REVIEW, "approve")
-            decisions.approve(app, session, request)
+        if not missing:
+            decisions.by_policy(app, session, request)
+
+
+def look_again(app: App, actor: Actor, number: str) -> dict[str, Any]:
+    """Note the facts for whoever decides as they are now; what an approval names stays as it is.
+
+    Raises:
+        NotVisible: there is none, or not for this actor. DcctlError: 301, nobody decides on it now.
+    """
+    with app.transaction() as session:
+        request = requests.locked(session, actor, number)
+        if request.state not in (RequestState.IN_REVIEW, RequestState.PROPOSED):
+            state = RequestState(request.state)
+            raise DcctlError("DCCTL-301", number=number, state=request.state, action="evidence", possible=possible(state))
+        request.evidence = facts.of(app, session, request)
+        session.add(request)
+        session.flush()
+        return requests.as_json(session, request)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examined:
     """What an approval binds beside what was asked: ids, the plan's things, and of a change its steps."""
 
-    resolved: Resolved
+    resolved: dict[str, Any]
     plan: list[dict[str, Any]]
     steps: list[dict[str, Any]]
 
 
 def _examined(app: App, request: Request, domain_id: str) -> Examined:
+    if request.kind == Kind.ENVELOPE:
+        with app.reading() as session:
+            return Examined(resolved=enlarging.resolved(session, request), plan=[], steps=[])
     if request.kind == Kind.EXTENSION:
         with app.reading() as session:
             made = changes.made_by(session, session.get_one(Environment, request.environment_id))
-        return Examined(resolved=Resolved.from_document(made.resolved), plan=[], steps=request.steps)
+        return Examined(resolved=made.resolved, plan=[], steps=request.steps)
     if request.kind in ALTERING:
         return altered(app, request)
     with app.reading() as session:
         ids = _ids(session)
     resolved = _resolve(app, request, domain_id, ids)
     planned = described(plan(parse(request.spec), resolved)) if request.kind == Kind.ENVIRONMENT else _unplan(app, request)
-    return Examined(resolved=resolved, plan=planned, steps=[])
+    return Examined(resolved=resolved.to_document(), plan=planned, steps=[])
 
 
 def altered(app: App, request: Request) -> Examined:
@@ -93,7 +111,7 @@ def altered(app: App, request: Request) -> Examined:
     planned = described(plan(spec, resolved))
     layer = provisioning.Layer(app, None, "workload", spec, resolved, project_id=environment.project_id)
     found = layer.forecast(refresh=request.kind == Kind.REPAIR)
-    return Examined(resolved=resolved, plan=planned, steps=steps.of_engine(found, made.plan, planned))
+    return Examined(resolved=resolved.to_document(), plan=planned, steps=steps.of_engine(found, made.plan, planned))
 
 
 def put_off(app: App, number: str, error: DcctlError) -> None:
@@ -118,23 +136,6 @@ def fail(app: App, number: str, error: DcctlError) -> None:
         letters.write(session, "failed", request, error=error.to_json())
 
 
-def fingerprint(request: Request, resolved: Resolved, planned: list[dict[str, Any]], taken: list[dict[str, Any]] | None = None) -> str:
-    """The digest: SHA-256 over the canonical JSON (RFC 8785) of what an approval binds."""
-    document: Any = {
-        "kind": request.kind,
-        "administration": request.administration,
-        "environment": request.environment,
-        "spec": request.spec,
-        "demand": request.demand,
-        "offer": [request.offer, request.offer_version],
-        "resolved": resolved.to_document(),
-        "plan": planned,
-    }
-    if taken:
-        document["steps"] = taken
-    return hashlib.sha256(rfc8785.dumps(document)).hexdigest()
-
-
 def described(planned: Plan) -> list[dict[str, Any]]:
     """What will be made, as JSON."""
     resources: Any = planned.to_document()["resources"]
@@ -145,7 +146,8 @@ def restored(request: Request) -> tuple[EnvironmentSpec, Resolved]:
     """Spec and ids of a request as they were approved; refuses when the plan that follows from them is not what the digest names."""
     spec, resolved = parse(request.spec), Resolved.from_document(request.resolved)
     planned = plan(spec, resolved)
-    if request.kind in (Kind.ENVIRONMENT, *ALTERING) and fingerprint(request, resolved, described(planned), request.steps) != request.digest:
+    found = fingerprint(request, resolved.to_document(), described(planned), request.steps)
+    if request.kind in (Kind.ENVIRONMENT, *ALTERING) and found != request.digest:
         raise DcctlError("DCCTL-203", number=request.number, given=request.digest, digest="–")
     return spec, resolved
 
@@ -208,33 +210,3 @@ def _unplan(app: App, request: Request) -> list[dict[str, Any]]:
         environment = session.get_one(Environment, request.environment_id)
         made = changes.made_by(session, environment)
         return [{**planned, "destroyed": True} for planned in made.plan]
-
-
-def _moved(app: App, session: Session, request: Request) -> dict[str, list[int]]:
-    """What the environment has of each resource, and what it will have after the change; those that stay are left out."""
-    allocated = holding.allocated(app, session, request.administration, request.environment)
-    wanted = sizing.demand(parse(request.spec))
-    return {
-        resource: [allocated.get(resource, 0), wanted.get(resource, 0)]
-        for resource in in_order({*allocated, *wanted})
-        if allocated.get(resource, 0) != wanted.get(resource, 0)
-    }
-
-
-def _facts(app: App, session: Session, request: Request) -> dict[str, Any]:
-    """What a decider sees beside the plan: the envelope now, with this request already held, and the pool."""
-    own = holding.holder(session, request.administration)
-    envelope = ledger.balances(session, own, app.region)
-    pool = ledger.capacity(session, app.region)
-    change = {"change": {"quota": _moved(app, session, request), "counts": steps.counts(request.steps)}} if request.kind in ALTERING else {}
-    return {
-        **change,
-        "at": now().isoformat(),
-        "envelope": {
-            resource: {"granted": b.granted, "available": b.available, "held": b.held, "allocated": b.allocated}
-            for resource, b in envelope.items()
-            if resource in request.demand
-        },
-        "pool": {resource: {"declared": c.declared, "available": c.available} for resource, c in pool.items() if resource in request.demand},
-        "notices": request.notices,
-    }

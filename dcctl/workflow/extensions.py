@@ -4,16 +4,14 @@ from datetime import datetime
 
 from sqlmodel import Session
 
+from dcctl import speccheck
 from dcctl.cloud import servers
 from dcctl.errors import DcctlError, SpecRefused
-from dcctl.lifecycle import EnvironmentState, Kind, environment_after, possible
-from dcctl.schemas import RequestIn
+from dcctl.lifecycle import EnvironmentState, environment_after, possible
 from dcctl.store import Environment, Offer, Operation, Request, now
 from dcctl.workflow import changes, drafting, feed
-from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
 from dcctl.workflow.run import Run, perform
-from stacks.environment import Duration
 from stacks.faults import SpecFaults
 from stacks.specs import duration
 
@@ -21,33 +19,30 @@ EXTENDABLE = (EnvironmentState.ACTIVE, EnvironmentState.WARNING, EnvironmentStat
 EXTEND = "extend"
 
 
-def ask(app: App, session: Session, actor: Actor, body: RequestIn) -> Request:
-    """A request for a later end.
+def fill(session: Session, request: Request, environment: Environment, wanted: str | None, reason: str | None) -> None:
+    """Make it a request for a later end.
 
     Raises:
         DcctlError: 305 not in its present state, 311 further than the offer lets an environment reach, 312 something else is asked of it.
     """
     try:
-        longer = duration(body.duration)
+        longer = duration(wanted)
     except SpecFaults as refused:
         raise SpecRefused(map(drafting.fault_json, refused.faults)) from refused
-    environment = changes.named(session, actor, body)
     state = EnvironmentState(environment.state)
     if state not in EXTENDABLE or environment.expires_at is None:
         raise DcctlError("DCCTL-305", name=environment.name, state=state, action=EXTEND, possible=possible(state))
-    changes.alone(session, environment, EXTEND)
+    changes.alone(session, environment, EXTEND, but=request.number)
     moment = now()
     # What its end has stopped is not given the days that have passed since.
     until = longer.after(max(environment.expires_at, moment))
     offer = session.get_one(Offer, (environment.offer, environment.offer_version))
-    longest = Duration(amount=int(offer.document["duration_months"]), unit="months")
-    if until > (most := longest.after(moment)):
+    longest = speccheck.longest(offer.document)
+    if longest is not None and until > (most := longest.after(moment)):
         raise DcctlError("DCCTL-311", name=environment.name, until=until.date().isoformat(), offer=offer.name, most=most.date().isoformat())
-    request = drafting.new(session, actor, Kind.EXTENSION, environment.administration, environment.name)
     request.environment_id, request.offer, request.offer_version = environment.id, offer.name, offer.version
-    request.spec, request.justification = {"duration": str(longer)}, body.reason or ""
+    request.spec, request.justification = {"duration": str(longer)}, reason or ""
     request.steps = [{"op": EXTEND, "from": environment.expires_at.isoformat(), "until": until.isoformat()}]
-    return request
 
 
 def extend(app: App, identifier: str) -> None:

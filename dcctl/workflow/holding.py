@@ -1,7 +1,6 @@
 """The request's side of the ledger: hold, release, keep, lapse. Amounts short become a refusal that names each of them."""
 
 from collections.abc import Iterable
-from datetime import datetime
 
 from sqlmodel import Session
 
@@ -29,9 +28,12 @@ def holder(session: Session, name: str) -> Holder:
     return found
 
 
-def foresee(app: App, session: Session, administration: str, demand: Demand) -> None:
-    """Refuse what clearly does not fit before a number is given; the posting decides again, with the accounts locked."""
-    available = ledger.available(session, administration, app.region)
+def foresee(app: App, session: Session, request: Request, demand: Demand) -> None:
+    """Refuse what clearly does not fit before anything is written; the posting decides again, with the accounts locked."""
+    administration = request.administration
+    available = dict(ledger.available(session, administration, app.region))
+    for held in ledger.open_holds(session, reference=request.number) if request.round > 1 else []:
+        available[held.resource] = available.get(held.resource, 0) + held.amount
     short = [
         {"resource": resource, "asked": demand[resource], "available": available.get(resource, 0)}
         for resource in in_order(demand)
@@ -41,10 +43,11 @@ def foresee(app: App, session: Session, administration: str, demand: Demand) -> 
         raise QuotaShort(administration, short, grantor=grantor(session, administration))
 
 
-def hold(app: App, session: Session, actor: Actor, request: Request, *, until: datetime) -> None:
-    """Set the request's demand aside, all of it or none."""
+def hold(app: App, session: Session, actor: Actor, request: Request) -> None:
+    """Set the request's demand aside until the request lapses, in the place of what an edited one held: in one posting, all of it or none."""
     own = holder(session, request.administration)
-    moves = hold_moves(own, app.region, request.demand, request.number, until)
+    held = ledger.open_holds(session, reference=request.number) if request.round > 1 else []
+    moves = [*ledger.ending(Kind.RELEASE, held), *hold_moves(own, app.region, request.demand, request.number, request.lapses_at)]
     if not moves:
         return
     try:

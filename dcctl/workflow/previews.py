@@ -17,6 +17,7 @@ from dcctl.store import Environment, PlanRun, Request, now
 from dcctl.workflow import changes, drafting, environments, evidence, holding, sight
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
+from dcctl.workflow.fingerprint import fingerprint
 from dcctl.workflow.queue import PLAN
 from quotas.resources import in_order
 from stacks.environment import to_document
@@ -128,7 +129,7 @@ def changed(app: App, environment_id: int, spec: dict[str, Any]) -> dict[str, An
     names = in_order({*allocated, *wanted})
     return {
         "steps": found.steps,
-        "digest": evidence.fingerprint(wish, found.resolved, found.plan, found.steps),
+        "digest": fingerprint(wish, found.resolved, found.plan, found.steps),
         "demand": wish.demand,
         "quota": {r: [allocated.get(r, 0), wanted.get(r, 0)] for r in names if allocated.get(r, 0) != wanted.get(r, 0)},
     }

@@ -13,6 +13,7 @@ from dcctl.workflow import maintenance, sight
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
 from dcctl.workflow.catalogue import NOT_ZERO, said
+from dcctl.workflow.emergencies import unreviewed
 from dcctl.workflow.quota import item, observed, rows
 from quotas import store as accounts
 from quotas.ledger import HolderKind
@@ -68,6 +69,7 @@ def status(app: App, actor: Actor, administration: str | None = None) -> dict[st
         figures = _figures(app, session, codes)
         sources = session.exec(select(Source).order_by(Source.name)).all()
         during = maintenance.told(app, session)
+        emergencies = [one for one in unreviewed(session, actor) if administration is None or one["administration"] == administration]
     return {
         "apiVersion": API_VERSION,
         "administrations": [
@@ -86,6 +88,7 @@ def status(app: App, actor: Actor, administration: str | None = None) -> dict[st
         ],
         "warnings": [_warning(s) for s in sources if s.last_error],
         "maintenance": during,
+        "emergencies": emergencies,
         "next": [CREATE] if not codes and "dc_operator" in actor.roles else [],
     }
 

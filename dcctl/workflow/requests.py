@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 import rfc8785
@@ -11,17 +10,15 @@ from sqlalchemy import select as columns
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from dcctl import sizing, speccheck
-from dcctl.approval import needed
-from dcctl.errors import DcctlError, NotVisible, SpecRefused
-from dcctl.lifecycle import ENDED, EnvironmentState, Kind, OperationState, RequestState, environment_after, request_after
+from dcctl.errors import DcctlError, NotVisible
+from dcctl.lifecycle import ENDED, EXPIRING, Kind, OperationState, RequestState, request_after
 from dcctl.schemas import RequestIn, WithdrawIn
-from dcctl.store import Decision, Environment, Event, Idempotency, Operation, Request, now
-from dcctl.workflow import changes, drafting, extensions, feed, holding, idempotency, letters, maintenance, members, sight
+from dcctl.store import Decision, Event, Idempotency, Operation, Request, now
+from dcctl.workflow import asking, drafting, feed, holding, idempotency, letters, maintenance, members, needs, sight, story
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
 from dcctl.workflow.queue import REVIEW
-from stacks.environment import EnvironmentSpec, notices, to_document
+from stacks.environment import EnvironmentSpec
 
 #: States in which the request's latest operation is of interest to whoever watches.
 FINAL = frozenset({*ENDED, RequestState.FAILED})
@@ -47,14 +44,13 @@ def submit(app: App, actor: Actor, body: RequestIn, key: str) -> tuple[dict[str,
     """
     fingerprint = hashlib.sha256(rfc8785.dumps(body.model_dump(mode="json"))).hexdigest()
     spec = drafting.spec_of(body.spec) if body.kind in (Kind.ENVIRONMENT, Kind.CHANGE) else None
-    unknown = _unknown_members(app, actor, spec, key) if spec is not None else []
+    unknown = unknown_members(app, actor, spec, key) if spec is not None else []
     try:
         with app.transaction() as session:
             if (before := _claim(session, actor, key, fingerprint)) is not None:
                 return as_json(session, before), False
-            request = _asked(app, session, actor, body, spec, unknown)
-            _require_room(app, session, request.administration)
-            session.add(request)
+            request = asking.new(app, session, actor, body, spec, unknown)
+            _require_room(app, session, request)
             submitted = feed.record(session, "submitted", request=request.number, user=actor.user)
             session.flush()
             letters.write(session, "received", request, by=actor.user)
@@ -67,34 +63,20 @@ def submit(app: App, actor: Actor, body: RequestIn, key: str) -> tuple[dict[str,
         raise DcctlError("DCCTL-302", administration=spec.administration, name=spec.name) from error
 
 
-def _asked(app: App, session: Session, actor: Actor, body: RequestIn, spec: EnvironmentSpec | None, unknown: list[dict[str, Any]]) -> Request:
-    """The new request, held for and checked, of whatever kind it is."""
-    if spec is not None:
-        environment = changes.target(session, actor, spec)
-        if environment is not None:
-            return changes.ask(app, session, actor, spec, environment, unknown, confirm=body.confirm)
-        if body.kind == Kind.CHANGE:
-            raise NotVisible("environment", spec.name)
-        return _environment(app, session, actor, spec, unknown)
-    if body.kind == Kind.EXTENSION:
-        return extensions.ask(app, session, actor, body)
-    if body.kind == Kind.REPAIR:
-        return changes.repair(session, actor, body)
-    return _decommission(session, actor, body)
-
-
-def _require_room(app: App, session: Session, administration: str) -> None:
+def _require_room(app: App, session: Session, request: Request) -> None:
     """Refuse where the administration has as many open requests as the site lets it have; a few at once may pass together.
 
     Raises:
         DcctlError: 641.
     """
     most = app.settings.api.open_requests
-    unended = select(func.count()).select_from(Request).where(Request.administration == administration, col(Request.state).not_in(ENDED))
+    unended = select(func.count()).select_from(Request).where(
+        Request.administration == request.administration, col(Request.state).not_in(ENDED), Request.number != request.number
+    )
     with session.no_autoflush:
         count = session.exec(unended).one()
     if count >= most:
-        raise DcctlError("DCCTL-641", administration=administration, count=count, most=most)
+        raise DcctlError("DCCTL-641", administration=request.administration, count=count, most=most)
 
 
 def _claim(session: Session, actor: Actor, key: str, fingerprint: str) -> Request | None:
@@ -107,7 +89,7 @@ def _claim(session: Session, actor: Actor, key: str, fingerprint: str) -> Reques
     return session.get_one(Request, known.request)
 
 
-def _unknown_members(app: App, actor: Actor, spec: EnvironmentSpec, key: str) -> list[dict[str, Any]]:
+def unknown_members(app: App, actor: Actor, spec: EnvironmentSpec, key: str) -> list[dict[str, Any]]:
     """A fault for each member that Keystone does not know, asked before the transaction so that none is open meanwhile; none where it is moot."""
     if spec.administration != sight.own(actor) or members.known(app, spec):
         return []
@@ -115,52 +97,6 @@ def _unknown_members(app: App, actor: Actor, spec: EnvironmentSpec, key: str) ->
         if session.get(Idempotency, (actor.user_id, key)) is not None:
             return []
     return members.unknown_in_time(app, spec)
-
-
-def _environment(app: App, session: Session, actor: Actor, spec: EnvironmentSpec, unknown: list[dict[str, Any]]) -> Request:
-    if spec.administration != sight.own(actor):
-        raise NotVisible("administration", spec.administration)
-    standing = app.standing.read(session)
-    if not standing.items:
-        raise DcctlError("DCCTL-408")
-    faults = speccheck.check(spec, standing.offers, standing.items)
-    if faults or unknown:
-        raise SpecRefused([*map(drafting.fault_json, faults), *unknown])
-    offer = next(offer for offer in standing.offers if offer["name"] == spec.offer)
-    demand = sizing.demand(spec)
-    holding.foresee(app, session, spec.administration, demand)
-    request = drafting.new(session, actor, Kind.ENVIRONMENT, spec.administration, spec.name)
-    request.offer, request.offer_version = offer["name"], offer["version"]
-    request.spec, request.demand, request.justification = to_document(spec), dict(demand), spec.justification
-    request.notices = [drafting.fault_json(notice) for notice in notices(spec)]
-    holding.hold(app, session, actor, request, until=now() + timedelta(days=app.settings.worker.hold_days))
-    return request
-
-
-def _decommission(session: Session, actor: Actor, body: RequestIn) -> Request:
-    code = body.administration or sight.own(actor)
-    name = body.environment or ""
-    if code is None or code != sight.own(actor):
-        raise NotVisible("environment", name)
-    found = session.exec(
-        select(Environment)
-        .where(Environment.administration == code, Environment.name == name, Environment.state != EnvironmentState.DECOMMISSIONED)
-        .with_for_update()
-    ).first()
-    if found is None:
-        raise NotVisible("environment", name)
-    if body.confirm != name:
-        raise DcctlError("DCCTL-304", given=body.confirm or "–", name=name)
-    environment_after(name, EnvironmentState(found.state), "decommission")
-    open_ = session.exec(
-        select(Request).where(Request.environment_id == found.id, Request.kind == Kind.DECOMMISSION, col(Request.state).not_in(ENDED))
-    ).first()
-    if open_ is not None:
-        raise DcctlError("DCCTL-301", number=open_.number, state=open_.state, action="decommission", possible=["watch", "retry"])
-    request = drafting.new(session, actor, Kind.DECOMMISSION, code, name)
-    request.environment_id, request.offer, request.offer_version = found.id, found.offer, found.offer_version
-    request.spec, request.justification = found.spec, body.reason or ""
-    return request
 
 
 def withdraw(app: App, actor: Actor, number: str, body: WithdrawIn) -> dict[str, Any]:
@@ -234,9 +170,10 @@ def _of_each(codes: Select[tuple[str]], newest: Select[Any], limit: int) -> Sele
 
 
 def show(app: App, actor: Actor, number: str) -> dict[str, Any]:
-    """One request, with its decisions and everything that happened to it."""
+    """One request, with its decisions and its whole story in order."""
     with app.reading() as session:
-        return as_json(session, find(session, actor, number))
+        request = find(session, actor, number)
+        return as_json(session, request) | {"story": story.of(session, request)}
 
 
 def find(session: Session, actor: Actor, number: str) -> Request:
@@ -276,9 +213,8 @@ def as_json(session: Session, request: Request, submitted: Event | None = None) 
 
 
 def _told(request: Request, decisions: Sequence[Decision], operation: str | None, happened: Sequence[Event]) -> dict[str, Any]:
-    approvals = [d.actor for d in decisions if d.verdict == "approve"]
     waiting = request.state in (RequestState.SUBMITTED, RequestState.IN_REVIEW)
-    missing = needed(request.kind, request.administration, request.requester, approvals) if waiting else []
+    missing = needs.missing(request, decisions) if waiting else []
     return {
         "number": request.number,
         "state": request.state,
@@ -290,6 +226,10 @@ def _told(request: Request, decisions: Sequence[Decision], operation: str | None
         "updated_at": request.updated_at,
         "justification": request.justification,
         "demand": request.demand,
+        "granted": request.granted,
+        "policy": request.policy,
+        "round": request.round,
+        "lapses_at": request.lapses_at if request.state in EXPIRING else None,
         "offer": f"{request.offer}@{request.offer_version}" if request.offer else None,
         "digest": request.digest,
         "plan": request.plan,
@@ -297,7 +237,17 @@ def _told(request: Request, decisions: Sequence[Decision], operation: str | None
         "notices": request.notices,
         "evidence": request.evidence,
         "decisions": [
-            {"verdict": d.verdict, "user": d.actor["user"], "reason": d.reason, "digest": d.digest, "decided_at": d.decided_at.isoformat()}
+            {
+                "verdict": d.verdict,
+                "user": d.actor["user"],
+                "role": d.role,
+                "reason": d.reason,
+                "digest": d.digest,
+                "decided_at": d.decided_at.isoformat(),
+                "round": d.round,
+                "policy": d.policy,
+                "emergency": d.emergency,
+            }
             for d in decisions
         ],
         "missing": [{"role": m.role, "administration": m.administration} for m in missing],

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, aliased
 from sqlmodel import Session, col, select
 
 from dcctl.errors import NotVisible
+from dcctl.lifecycle import Kind
 from dcctl.store import Administration, Operation, Request
 from dcctl.workflow.actor import MINISTRY_ROLES, Actor
 
@@ -53,6 +54,16 @@ def request_administration(session: Session, actor: Actor, number: str) -> str:
     if code is None:
         raise NotVisible("request", number)
     return code
+
+
+def deciding_administrations(session: Session, actor: Actor, number: str) -> list[str]:
+    """Code of the administration of a request that the actor may see; of an envelope request also of the one above, which gives."""
+    query = select(Request.administration, Request.kind, Administration.parent).where(Administration.code == Request.administration)
+    found = session.exec(query.where(Request.number == number, visible(actor, col(Request.administration)))).first()
+    if found is None:
+        raise NotVisible("request", number)
+    code, kind, parent = found
+    return [code, *([parent] if kind == Kind.ENVELOPE and parent is not None else [])]
 
 
 def operation_administration(session: Session, actor: Actor, identifier: str) -> str:

@@ -7,8 +7,8 @@ from fastapi import Query, Response
 
 from dcctl.api.asking import Caller, Key, Limit, Name, Wait
 from dcctl.api.bridge import Router
-from dcctl.schemas import DecisionIn, Events, RequestIn, RequestOut, Requests, WithdrawIn
-from dcctl.workflow import decisions, requests
+from dcctl.schemas import AnswerIn, CommentIn, DecisionIn, Events, RequestIn, RequestOut, Requests, ReviewIn, Trials, TrialsIn, WithdrawIn
+from dcctl.workflow import decisions, emergencies, evidence, requests, resubmitting, trials
 
 router = Router(prefix="/requests")
 
@@ -45,8 +45,8 @@ def show(caller: Caller, number: str) -> dict[str, Any]:
 
 @router.post("/{number}/decisions", response_model=RequestOut)
 def decide(caller: Caller, number: str, body: DecisionIn) -> dict[str, Any]:
-    """Approve or refuse what the digest names."""
-    caller.may_on_request("request:decide", number)
+    """Approve, refuse or return what the digest names."""
+    caller.may_decide(number)
     return decisions.decide(caller.app, caller.actor, number, body)
 
 
@@ -55,6 +55,48 @@ def withdraw(caller: Caller, number: str, body: WithdrawIn) -> dict[str, Any]:
     """Take it back."""
     caller.may_on_request("request:withdraw", number)
     return requests.withdraw(caller.app, caller.actor, number, body)
+
+
+@router.post("/trials", response_model=Trials)
+def attempt(caller: Caller, body: TrialsIn) -> dict[str, Any]:
+    """Only say what each would need, and whether it fits."""
+    caller.may_submit(None)
+    return trials.attempt(caller.app, caller.actor, body)
+
+
+@router.post("/{number}/edit", response_model=RequestOut)
+def edit(caller: Caller, number: str, body: RequestIn, key: Key) -> dict[str, Any]:
+    """Submit a returned one again."""
+    caller.may_on_request("request:edit", number)
+    return resubmitting.edit(caller.app, caller.actor, number, body, key)
+
+
+@router.post("/{number}/answer", response_model=RequestOut)
+def answer(caller: Caller, number: str, body: AnswerIn) -> dict[str, Any]:
+    """Say yes or no to less than was asked."""
+    caller.may_on_request("request:edit", number)
+    return resubmitting.answer(caller.app, caller.actor, number, body)
+
+
+@router.post("/{number}/comments", response_model=RequestOut)
+def comment(caller: Caller, number: str, body: CommentIn) -> dict[str, Any]:
+    """Say something of it."""
+    caller.may_on_request("request:comment", number)
+    return resubmitting.comment(caller.app, caller.actor, number, body)
+
+
+@router.post("/{number}/evidence", response_model=RequestOut)
+def look_again(caller: Caller, number: str) -> dict[str, Any]:
+    """Look at the facts anew."""
+    caller.may_on_request("request:comment", number)
+    return evidence.look_again(caller.app, caller.actor, number)
+
+
+@router.post("/{number}/review", response_model=RequestOut)
+def review(caller: Caller, number: str, body: ReviewIn) -> dict[str, Any]:
+    """Say what one thinks of a decision in an emergency."""
+    caller.may_on_request("request:review", number)
+    return emergencies.review(caller.app, caller.actor, number, body)
 
 
 @router.get("/{number}/events", response_model=Events)

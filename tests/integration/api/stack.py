@@ -166,7 +166,8 @@ def seed(app: App) -> None:
             session.add(environment)
             session.flush()
             made = {"administration": code, "environment": name, "environment_id": environment.id, "state": "failed"}
-            asked = {"requester": person.document(), "requester_id": person.user_id, "justification": name, "digest": "0" * 64}
+            asked = {"requester": person.document(), "requester_id": person.user_id, "justification": name, "digest": "0" * 64,
+                     "needs": [{"role": "dc_lead", "administration": code}]}  # fmt: skip
             session.add(Request(**made, **asked, number=f"R-{number}", kind="environment"))
             session.flush()
             session.add(Operation(**made, id=f"O-{number}-1", kind="fulfil", request=f"R-{number}"))

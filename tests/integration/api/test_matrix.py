@@ -36,6 +36,11 @@ capacity:declare      PUT    /v1/capacity                                 ok  40
 catalogue:list        GET    /v1/catalogue                                ok  ok  ok  ok  ok  ok  ok  403 403
 offer:list            GET    /v1/offers                                   ok  ok  ok  ok  ok  ok  ok  403 403
 offer:show            GET    /v1/offers/standard                          ok  ok  ok  ok  ok  ok  ok  403 403
+policy:show           GET    /v1/policy                                   ok  ok  ok  ok  ok  ok  ok  403 403
+policy:show           GET    /v1/policies/1                               ok  ok  ok  ok  ok  ok  ok  403 403
+policy:show           GET    /v1/policies/99                              404 404 404 404 404 404 404 403 403
+policy:check          POST   /v1/policies/check                           ok  ok  ok  ok  ok  ok  ok  403 403
+policy:publish        POST   /v1/policies                                 ok  403 403 403 403 403 403 403 403
 quota:show            GET    /v1/quota                                    ok  ok  ok  ok  ok  ok  ok  403 403
 quota:show            GET    /v1/quota?administration=min-sante           ok  ok  ok  ok  404 404 404 403 403
 quota:show            GET    /v1/quota?administration=anpc                ok  ok  ok  ok  ok  404 404 403 403
@@ -66,6 +71,17 @@ request:show          GET    /v1/requests/R-2026-9001                     ok  ok
 request:show          GET    /v1/requests/R-2026-9002                     ok  ok  ok  ok  ok  404 404 403 403
 request:show          GET    /v1/requests/R-2026-9999                     404 404 404 404 404 404 404 403 403
 request:show          GET    /v1/requests/R-2026-9001/events              ok  ok  ok  ok  404 404 404 403 403
+offer:publish         POST   /v1/offers                                   ok  403 403 403 403 403 403 403 403
+offer:publish         POST   /v1/offers/none/retire                       404 403 403 403 403 403 403 403 403
+request:edit          POST   /v1/requests/R-2026-9001/edit                403 403 ok  ok  404 404 404 404 404
+request:edit          POST   /v1/requests/R-2026-9001/answer              403 403 ok  ok  404 404 404 404 404
+request:edit          POST   /v1/requests/R-2026-9002/answer              403 403 403 403 ok  404 404 404 404
+request:comment       POST   /v1/requests/R-2026-9001/comments            ok  403 ok  ok  404 404 404 404 404
+request:comment       POST   /v1/requests/R-2026-9002/comments            ok  403 403 403 ok  404 404 404 404
+request:comment       POST   /v1/requests/R-2026-9001/evidence            ok  403 ok  ok  404 404 404 404 404
+request:review        POST   /v1/requests/R-2026-9001/review              ok  ok  403 ok  404 404 404 404 404
+request:review        POST   /v1/requests/R-2026-9002/review              ok  ok  403 403 403 404 404 404 404
+request:submit        POST   /v1/requests/trials                          403 403 ok  ok  ok  ok  ok  403 403
 request:decide        POST   /v1/requests/R-2026-9001/decisions           403 403 403 ok  404 404 404 404 404
 request:decide        POST   /v1/requests/R-2026-9002/decisions           403 403 403 403 403 404 404 404 404
 request:withdraw      POST   /v1/requests/R-2026-9001/withdraw            403 403 ok  ok  404 404 404 404 404
@@ -133,6 +149,8 @@ def body(method: str, path: str) -> dict[str, Any] | None:
         "/v1/maintenance": {"on": False},
         "/v1/requests": {"kind": "environment", "spec": SPEC | {"administration": code}},
     }
+    if address.startswith("/v1/policies"):
+        return {"document": {}, "reason": "Essai"}
     if method == "GET" or method == "DELETE":
         return None
     if address.endswith(("/explain", "/accept")):
@@ -145,6 +163,12 @@ def body(method: str, path: str) -> dict[str, Any] | None:
         return {"address": "dsi@sante.bj"}
     if address.endswith("/parent"):
         return {"parent": None, "reason": "Essai", "document": "Note 10"}
+    by_verb: dict[str, dict[str, Any]] = {
+        "edit": {"kind": "environment", "spec": SPEC}, "answer": {"accept": False}, "comments": {"text": "Vu"}, "evidence": {},
+        "review": {"justified": True, "reason": "Vu"}, "trials": {"requests": [{"kind": "?"}]}, "offers": {"document": {}},
+    }  # fmt: skip
+    if (verb := address.rpartition("/")[2]) in by_verb:
+        return by_verb[verb]
     if address.endswith("/decisions"):
         return {"verdict": "refuse", "reason": "Non conforme", "digest": "0" * 64}
     return bodies.get(address, {})

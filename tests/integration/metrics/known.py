@@ -49,10 +49,12 @@ def known(site: Site) -> Site:
         )  # fmt: skip
         for number, state, kind in (("R-2026-0042", "fulfilled", "environment"), ("R-2026-0043", "in_review", "environment"),
                                     ("R-2026-0044", "in_review", "environment"), ("R-2026-0045", "refused", "decommission")):  # fmt: skip
-            session.add(Request(number=number, kind=kind, state=state, administration="min-sante", environment=f"env-{number[-2:]}", requester_id="u",
-                                digest="d", created_at=NINE, updated_at=NINE))  # fmt: skip
+            session.add(Request(number=number, kind=kind, state="in_review" if state == "fulfilled" else state, administration="min-sante",
+                                environment=f"env-{number[-2:]}", requester_id="u", digest="d", created_at=NINE, updated_at=NINE,
+                                needs=[{"role": "dc_lead", "administration": "min-sante"}]))  # fmt: skip
         session.flush()
-        session.add(Decision(request="R-2026-0042", verdict="approve", digest="d", reason="conforme", user_id="lead", actor={"user": "sante-lead"},
+        session.add(Decision(request="R-2026-0042", verdict="approve", digest="d", reason="conforme", user_id="lead", role="dc_lead",
+                             actor={"user_id": "lead", "user": "sante-lead", "roles": ["dc_lead"]}, administration="min-sante",
                              decided_at=NINE))  # fmt: skip
         acts = (("A-2026-0001", "declare", None, False), ("A-2026-0002", "grant", "min-sante", True), ("A-2026-0003", "revoke", "min-sante", True),
                 ("A-2026-0004", "grant", "min-sante", True))  # fmt: skip
@@ -62,6 +64,8 @@ def known(site: Site) -> Site:
         session.flush()
         session.add_all(ActDecision(act=number, verdict=verdict, digest="d", reason="vu", user_id="u-2", actor={"user_id": "u-2"}, decided_at=NINE)
                         for number, verdict in (("A-2026-0002", "approve"), ("A-2026-0003", "refuse")))  # fmt: skip
+        session.flush()
+        session.get_one(Request, "R-2026-0042").state = "fulfilled"
         session.add(Operation(id="O-2026-0042-1", kind="fulfil", state="succeeded", request="R-2026-0042", administration="min-sante",
                               environment="dossier-patient"))  # fmt: skip
         session.add(Operation(id="O-2026-0045-1", kind="decommission", state="queued", request="R-2026-0045", administration="min-sante",

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from sqlmodel import select
 
 from dcctl.config import Engine
@@ -22,6 +23,7 @@ from dcctl.workflow import (
     environments,
     evidence,
     extensions,
+    facts,
     holding,
     life,
     operations,
@@ -31,6 +33,7 @@ from dcctl.workflow import (
 )  # fmt: skip
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
+from dcctl.workflow.fingerprint import fingerprint
 from quotas.reconcile import Difference, Looked, Name
 from stacks import tokens
 from stacks.plan import plan
@@ -38,7 +41,7 @@ from stacks.specs import parse
 from tests.integration.workflow.conftest import AGENT, JUSTICE_AGENT, LEAD
 from tests.integration.workflow.test_discrepancies import OPERATOR
 from tests.integration.workflow.test_operations import RESOLVED
-from tests.integration.workflow.test_requests import available, body, jobs, reviewed
+from tests.integration.workflow.test_requests import DIGEST, available, body, jobs, reviewed
 from tests.integration.workflow.test_review import keystone_at
 from tests.unit.dcctl.test_speccheck import DOSSIER
 
@@ -57,7 +60,9 @@ def built(app: App, tmp_path: Path) -> App:
         program.chmod(0o700)
     app.settings = app.settings.model_copy(update={"cloud": keystone_at(tmp_path, 9), "engine": engine})
     number = reviewed(app, key="first")
+    decisions.decide(app, LEAD, number, DecisionIn(verdict="approve", digest=DIGEST, reason="conforme"))
     with app.transaction() as session:
+        session.execute(text("UPDATE operation SET state = 'succeeded'"))
         request = session.get_one(Request, number)
         request.resolved, request.state = RESOLVED.to_document(), "fulfilled"
         request.plan = evidence.described(plan(parse(request.spec), RESOLVED))
@@ -89,9 +94,9 @@ def examined(app: App, number: str, *steps: dict[str, object]) -> str:
         request.resolved = RESOLVED.to_document()
         request.plan = [] if request.kind == "extension" else evidence.described(plan(parse(request.spec), RESOLVED))
         request.steps = list(steps) or request.steps
-        request.digest = evidence.fingerprint(request, RESOLVED, request.plan, request.steps)
+        request.digest = fingerprint(request, request.resolved, request.plan, request.steps)
         if request.kind != "extension":
-            request.evidence = evidence._facts(app, session, request)
+            request.evidence = facts.of(app, session, request)
         request.state = "in_review"
         session.add(request)
         return request.digest

@@ -12,6 +12,7 @@ from dcctl.store import Environment, Request
 from dcctl.words import render_error
 from dcctl.workflow import decisions, decommission, evidence, fulfilment, operations, requests
 from dcctl.workflow.app import App
+from dcctl.workflow.fingerprint import fingerprint
 from stacks.plan import Resolved, plan
 from stacks.specs import parse
 from tests.integration.workflow.conftest import AGENT, LEAD
@@ -41,7 +42,7 @@ def approved(app: App) -> tuple[str, str]:
         request = session.get_one(Request, number)
         request.resolved = RESOLVED.to_document()
         request.plan = evidence.described(plan(parse(request.spec), RESOLVED))
-        request.digest = evidence.fingerprint(request, RESOLVED, request.plan)
+        request.digest = fingerprint(request, request.resolved, request.plan)
         session.add(request)
         digest = request.digest
     made = decisions.decide(app, LEAD, number, DecisionIn(verdict="approve", digest=digest, reason="conforme"))
@@ -105,7 +106,7 @@ def test_a_decommission_that_is_cancelled_before_it_began_fails_its_request_and_
     with bare.transaction() as session:
         request = session.get_one(Request, number)
         request.state, request.digest = "in_review", DIGEST
-        decisions.approve(bare, session, request)
+        decisions.by_policy(bare, session, request)
     operation = requests.show(bare, LEAD, number)["operation"]
     assert state(bare, number) == ("approved", "queued")
 

@@ -2,30 +2,23 @@
 
 import pytest
 
-from dcctl.approval import Needed, check, needed
+from dcctl.approval import Needed, check, may_fill
 from dcctl.errors import DcctlError
 from dcctl.lifecycle import RequestState
 
-AGENT = {"user": "sante-agent", "roles": ["dc_agent"]}
-LEAD = {"user": "sante-lead", "roles": ["dc_lead"]}
 FACTS = {
     "number": "R-2026-0042", "state": RequestState.IN_REVIEW, "verdict": "approve", "requester_id": "agent", "decider_id": "lead",
     "deciders": [], "given_digest": "d1", "digest": "d1",
 }  # fmt: skip
 
 
-def test_a_new_environment_needs_its_administrations_lead():
-    assert needed("environment", "min-sante", AGENT, []) == [Needed(role="dc_lead", administration="min-sante")]
-    assert needed("environment", "min-sante", AGENT, [LEAD]) == []
+def test_an_operator_may_decide_wherever_one_is_needed_and_a_lead_only_for_their_own():
+    lead, operator = Needed(role="dc_lead", administration="min-sante"), Needed(role="dc_operator", administration="min-sante")
 
-
-def test_a_lead_who_asks_still_needs_another_lead():
-    assert needed("environment", "min-sante", LEAD, []) == [Needed(role="dc_lead", administration="min-sante")]
-
-
-def test_a_leads_own_typed_word_is_enough_to_give_an_environment_back_but_not_an_agents():
-    assert needed("decommission", "min-sante", LEAD, []) == []
-    assert needed("decommission", "min-sante", AGENT, []) == [Needed(role="dc_lead", administration="min-sante")]
+    assert may_fill({"dc_lead"}, "min-sante", [operator, lead]) == lead
+    assert may_fill({"dc_lead"}, "min-justice", [lead, operator]) is None
+    assert may_fill({"dc_operator"}, None, [lead, operator]) == operator
+    assert may_fill({"dc_agent"}, "min-sante", [lead, operator]) is None
 
 
 def test_an_approval_of_the_current_digest_by_somebody_else_counts():
@@ -36,6 +29,7 @@ def test_an_approval_of_the_current_digest_by_somebody_else_counts():
     ("change", "code"),
     [
         ({"decider_id": "agent"}, "DCCTL-204"),
+        ({"authors": ["lead"]}, "DCCTL-204"),
         ({"deciders": ["lead"]}, "DCCTL-205"),
         ({"given_digest": "d0"}, "DCCTL-203"),
         ({"given_digest": None}, "DCCTL-203"),

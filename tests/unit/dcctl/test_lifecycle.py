@@ -54,7 +54,7 @@ def test_every_pair_is_either_in_its_table_or_refused_with_what_is_possible(tabl
 
 
 def test_the_clock_ends_holds_only_before_a_decision():
-    assert {RequestState.SUBMITTED, RequestState.IN_REVIEW, RequestState.RETURNED} == EXPIRING
+    assert {RequestState.SUBMITTED, RequestState.IN_REVIEW, RequestState.RETURNED, RequestState.PROPOSED} == EXPIRING
     assert {state for (state, action) in REQUEST if action == "lapse"} == EXPIRING
 
 

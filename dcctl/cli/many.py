@@ -1,0 +1,94 @@
+"""Many specs at once: a directory of files with one report, and a trial that says what each would need and whether it fits."""
+
+from pathlib import Path
+from typing import Any
+
+from click.exceptions import Exit
+
+from dcctl.cli import deciding, submitting
+from dcctl.cli.desk import Desk
+from dcctl.cli.pending import key_for
+from dcctl.cli.specfile import Draft, read
+from dcctl.cli.talk import say
+from dcctl.cli.watching import error_words
+from dcctl.errors import CATALOGUE, DcctlError
+from dcctl.words import N_, _
+
+Json = dict[str, Any]
+SUFFIXES = (".yaml", ".yml")
+#: What the API takes at once.
+MOST = 200
+SENT = {"file": N_("File"), "number": N_("Number"), "state": N_("State"), "error": N_("Error")}
+TRIED = {"file": N_("File"), "fits": N_("Fits"), "demand": N_("Demand"), "needs": N_("Needs the word of"), "error": N_("Error")}
+
+
+def is_directory(path: str) -> bool:
+    return path != "-" and Path(path).is_dir()
+
+
+def files(path: str) -> list[str]:
+    """The file itself, or the specs of a directory in the order of their names.
+
+    Raises:
+        DcctlError: 003, there are none, or more than can be sent at once.
+    """
+    if not is_directory(path):
+        return [path]
+    found = sorted(str(one) for one in Path(path).iterdir() if one.suffix in SUFFIXES and one.is_file())
+    if not 1 <= len(found) <= MOST:
+        raise DcctlError("DCCTL-003", path=path, reason=f"{len(found)} × *.yaml (1 … {MOST})")
+    return found
+
+
+def submit(desk: Desk, paths: list[str], *, confirm: str | None) -> None:
+    """Submit each; one that is refused stops no other, and one that was not answered is resumed when the same is run again."""
+    lines = [_line(desk, path, confirm) for path in paths]
+    _report(desk, lines, SENT)
+
+
+def _line(desk: Desk, path: str, confirm: str | None) -> Json:
+    try:
+        draft = read(path)
+        submitting.examine(desk, draft)
+        body: Json = {"kind": "environment", "spec": draft.document} | ({"confirm": confirm} if confirm else {})
+        made = submitting.sent(desk, body, key_for(body, desk.api.cloud.identity))
+    except DcctlError as error:
+        return {"file": path, "number": None, "state": None, "error": error.to_json()}
+    return {"file": path, "number": made["number"], "state": made["state"], "error": None}
+
+
+def attempt(desk: Desk, paths: list[str], *, confirm: str | None) -> None:
+    """Only try them, one after the other, as if those before had been submitted."""
+    drafts: dict[str, Draft | DcctlError] = {}
+    for path in paths:
+        try:
+            drafts[path] = read(path)
+            submitting.examine(desk, drafts[path])  # type: ignore[arg-type]
+        except DcctlError as error:
+            drafts[path] = error
+    sound = [path for path, draft in drafts.items() if isinstance(draft, Draft)]
+    bodies = [
+        {"kind": "environment", "spec": draft.document} | ({"confirm": confirm} if confirm else {})
+        for draft in drafts.values()
+        if isinstance(draft, Draft)
+    ]
+    answers = desk.api.post("requests", "trials", body={"requests": bodies}, look="dcctl request list")["items"] if bodies else []
+    tried = dict(zip(sound, answers, strict=True))
+    lines = []
+    for path, draft in drafts.items():
+        known = {"fits": False, "demand": {}, "needs": [], "error": draft.to_json()} if isinstance(draft, DcctlError) else tried[path]
+        lines.append({"file": path, **known})
+    _report(desk, lines, TRIED)
+
+
+def _report(desk: Desk, lines: list[Json], columns: dict[str, str]) -> None:
+    desk.listing({"items": lines}, columns, demand=deciding.amounts, needs=needs, error=error_words)
+    failed = [DcctlError.from_json(line["error"]) for line in lines if line["error"]]
+    say(N_("{good} of {all} files are in order."), good=len(lines) - len(failed), all=len(lines))
+    if failed:
+        raise Exit(max(CATALOGUE[error.code].exit for error in failed))
+
+
+def needs(found: Any) -> str:
+    """Whose word; nobody's: the policy itself decides."""
+    return deciding.missing(found) if found else _("the policy")
