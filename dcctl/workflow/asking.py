@@ -59,7 +59,7 @@ def _filled(
     if kind is Kind.ENVIRONMENT and spec is not None:
         _environment(app, session, request, spec, unknown)
     elif kind is Kind.CHANGE and spec is not None:
-        changes.fill(app, session, request, spec, _existing(session, request), unknown, confirm=body.confirm)
+        changes.fill(app, session, request, spec, _changeable(session, actor, spec), unknown, confirm=body.confirm)
     elif kind is Kind.EXTENSION:
         extensions.fill(session, request, _existing(session, request), body.duration, body.reason)
     elif kind is Kind.REPAIR:
@@ -84,6 +84,13 @@ def _existing(session: Session, request: Request) -> Environment:
     found = changes.in_use(session, request.administration, request.environment)
     if found is None:
         raise NotVisible("environment", request.environment)
+    return found
+
+
+def _changeable(session: Session, actor: Actor, spec: EnvironmentSpec) -> Environment:
+    found = changes.target(session, actor, spec)
+    if found is None:
+        raise NotVisible("environment", spec.name)
     return found
 
 

@@ -1,12 +1,14 @@
 """Returned and edited, granted less and accepted, reminded and lapsed, approved in an emergency and reviewed; on a real database."""
 
 import copy
+import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
+from sqlmodel import select
 
 from dcctl.errors import DcctlError, NotVisible, QuotaShort
 from dcctl.schemas import AnswerIn, CommentIn, DecisionIn, RequestIn, ReviewIn, TrialsIn, WithdrawIn
@@ -116,10 +118,9 @@ def test_whoever_edits_is_an_author_and_decides_no_more_than_whoever_asked(app: 
 
     assert refused(app, COLLEAGUE, number) == "DCCTL-204"
     statement = text("""INSERT INTO decision (request, round, verdict, digest, reason, user_id, actor, role, administration, decided_at)
-        VALUES (:n, 2, 'approve', :d, '-', :u,
-        jsonb_build_object('user_id', CAST(:u AS text), 'roles', jsonb_build_array('dc_lead')), 'dc_lead', 'min-sante', now())""")
+        VALUES (:n, 2, 'approve', :d, '-', :u, CAST(:a AS jsonb), 'dc_lead', 'min-sante', now())""")
     with pytest.raises(DBAPIError, match="cannot decide"), app.transaction() as session:
-        session.execute(statement, {"n": number, "d": DIGEST, "u": COLLEAGUE.user_id})
+        session.execute(statement, {"n": number, "d": DIGEST, "u": COLLEAGUE.user_id, "a": json.dumps(COLLEAGUE.document())})
     with pytest.raises(DBAPIError, match="not changed"), app.transaction() as session:
         session.execute(text("UPDATE request SET authors = '[]'"))
 
@@ -129,8 +130,8 @@ def test_an_edit_that_does_not_fit_changes_nothing(app: App) -> None:
     say(app, LEAD, number, "return")
 
     with pytest.raises(QuotaShort) as short:
-        edit(app, AGENT, number, quota=DOSSIER["quota"] | {"cores": 81})
-    assert short.value.params["shortfalls"] == [{"resource": "cores", "asked": 81, "available": 80}]
+        edit(app, AGENT, number, quota=DOSSIER["quota"] | {"ram": 163841})
+    assert short.value.params["shortfalls"] == [{"resource": "ram", "asked": 163841, "available": 163840}]
     with pytest.raises(DcctlError) as other:
         edit(app, AGENT, number, key="edit-2", name="autre-projet")
     assert other.value.code == "DCCTL-604"
@@ -139,7 +140,7 @@ def test_an_edit_that_does_not_fit_changes_nothing(app: App) -> None:
 
     shown = requests.show(app, AGENT, number)
     assert (shown["state"], shown["round"], shown["demand"]["cores"], available(app).held) == ("returned", 1, 8, 8)
-    assert edit(app, AGENT, number, key="edit-4", quota=DOSSIER["quota"] | {"cores": 80})["round"] == 2  # what it held counts for it
+    assert edit(app, AGENT, number, key="edit-4", quota=DOSSIER["quota"] | {"ram": 163840})["round"] == 2  # what it held counts for it
 
 
 def test_only_a_returned_request_is_edited(app: App) -> None:
@@ -308,7 +309,7 @@ def test_whoever_is_waited_for_is_reminded_once_for_each_of_the_policys_days_and
     assert list(waiting.remind(app)) == [(number, 7)]
     assert list(waiting.remind(app)) == []
     with app.reading() as session:
-        told = session.query(Event).filter_by(kind="reminder").one().document
+        told = session.exec(select(Event).where(Event.kind == "reminder")).one().document
     assert (told["days"], told["waited_for"]) == (7, [{"role": "dc_lead", "administration": "min-sante"}])
 
     assert expiry.expire(app) == 0
@@ -387,7 +388,6 @@ def test_a_trial_says_for_each_what_it_needs_and_whether_it_fits_with_those_befo
 
     wanted = [asked("un", 50), asked("deux", 50), asked("un", 10), asked("trois", 30), {"kind": "environment", "spec": {}}, {"kind": "?"}]
     with app.transaction() as session:
-        session.execute(text("UPDATE offer SET retired_at = NULL WHERE false"))
         before = session.execute(text("SELECT last_value FROM request_number")).scalar_one()
 
     items = trials.attempt(app, AGENT, TrialsIn(requests=wanted))["items"]

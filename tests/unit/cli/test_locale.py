@@ -41,6 +41,13 @@ OPENINGS = {
     "opening.duplicate": ("administration", "resource", "first"), "opening.too_many_cells": ("count", "maximum"), "opening.not_csv": ("problem",),
     "opening.alias": (),
 }  # fmt: skip
+OFFERS = {
+    "offer.not_counted": ("found", "allowed"), "offer.counted": ("found",), "offer.one_duration": (), "offer.not_a": ("found", "allowed"),
+}  # fmt: skip
+POLICIES = {
+    "policy.unknown_value": ("found", "nearest", "allowed"), "policy.no_last_rule": ("name",), "policy.never_reached": ("name", "count"),
+    "policy.unbounded": ("name", "missing"), "policy.not_rising": ("found", "lapse"),
+}  # fmt: skip
 YAML = {"yaml.syntax": ("problem",), "yaml.duplicate_key": ("key", "first"), "yaml.too_deep": ("maximum",), "yaml.too_large": ("maximum",)}
 
 
@@ -118,14 +125,14 @@ def test_the_compiled_catalogue_is_that_of_the_source(locale: Path, tmp_path: Pa
 @pytest.mark.parametrize("lang", ["fr", "en"])
 def test_every_fault_has_a_sentence_with_all_its_facts(lang: str) -> None:
     words.use(lang)
-    for code, names in (FAULTS | NOTICES | CHANGES | MISFITS | OPENINGS | YAML).items():
+    for code, names in (FAULTS | NOTICES | CHANGES | MISFITS | OPENINGS | OFFERS | POLICIES | YAML).items():
         facts = {name: f"<{name}>" for name in names}
         said = sentence(code, facts)
         assert "{" not in said, code
         left_out = {"spec.not_a_boolean": {"allowed"}}
         for name in set(names) - left_out.get(code, set()):
             assert f"<{name}>" in said, code
-    assert set(SENTENCES) == set(FAULTS) | set(NOTICES) | set(CHANGES) | set(MISFITS) | set(OPENINGS) | set(YAML)
+    assert set(SENTENCES) == set(FAULTS) | set(NOTICES) | set(CHANGES) | set(MISFITS) | set(OPENINGS) | set(OFFERS) | set(POLICIES) | set(YAML)
 
 
 def test_a_fault_of_a_newer_server_is_shown_as_it_is() -> None:
