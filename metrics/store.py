@@ -266,7 +266,7 @@ _DECISIONS = """SELECT r.administration, r.kind, d.verdict, count(*) FROM decisi
 
 #: Of the states in which somebody still has something to do.
 _OLDEST = """SELECT administration, state, kind, min(created_at) FROM request
-    WHERE state IN ('submitted', 'in_review', 'returned', 'approved', 'fulfilling', 'failed') GROUP BY administration, state, kind"""
+    WHERE state IN ('submitted', 'in_review', 'returned', 'proposed', 'approved', 'fulfilling', 'failed') GROUP BY administration, state, kind"""
 
 
 def _ledger_fact(line: HolderBalance) -> LedgerFact:

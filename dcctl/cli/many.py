@@ -42,14 +42,15 @@ def files(path: str) -> list[str]:
 
 def submit(desk: Desk, paths: list[str], *, confirm: str | None) -> None:
     """Submit each; one that is refused stops no other, and one that was not answered is resumed when the same is run again."""
-    lines = [_line(desk, path, confirm) for path in paths]
+    fetched = submitting.known(desk)
+    lines = [_line(desk, path, confirm, fetched) for path in paths]
     _report(desk, lines, SENT)
 
 
-def _line(desk: Desk, path: str, confirm: str | None) -> Json:
+def _line(desk: Desk, path: str, confirm: str | None, fetched: tuple[Json, Json]) -> Json:
     try:
         draft = read(path)
-        submitting.examine(desk, draft)
+        submitting.examine(desk, draft, fetched)
         body: Json = {"kind": "environment", "spec": draft.document} | ({"confirm": confirm} if confirm else {})
         made = submitting.sent(desk, body, key_for(body, desk.api.cloud.identity))
     except DcctlError as error:
@@ -60,23 +61,20 @@ def _line(desk: Desk, path: str, confirm: str | None) -> Json:
 def attempt(desk: Desk, paths: list[str], *, confirm: str | None) -> None:
     """Only try them, one after the other, as if those before had been submitted."""
     drafts: dict[str, Draft | DcctlError] = {}
+    fetched = submitting.known(desk)
     for path in paths:
         try:
-            drafts[path] = read(path)
-            submitting.examine(desk, drafts[path])  # type: ignore[arg-type]
+            drafts[path] = draft = read(path)
+            submitting.examine(desk, draft, fetched)
         except DcctlError as error:
             drafts[path] = error
-    sound = [path for path, draft in drafts.items() if isinstance(draft, Draft)]
-    bodies = [
-        {"kind": "environment", "spec": draft.document} | ({"confirm": confirm} if confirm else {})
-        for draft in drafts.values()
-        if isinstance(draft, Draft)
-    ]
+    sound = {path: found for path, found in drafts.items() if isinstance(found, Draft)}
+    bodies = [{"kind": "environment", "spec": found.document} | ({"confirm": confirm} if confirm else {}) for found in sound.values()]
     answers = desk.api.post("requests", "trials", body={"requests": bodies}, look="dcctl request list")["items"] if bodies else []
     tried = dict(zip(sound, answers, strict=True))
     lines = []
-    for path, draft in drafts.items():
-        known = {"fits": False, "demand": {}, "needs": [], "error": draft.to_json()} if isinstance(draft, DcctlError) else tried[path]
+    for path, found in drafts.items():
+        known = {"fits": False, "demand": {}, "needs": [], "error": found.to_json()} if isinstance(found, DcctlError) else tried[path]
         lines.append({"file": path, **known})
     _report(desk, lines, TRIED)
 

@@ -70,7 +70,12 @@ def followed(desk: Desk, request: Mapping[str, Any], words: str, *, wait_seconds
     ending.end(desk, number, state, aside=True)
 
 
-def examine(desk: Desk, draft: Draft) -> None:
+def known(desk: Desk) -> tuple[Json, Json]:
+    """The offers and the catalogue."""
+    return desk.api.get("offers"), desk.api.get("catalogue")
+
+
+def examine(desk: Desk, draft: Draft, fetched: tuple[Json, Json] | None = None) -> None:
     """Refuse a spec with faults, all of them, before anything is sent; the offers and the catalogue are fetched for it.
 
     Where they cannot be had and the spec is malformed anyhow, what is known without them is said.
@@ -80,7 +85,7 @@ def examine(desk: Desk, draft: Draft) -> None:
     found = examining.malformed(draft.document)
     faults = [fault_json(fault) for fault in found]
     try:
-        offers, catalogue = desk.api.get("offers"), desk.api.get("catalogue")
+        offers, catalogue = fetched or known(desk)
     except DcctlError as error:
         if not faults:
             raise

@@ -4,6 +4,7 @@ The first of several approvals of those who give holds at the grantor; the visa 
 freeze the pool by asking. The last one releases and grants in one posting.
 """
 
+from datetime import timedelta
 from typing import Any
 
 from sqlmodel import Session
@@ -22,6 +23,9 @@ from dcctl.workflow.fingerprint import fingerprint
 from quotas import ledger
 from quotas import store as accounts
 from quotas.ledger import Cause, CauseKind, Move, QuotaExceeded
+
+#: A hold runs so long at least.
+LEAST = timedelta(hours=1)
 
 
 def of_own(actor: Actor, body: RequestIn) -> str:
@@ -82,12 +86,14 @@ def set_less(request: Request, less: dict[str, int]) -> None:
 def hold(app: App, session: Session, actor: Actor, request: Request) -> None:
     """Set aside at the grantor what will be given, in the place of what was."""
     payer = holding.holder(session, _payer(session, request))
-    wanted = dict(request.granted or request.demand)
+    wanted, until = dict(request.granted or request.demand), request.lapses_at
+    if until is not None and until < (least := now() + LEAST):  # it lapses in a moment, and gives this back then
+        until = least
     held = accounts.open_holds(session, reference=request.number)
     if {one.resource: one.amount for one in held} == wanted:
-        accounts.keep_holds(session, request.number, request.lapses_at)
+        accounts.keep_holds(session, request.number, until)
         return
-    moves = [*accounts.ending(ledger.Kind.RELEASE, held), *ledger.hold(payer, app.region, wanted, request.number, request.lapses_at)]
+    moves = [*accounts.ending(ledger.Kind.RELEASE, held), *ledger.hold(payer, app.region, wanted, request.number, until)]
     _post(session, actor, request, moves, payer.name)
 
 

@@ -219,8 +219,7 @@ UNDECIDED = [
 ]
 
 
-@pytest.mark.parametrize("statement", UNDECIDED)
-def test_a_request_leads_nowhere_by_sql_before_those_whom_it_needs_have_decided(app: App, roles: dict[str, str], statement: str) -> None:
+def test_a_request_leads_nowhere_by_sql_before_those_whom_it_needs_have_decided(app: App, roles: dict[str, str]) -> None:
     publish(app, TWO, LAST)
     number = reviewed(app)
     say(app, LEAD, number)
@@ -229,8 +228,9 @@ def test_a_request_leads_nowhere_by_sql_before_those_whom_it_needs_have_decided(
     for role, address in roles.items():
         engine = create_engine(address)
         words = "not decided|not changed" if role in ("dcctl_app", "owner") else "permission denied|does not exist"
-        with pytest.raises(DBAPIError, match=words), engine.begin() as connection:
-            connection.execute(text(statement), {"n": number})
+        for statement in UNDECIDED:
+            with pytest.raises(DBAPIError, match=words), engine.begin() as connection:
+                connection.execute(text(statement), {"n": number})
         engine.dispose()
 
 
@@ -243,13 +243,13 @@ def test_a_failed_review_is_no_way_round_the_decision(app: App) -> None:
         session.execute(text("UPDATE request SET state = 'fulfilling' WHERE number = :n"), {"n": number})
 
 
-@pytest.mark.parametrize("statement", ["UPDATE policy SET document = '{}'", "DELETE FROM policy", "TRUNCATE policy",
-                                       "UPDATE offer SET document = '{}'", "DELETE FROM offer"])  # fmt: skip
-def test_versions_of_policies_and_offers_cannot_be_changed_by_any_role(app: App, roles: dict[str, str], statement: str) -> None:
+def test_versions_of_policies_and_offers_cannot_be_changed_by_any_role(app: App, roles: dict[str, str]) -> None:
+    changes = ("UPDATE policy SET document = '{}'", "DELETE FROM policy", "TRUNCATE policy", "UPDATE offer SET document = '{}'", "DELETE FROM offer")
     for address in roles.values():
         engine = create_engine(address)
-        with pytest.raises(DBAPIError), engine.begin() as connection:
-            connection.execute(text(statement))
+        for statement in changes:
+            with pytest.raises(DBAPIError, match=r"append-only|not changed|permission denied|does not exist"), engine.begin() as connection:
+                connection.execute(text(statement))
         engine.dispose()
 
 
