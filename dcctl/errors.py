@@ -203,6 +203,9 @@ CATALOGUE: dict[str, Entry] = {
     "DCCTL-606": Entry(exit=2, http=422, text=N_("Nothing would be left of {number}."), next=N_("Refuse it: dcctl request refuse {number} --reason \"…\"")),
     "DCCTL-607": Entry(exit=5, http=409, text=N_("Less than is asked can be granted only of an envelope, by somebody who gives it ({number}: {kind})."),
                        next=N_("Return it with what should change: dcctl request return {number} --reason \"…\"")),
+    "DCCTL-609": Entry(exit=2, http=400, text=N_("Without a terminal, --digest is required: {digest}."),
+                       next=N_("dcctl request show {number}, then dcctl request accept {number} --digest {digest}"),
+                       explain=N_("A yes names exactly what is granted. In a script, nobody can be shown it and asked, so its digest must be given.")),
     "DCCTL-608": Entry(exit=5, http=409, text=N_("You decided on {number} yourself; somebody else must review it."),
                        explain=N_("A decision in an emergency stays open until another operator, an auditor or a lead of the administration has reviewed it.")),
     # -- dcctl itself

@@ -92,7 +92,7 @@ def accept(desk: Desk, number: str, digest: str | None, reason: str | None) -> N
         present = desk.api.get("requests", number)
         digest = present.get("digest")
         if not interactive():
-            raise DcctlError("DCCTL-004", digest=digest or "–", number=number, noun="request")
+            raise DcctlError("DCCTL-609", digest=digest or "–", number=number)
         for label, key in ((N_("Demand"), "demand"), (N_("Granted"), "granted")):
             tell(deciding.labelled(_(label), deciding.amounts(present.get(key))))
         confirm(sentence(N_("Accept {number}?"), {"number": number}))

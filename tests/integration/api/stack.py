@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 
 from dcctl.api.front import Front
 from dcctl.schemas import CapacityIn, EnvelopeIn
-from dcctl.store import Administration, CatalogueItem, Environment, Operation, Request
+from dcctl.store import Administration, CatalogueItem, Decision, Environment, Operation, Request
 from dcctl.workflow import actor, envelopes, offers
 from dcctl.workflow.app import App
 from quotas import ledger
@@ -168,6 +168,15 @@ def seed(app: App) -> None:
             made = {"administration": code, "environment": name, "environment_id": environment.id, "state": "failed"}
             asked = {"requester": person.document(), "requester_id": person.user_id, "justification": name, "digest": "0" * 64,
                      "needs": [{"role": "dc_lead", "administration": code}]}  # fmt: skip
-            session.add(Request(**made, **asked, number=f"R-{number}", kind="environment"))
+            request = Request(**made | {"state": "in_review"}, **asked, number=f"R-{number}", kind="environment")
+            session.add(request)
+            session.flush()
+            chief = {"user_id": f"id-chef-{code}", "user": f"chef-{code}", "roles": ["dc_lead"]}
+            session.add(
+                Decision(request=request.number, verdict="approve", digest="0" * 64, reason="conforme", user_id=chief["user_id"], actor=chief,
+                         role="dc_lead", administration=code)
+            )  # fmt: skip
+            session.flush()
+            request.state = "failed"
             session.flush()
             session.add(Operation(**made, id=f"O-{number}-1", kind="fulfil", request=f"R-{number}"))
