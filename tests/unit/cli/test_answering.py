@@ -89,6 +89,9 @@ def test_a_directory_is_submitted_with_one_report_and_one_fault_stops_no_other(d
     ]  # fmt: skip
     assert result.status == 2
     assert len(api.asked("GET", "/v1/catalogue")) == 1
+    shown = dcctl("request", "submit", "demandes")
+    assert (shown.status, "2 of 3 files are in order." in shown.err) == (2, True)
+    assert "perhaps standard?" in shown.out
 
 
 def test_a_trial_shows_what_each_would_need_and_sends_no_request(dcctl: Dcctl, api: FakeApi, spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,11 +17,14 @@ HEAVY = {
 }  # fmt: skip
 
 VERBS = {
-    "administration": ["list", "show", "create", "move", "person", "contact"], "capacity": ["show", "declare"], "offer": ["list", "show"],
+    "administration": ["list", "show", "create", "move", "person", "contact"], "capacity": ["show", "declare"],
+    "offer": ["list", "show", "publish", "retire"],
     "quota": ["show", "history", "grant", "revoke", "correct", "export", "import", "verify"],
     "usage": ["show", "top"],
     "act": ["list", "show", "approve", "refuse"],
-    "request": ["submit", "extend", "list", "show", "approve", "refuse", "withdraw", "watch"],
+    "request": ["submit", "extend", "list", "show", "approve", "refuse", "withdraw", "watch", "return", "edit", "comment", "accept", "decline",
+                "evidence", "review"],
+    "policy": ["show", "check", "publish"], "envelope": ["request"],
     "environment": ["list", "show", "cloud", "certificate", "decommission", "plan", "drift", "repair", "accept"],
     "operation": ["list", "show", "watch", "retry", "cancel", "abandon", "repair"],
     "administration person": ["list", "add", "remove"],

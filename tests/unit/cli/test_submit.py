@@ -165,8 +165,9 @@ def test_what_is_not_one_yaml_mapping_is_refused_with_its_line(dcctl: Dcctl, api
     assert "DCCTL-500" not in result.err
 
 
-def test_a_directory_and_a_missing_file_are_refused_with_the_nearest_name(dcctl: Dcctl, spec: Path, home: Path) -> None:
-    assert f"{home} cannot be read: it is a directory." in dcctl("request", "submit", str(home)).err
+def test_a_directory_without_specs_and_a_missing_file_are_refused_with_the_nearest_name(dcctl: Dcctl, spec: Path, home: Path) -> None:
+    (home / "vide").mkdir()
+    assert "vide cannot be read: 0 × *.yaml (1 … 200)." in dcctl("request", "submit", "vide").err
     result = dcctl("request", "submit", "dossier-patent.yaml")
     assert result.status == 2
     assert "dossier-patent.yaml cannot be read: there is no such file; perhaps dossier-patient.yaml?." in result.err
