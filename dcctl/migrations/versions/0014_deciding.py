@@ -12,8 +12,8 @@ from sqlalchemy.dialects import postgresql
 
 from dcctl.migrations import rules
 
-revision: str = "0012"
-down_revision: str | None = "0010"
+revision: str = "0014"
+down_revision: str | None = "0013"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
