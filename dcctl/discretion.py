@@ -42,7 +42,8 @@ def _kept(value: Any, key: str = "") -> Any:
         return {_text(str(name)): _kept(below, str(name)) for name, below in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         found = sorted(value, key=str) if isinstance(value, (set, frozenset)) else list(value)
-        return [_kept(one, key) for one in found] if len(found) <= LONGEST_LIST else {**_hash(found), "items": len(found)}
+        kept = [_kept(one, key) for one in found]
+        return kept if len(kept) <= LONGEST_LIST else {"sha256": hashlib.sha256(rfc8785.dumps(kept)).hexdigest(), "items": len(kept)}
     if isinstance(value, bool) or value is None:
         return value
     if isinstance(value, int):

@@ -11,7 +11,7 @@ from keystoneauth1.identity import v3
 
 from dcctl.cloud import identity
 from dcctl.config import Cloud, Database, Settings
-from dcctl.store import Environment, Operation, Request
+from dcctl.store import Decision, Environment, Operation, Request
 from dcctl.workflow.app import App
 from tests.acceptance.api.conftest import HOME, SEAT, Person, Service
 from tests.matrix import NOBODIES, PERSONS, RELATIONS, Case, body, cases, said
@@ -55,8 +55,17 @@ def seed(service: Service, codes: dict[str, str]) -> None:
             session.add(environment)
             session.flush()
             made = {"administration": codes[relation], "environment": "portail", "environment_id": environment.id, "state": "failed"}
-            session.add(Request(**made, number=f"R-2026-{number}", kind="environment", requester={"user": "x", "user_id": "x", "domain": "asin",
-                                "roles": []}, requester_id="x", justification="Essai", digest="0" * 64))  # fmt: skip
+            who = {"user": "x", "user_id": "x", "domain": "asin", "roles": []}
+            asked = {"requester": who, "requester_id": "x", "justification": "Essai", "digest": "0" * 64,
+                     "needs": [{"role": "dc_lead", "administration": codes[relation]}]}  # fmt: skip
+            request = Request(**made | {"state": "in_review"}, **asked, number=f"R-2026-{number}", kind="environment")
+            session.add(request)
+            session.flush()
+            chief = {"user": "chief", "user_id": "chief", "domain": "asin", "roles": ["dc_lead"]}
+            session.add(Decision(request=request.number, verdict="approve", digest="0" * 64, reason="conforme", user_id="chief", actor=chief,
+                                 role="dc_lead", administration=codes[relation]))  # fmt: skip
+            session.flush()
+            request.state = "failed"
             session.flush()
             session.add(Operation(**made, id=f"O-2026-{number}-1", kind="fulfil", request=f"R-2026-{number}"))
     app.close()

@@ -130,6 +130,6 @@ def test_ten_thousand_entries_are_posted_in_ten_seconds(api: Api) -> None:
     done = sent(api, [{"administration": code, "resources": demand} for code in codes])
     took = time.monotonic() - began
 
-    assert (done.status, done.body["count"]) == (200, 10_000)
+    assert (done.status, done.body.get("count", done.body)) == (200, 10_000)
     assert took <= 10.0
     assert accounts.differences(api.app.engine.connect()) == []

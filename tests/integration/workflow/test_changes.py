@@ -434,7 +434,7 @@ def test_a_state_is_rebuilt_for_whoever_saw_what_becomes_of_it_and_by_no_request
         with pytest.raises(DcctlError) as no_request:
             again(built, OPERATOR, row.id)
         assert no_request.value.code == "DCCTL-301"
-    assert rebuilding.ask(built, OPERATOR, "min-sante", NAME, shown).id == f"{row.id[:-1]}2"
+    assert rebuilding.ask(built, OPERATOR, "min-sante", NAME, shown).id == f"{row.id[:-1]}{int(row.id[-1]) + 1}"
 
 
 def test_only_what_is_built_has_states_to_rebuild(built: App) -> None:
