@@ -4,6 +4,8 @@ A run names its token in the address of the state (`dcctl.fence=7`), which Postg
 worked on under a lease has no row, and no fence.
 """
 
+from functools import reduce
+
 from sqlalchemy import create_engine
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import OperationalError, ProgrammingError
@@ -15,8 +17,9 @@ TABLE = "pulumi_state"
 #: Keys are like .pulumi/stacks/dcctl/cotonou.min-sante.dossier-patient.workload.json and .pulumi/locks/organization/dcctl/STACK/ID.json.
 _STACK = r"/([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.(?:tenant|workload))[./]"
 _STATEMENTS = (
-    # As the engine makes it, which is glad to find it.
+    # Both as the engine makes them, which is glad to find them: IF NOT EXISTS is no lock, and of several first runs at once all but one would fail.
     "CREATE TABLE IF NOT EXISTS {table} (key TEXT PRIMARY KEY, data JSON NOT NULL, updated_at TIMESTAMP WITH TIME ZONE NOT NULL DEFAULT now())",
+    "CREATE INDEX IF NOT EXISTS {index} ON {table} (key text_pattern_ops)",
     "CREATE TABLE IF NOT EXISTS dcctl_fence (stack text PRIMARY KEY, token bigint NOT NULL, since timestamptz NOT NULL DEFAULT now())",
     """
     CREATE OR REPLACE FUNCTION dcctl_fenced() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -61,9 +64,10 @@ def install(backend: str) -> bool:
     engine = create_engine(url, poolclass=NullPool, connect_args={"connect_timeout": 5})
     try:
         with engine.begin() as connection:
-            table = connection.dialect.identifier_preparer.quote(str(given))
+            quote = connection.dialect.identifier_preparer.quote
+            named = {"{table}": quote(str(given)), "{index}": quote(f"{given}_key_prefix_idx"), "{stack}": _STACK}
             for statement in _STATEMENTS:
-                whole = statement.replace("{table}", table).replace("{stack}", _STACK)
+                whole = reduce(lambda text, of: text.replace(*of), named.items(), statement)
                 connection.execution_options(no_parameters=True).exec_driver_sql(whole)
     except OperationalError as error:
         raise DcctlError("DCCTL-412") from error
