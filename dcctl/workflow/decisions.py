@@ -63,6 +63,7 @@ def decide(app: App, actor: Actor, number: str, body: DecisionIn) -> dict[str, A
                 letters.write(session, "refused", request, by=actor.user, reason=body.reason)
             elif after is RequestState.RETURNED:
                 _return(app, session, actor, request)
+                letters.write(session, "returned", request, by=actor.user, reason=body.reason)
             elif body.emergency or not needs.missing(request, of_round(session, request)):
                 approve(app, session, request, actor)
             elif request.kind == Kind.ENVELOPE and enlarging.gives(request, fills.role, fills.administration):

@@ -16,9 +16,9 @@ from sqlmodel import col, select
 
 from dcctl.config import Letters
 from dcctl.errors import DcctlError
-from dcctl.schemas import ContactIn, RequestIn
+from dcctl.schemas import ContactIn, DecisionIn, RequestIn
 from dcctl.store import Letter, Request
-from dcctl.workflow import contacts, letters, post, requests
+from dcctl.workflow import contacts, decisions, letters, post, requests
 from dcctl.workflow.app import App
 from tests.integration.workflow.conftest import AGENT, LEAD
 
@@ -312,3 +312,17 @@ def test_waits_grow_and_end() -> None:
     waits = [post.wait(attempts) for attempts in range(1, 40)]
     assert waits == sorted(waits)
     assert (waits[0], waits[-1]) == (post.FIRST_WAIT, post.LONGEST_WAIT)
+
+
+def test_what_is_returned_is_told_with_its_reason(postal: App) -> None:
+    number = submit(postal)
+    with postal.bare_transaction() as session:
+        request = session.get_one(Request, number)
+        request.state, request.digest = "in_review", "e" * 64
+        request.needs = [{"role": "dc_lead", "administration": "min-sante"}]
+        session.add(request)
+
+    decisions.decide(postal, LEAD, number, DecisionIn(verdict="return", reason="Le réseau manque", digest="e" * 64))
+
+    letter = outbox(postal)[-1]
+    assert (letter.occasion, letter.params["by"], letter.params["reason"]) == ("returned", LEAD.user, "Le réseau manque")
