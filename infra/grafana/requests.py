@@ -95,7 +95,7 @@ BOARD = Board(
                     stacked=True,
                     queries=[
                         Query(
-                            expression=f'sum by (state) (dcctl_requests{{{_OURS},state=~"submitted|in_review|returned|approved|fulfilling|failed"}})',
+                            expression=f'sum by (state) (dcctl_requests{{{_OURS},state=~"submitted|in_review|returned|proposed|approved|fulfilling|failed"}})',
                             name="{{state}}",
                         )
                     ],
