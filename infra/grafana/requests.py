@@ -4,6 +4,7 @@ from infra.grafana.board import ADMINISTRATIONS, Board, Section
 from infra.grafana.panels import SECONDS, Panel, Query
 
 _OURS = 'administration=~"$administration"'
+_OPEN = "submitted|in_review|returned|proposed|approved|fulfilling|failed"
 _WAITING = f'{_OURS},state=~"submitted|in_review"'
 
 BOARD = Board(
@@ -95,7 +96,7 @@ BOARD = Board(
                     stacked=True,
                     queries=[
                         Query(
-                            expression=f'sum by (state) (dcctl_requests{{{_OURS},state=~"submitted|in_review|returned|proposed|approved|fulfilling|failed"}})',
+                            expression=f'sum by (state) (dcctl_requests{{{_OURS},state=~"{_OPEN}"}})',
                             name="{{state}}",
                         )
                     ],

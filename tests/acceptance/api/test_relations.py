@@ -1,6 +1,5 @@
 """The matrix of tests/matrix.py against the running API, each person with one real token of Keystone's."""
 
-import os
 import tomllib
 from dataclasses import dataclass
 
@@ -15,10 +14,6 @@ from dcctl.store import Decision, Environment, Operation, Request
 from dcctl.workflow.app import App
 from tests.acceptance.api.conftest import HOME, SEAT, Person, Service
 from tests.matrix import NOBODIES, PERSONS, RELATIONS, Case, body, cases, said
-
-pytestmark = pytest.mark.skipif(
-    os.environ.get("DCCTL_TEST_UNSETTLED") != "1", reason="passes in one process (tests/integration/api); not yet seen with real tokens"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
