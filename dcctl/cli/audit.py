@@ -7,7 +7,7 @@ import click
 
 from dcctl.cli.command import Group
 from dcctl.cli.desk import Desk, shown
-from dcctl.cli.proving import exported_to, sent_or_kept
+from dcctl.cli.proving import exported_to, provable, refuse, sent_or_kept
 from dcctl.cli.talk import say
 from dcctl.cli.times import beginning, instant, moment
 from dcctl.errors import DcctlError
@@ -68,9 +68,7 @@ def export(desk: Desk, file: str) -> None:
     help=N_("Prove the trail: every hash, the chain and the checkpoints. The first wrong event is named."),
     examples=["dcctl audit verify --export audit-2026-06.tsv --public-key asin.pem"],
 )
-@click.option("--checkpoint", "files", multiple=True, metavar=N_("FILE"), help=N_("A signed checkpoint that you keep; may be repeated."))
-@click.option("--public-key", "key_file", metavar=N_("FILE"), help=N_("The key (PEM) that signs checkpoints, as you know it; no other one counts."))
-@click.option("--export", "exported", metavar=N_("FILE"), help=N_("Prove this export, without asking any server."))
+@provable
 @shown
 @click.pass_obj
 def verify(desk: Desk, files: tuple[str, ...], key_file: str | None, exported: str | None) -> None:
@@ -81,10 +79,7 @@ def verify(desk: Desk, files: tuple[str, ...], key_file: str | None, exported: s
     kept = [signature.read(file, key, of=trail.FORM.name).checkpoint for file in files]
     with sent_or_kept(desk, exported, "audit", "export") as lines:
         report = chain.verify(lines, kept, trail.FORM)
-    if (found := report.finding) is not None:
-        place = {"position": found.position or report.sealed, "entry": found.entry if found.entry is not None else "–"}
-        raise DcctlError(_CODES.get(found.code, "DCCTL-630"), finding=found.code, detail=found.detail, **place)
-    signature.agreed(report, key)
+    refuse(report, key, _CODES, otherwise="DCCTL-630")
     if key is not None and not kept and not report.checkpoints:
         raise DcctlError("DCCTL-633")
     positions = {made.position for made in kept} | {made.position for made, _, _ in report.checkpoints}

@@ -4,7 +4,7 @@ The server's word counts for nothing: it sends entries, and every hash and balan
 """
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -23,6 +23,18 @@ PROVED = {
     "checkpoints": N_("Checkpoints"),
 }  # fmt: skip
 _CODES = {"checkpoint": "DCCTL-541", "cut": "DCCTL-541", "format": "DCCTL-542", "balance": "DCCTL-545"}
+
+
+def provable(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of a proof: of the ledger or of the audit trail."""
+    for option in (
+        click.option("--export", "exported", metavar=N_("FILE"), help=N_("Prove this export, without asking any server.")),
+        click.option("--public-key", "key_file", metavar=N_("FILE"),
+                     help=N_("The key (PEM) that signs checkpoints, as you know it; no other one counts.")),
+        click.option("--checkpoint", "files", multiple=True, metavar=N_("FILE"), help=N_("A signed checkpoint that you keep; may be repeated.")),
+    ):  # fmt: skip
+        command = option(command)
+    return command
 
 
 @click.command(
@@ -60,9 +72,7 @@ def exported_to(file: str, lines: Iterable[bytes]) -> int:
     help=N_("Prove the ledger: every hash, the chain and every balance from zero. The first wrong entry is named."),
     examples=["dcctl quota verify --checkpoint 2026-06.json --public-key asin.pem", "dcctl quota verify --export ledger-2026-06.tsv"],
 )  # fmt: skip
-@click.option("--checkpoint", "files", multiple=True, metavar=N_("FILE"), help=N_("A signed checkpoint that you keep; may be repeated."))
-@click.option("--public-key", "key_file", metavar=N_("FILE"), help=N_("The key (PEM) that signs checkpoints, as you know it; no other one counts."))
-@click.option("--export", "exported", metavar=N_("FILE"), help=N_("Prove this export, without asking any server."))
+@provable
 @shown
 @click.pass_obj
 def verify(desk: Desk, files: tuple[str, ...], key_file: str | None, exported: str | None) -> None:
@@ -91,18 +101,19 @@ def verify(desk: Desk, files: tuple[str, ...], key_file: str | None, exported: s
         say(N_("No checkpoint of yours was compared: who can write the whole ledger anew is found only by --checkpoint FILE."))
 
 
-def refuse(report: Report, key: bytes | None) -> None:
-    """Raise the first thing that was found wrong, as people read it (DCCTL-540 to 545).
+def refuse(report: Report, key: bytes | None, codes: Mapping[str, str] = _CODES, *, otherwise: str = "DCCTL-540") -> None:
+    """Raise the first thing that was found wrong, as people read it; of the ledger DCCTL-540 to 545.
 
     Args:
         key: who signs checkpoints; None: whoever did.
+        codes: by what was found, the error; any other finding is `otherwise`.
     """
     from dcctl import signature
 
     found = report.finding
     if found is not None:
         place = {"position": found.position or report.sealed, "entry": found.entry if found.entry is not None else "–"}
-        raise DcctlError(_CODES.get(found.code, "DCCTL-540"), finding=found.code, detail=found.detail, **place)
+        raise DcctlError(codes.get(found.code, otherwise), finding=found.code, detail=found.detail, **place)
     signature.agreed(report, key)
 
 
