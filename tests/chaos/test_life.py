@@ -3,56 +3,19 @@ and renewed; OpenStack's own clients look at what becomes of it."""
 
 # ruff: noqa: F811 - fixtures are arguments
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from infra.site import postgres
 from infra.site.layout import REGION
 from stacks import naming
 from tests.acceptance.main_job.conftest import QUOTA, Connect, Ministry, connect, ministry  # noqa: F401 - fixtures
+from tests.acceptance.main_job.test_changes import GROWN, MORE, NAME, WEB, approved, asked, ops, reviewed, spec
 from tests.acceptance.provisioner.world import WITNESS_WARNINGS
 
 pytestmark = WITNESS_WARNINGS
 
-NAME = "registre"
-WEB: dict[str, Any] = {
-    "name": "web", "flavor": "m1.tiny", "image": "cirros", "ports": [443], "volumes": [{"size": 1, "type": "ssd"}],
-}  # fmt: skip
 #: It starts from a volume, and would share its machine with no other of its kind.
 CACHE = {"name": "cache", "flavor": "m1.tiny", "image": "cirros", "placement": "strict", "boot_volume": {"size": 1}}
-#: A larger flavor, a port less and one more, an address, a volume that grows, another server, more cores, less memory than it was granted.
-GROWN = WEB | {"flavor": "m1.small", "ports": [80], "floating_ip": True, "volumes": [{"size": 3, "type": "ssd"}]}
-MORE = QUOTA | {"cores": 8, "ram": 10240}
-
-
-def spec(ministry: Ministry, servers: list[dict[str, Any]], quota: dict[str, int]) -> Path:
-    return ministry.spec(NAME, servers=servers, quota=quota)
-
-
-def asked(ministry: Ministry, path: Path, *more: str) -> str:
-    return str(ministry.site.answer(ministry.agent, "request", "submit", str(path), *more)["number"])
-
-
-def shown(ministry: Ministry, number: str) -> dict[str, Any]:
-    found: dict[str, Any] = ministry.site.answer(ministry.lead, "request", "show", number)
-    return found
-
-
-def reviewed(ministry: Ministry, number: str) -> dict[str, Any]:
-    ministry.site.until(lambda: shown(ministry, number)["state"] != "submitted", f"{number} is examined", seconds=300)
-    return shown(ministry, number)
-
-
-def approved(ministry: Ministry, number: str, *more: str) -> dict[str, Any]:
-    digest = reviewed(ministry, number)["digest"]
-    ministry.site.answer(ministry.lead, "request", "approve", number, "--digest", digest, "--reason", "conforme", *more)
-    ended = ministry.ended(number, seconds=400)
-    assert ended["state"] == "fulfilled", ended["error"]
-    return ended
-
-
-def ops(steps: list[dict[str, Any]]) -> set[tuple[str, str]]:
-    return {(step["op"], step["name"]) for step in steps}
 
 
 def lose_state(ministry: Ministry) -> None:
