@@ -5,6 +5,7 @@ length is asked for.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, TypeVar
 
 from dcctl.cloud.connect import Cloud
@@ -33,8 +34,7 @@ def settled(service: str, action: str, read: Callable[[], T]) -> T:
             if attempt == ATTEMPTS:
                 raise unusable(service, action, str(error)) from error
         except CloudError as error:
-            # The last item of a page was deleted before the next page was asked for.
-            if attempt == ATTEMPTS or status_of(error) not in (400, 404) or "marker" not in str(error.params.get("words", "")).casefold():
+            if attempt == ATTEMPTS or not _marker_is_gone(error):
                 raise
         except Incomplete as error:
             raise unusable(service, action, str(error)) from error
@@ -51,27 +51,49 @@ def unusable(service: str, action: str, words: str) -> CloudError:
 def items(
     cloud: Cloud, service: str, path: str, key: str, page_size: int | None, query: Query = (), microversion: str | None = None, identity: str = "id"
 ) -> Iterator[Mapping[str, Any]]:
-    """Every item of a list, once, page after page; only one page is held at a time."""
+    """Every item of a list, once, page after page; only one page is held at a time.
+
+    Where the last item of a page is deleted before the next page is asked for, the list is taken up again a little further back: from its
+    start it might never come to an end in a cloud where something is always being deleted.
+    """
     params = list(query.items() if isinstance(query, Mapping) else query)
     if page_size is not None:
         params.append(("limit", str(page_size)))
-    seen: set[str] = set()
+    seen: dict[str, None] = {}  # in their order
+    back = 0  # by how many items the list was taken up again, and so how many pages at most bring nothing new
     while True:
-        document = cloud.call(service, "GET", path, params=params, microversion=microversion)
+        try:
+            document = cloud.call(service, "GET", path, params=params, microversion=microversion)
+        except CloudError as error:
+            back = max(1, 2 * back)
+            if not _marker_is_gone(error) or back >= len(seen) or dict(params).get("marker") not in seen:
+                raise
+            earlier = next(islice(reversed(seen), back, None))
+            params = [(name, earlier if name == "marker" else value) for name, value in params]
+            continue
         if not isinstance(document, dict) or not isinstance(document.get(key), list):
             raise Incomplete(f"the answer to GET {path} has no list {key}")
         known = len(seen)
         for item in document[key]:
             if str(item[identity]) not in seen:
-                seen.add(str(item[identity]))
+                seen[str(item[identity])] = None
                 yield item
         following = next_page(document)
         if following is None:
             if document.get("truncated"):
                 raise Incomplete(f"the answer to GET {path} is cut off by the service's own limit")
             return
-        if len(seen) == known:
-            if document[key]:
-                raise Unsettled(f"the pages of GET {path} repeat themselves")
+        if len(seen) > known:
+            back = 0
+        elif not document[key]:
             return
+        elif back == 0:
+            raise Unsettled(f"the pages of GET {path} repeat themselves")
+        else:
+            back -= 1
         params = following
+
+
+def _marker_is_gone(error: CloudError) -> bool:
+    """Whether the service refuses because it no longer has the item that the page was to begin after."""
+    return status_of(error) in (400, 404) and "marker" in str(error.params.get("words", "")).casefold()

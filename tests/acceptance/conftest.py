@@ -1,7 +1,7 @@
 """Who may do what to the shared site at the same time: tests share it, but for one that kills its processes, which has it alone."""
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +15,23 @@ from tests.site import RunningSite
 EXAMPLES = CHECKOUT / "examples"
 
 
-@pytest.fixture(autouse=True)
-def _shared(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Tests hold the site together, but for those of devcloud, which have their own; one with `site_alone` waits for all others, and they for it."""
-    if "devcloud" in request.path.parts or "site_alone" in request.fixturenames:
-        yield
-        return
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Function) -> Generator[None, object, object]:
+    """Tests hold the site together, but for those of devcloud, which have their own; one with `site_alone` has it with nobody else.
+
+    The whole of a test does, with what is made and ended for it: fixtures of a module speak to the site too.
+    """
+    if "devcloud" in item.path.parts:
+        return (yield)
     with lock_file("users") as users:
-        fcntl.flock(users, fcntl.LOCK_SH)
-        yield
+        fcntl.flock(users, fcntl.LOCK_EX if "site_alone" in item.fixturenames else fcntl.LOCK_SH)
+        return (yield)
 
 
 @pytest.fixture
-def site_alone(site: RunningSite) -> Iterator[RunningSite]:
+def site_alone(site: RunningSite) -> RunningSite:
     """The site with nobody else on it; whatever the test kills must be up again when it ends."""
-    with lock_file("users") as users:
-        fcntl.flock(users, fcntl.LOCK_EX)
-        yield site
+    return site
 
 
 @pytest.fixture

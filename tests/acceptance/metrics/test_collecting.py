@@ -1,5 +1,6 @@
 """What the collector reads of a real cloud, against what each service says about each project."""
 
+import secrets
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,9 +11,11 @@ import structlog
 from dcctl.cloud import identity
 from dcctl.cloud.catalogue import catalogue
 from dcctl.cloud.connect import Cloud
+from dcctl.cloud.failures import status_of
 from dcctl.errors import CloudError
 from metrics import collect, records, store
 from metrics.collector import Collector, Policy
+from metrics.listing import items
 from metrics.spans import hour_of
 from metrics.volumes import Volumes
 from tests.acceptance.cloud.tenants import Tenant
@@ -33,11 +36,16 @@ DETAILS = (
 )  # fmt: skip
 
 
-def as_the_services_say(admin: Cloud, project_id: str) -> dict[str, int]:
-    """Resource -> in use, asked of each service about one project."""
+def as_the_services_say(admin: Cloud, project_id: str) -> dict[str, int] | None:
+    """Resource -> in use, asked of each service about one project; None where a service knows no such project any more."""
     found = {}
     for service, path, document, key, resources in DETAILS:
-        answer = admin.session_json(service, path.format(project_id))[document]
+        try:
+            answer = admin.session_json(service, path.format(project_id))[document]
+        except CloudError as error:
+            if status_of(error) not in (400, 404):
+                raise
+            return None
         found.update({resource: int(answer[theirs][key]) for resource, theirs in resources.items()})
     return found
 
@@ -54,15 +62,51 @@ def as_collected(site: Site) -> dict[str, dict[str, int | None]]:
 def test_totals_equal_the_services_own_count_for_every_project(site: Site, admin: Cloud, sante: Tenant, justice: Tenant, page_size: int | None):
     collector = Collector(site.collector, admin, LOG, page_size)
     assert collector.once() == []
-    collected = as_collected(site)
-
-    theirs = {project: as_the_services_say(admin, project) for project in site.facts().domains}
-
+    before, projects = as_collected(site), list(site.facts().domains)
+    theirs = {project: as_the_services_say(admin, project) for project in projects}
     assert collector.once() == []
-    again = as_collected(site)
-    at_rest = [project for project in theirs if collected.get(project) == again.get(project)]  # others may be at work in this cloud
+    after = as_collected(site)
+    again = {project: as_the_services_say(admin, project) for project in projects}
+
+    # Others are at work in this cloud: what changed on either side meanwhile tells nothing.
+    at_rest = [project for project in projects if before[project] == after.get(project) and theirs[project] == again[project] is not None]
     assert {sante.id, justice.id} <= set(at_rest)
-    assert {project: again[project] for project in at_rest} == {project: theirs[project] for project in at_rest}
+    assert {project: after[project] for project in at_rest} == {project: theirs[project] for project in at_rest}
+
+
+class Hasty(Cloud):
+    """Deletes the item that the next page is to begin after, and the one before it, whenever a page is asked for."""
+
+    deleted: tuple[str, ...] = ()
+
+    def call(self, service: str, method: str, path: str, **options: Any) -> Any:
+        asked = dict(options.get("params", ()))
+        if (marker := asked.get("marker")) and asked.get("description") and len(self.deleted) < 4 and marker not in self.deleted:
+            listed = super().call(service, "GET", path, params=[(name, value) for name, value in asked.items() if name not in ("marker", "limit")])
+            ids = [item["id"] for item in listed["security_groups"]]
+            for gone in ids[max(0, ids.index(marker) - 1) : ids.index(marker) + 1]:
+                super().call(service, "DELETE", f"{path}/{gone}")
+                self.deleted += (gone,)
+        return super().call(service, method, path, **options)
+
+
+def test_a_list_goes_on_where_the_item_that_its_next_page_began_after_is_deleted(clouds_yaml):
+    cloud = Hasty(clouds_yaml, "cloud-admin", REGION)
+    label = f"hasty-{secrets.token_hex(4)}"
+    made = [
+        cloud.call("network", "POST", "/security-groups", json={"security_group": {"name": f"hasty-{number}", "description": label}})
+        for number in range(9)
+    ]
+    ids = {group["security_group"]["id"] for group in made}
+    try:
+        found = [item["id"] for item in items(cloud, "network", "/security-groups", "security_groups", 3, {"description": label})]
+
+        assert len(cloud.deleted) == 4
+        assert len(found) == len(set(found))
+        assert ids - set(cloud.deleted) <= set(found) <= ids
+    finally:
+        for group in ids - set(cloud.deleted):
+            cloud.call("network", "DELETE", f"/security-groups/{group}")
 
 
 def test_what_is_easily_counted_wrong_is_counted(site: Site, admin: Cloud, sante: Tenant, justice: Tenant):
