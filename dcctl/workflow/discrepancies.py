@@ -59,7 +59,7 @@ def say(app: App, actor: Actor, number: str, state: str, body: SayIn) -> dict[st
             raise DcctlError("DCCTL-561", number=f"{PREFIX}{row.id}")
         if (state == WAIVED) != (body.until is not None) or (body.until is not None and body.until <= now()):
             raise DcctlError("DCCTL-562", given=body.until.isoformat() if body.until else "–")
-        _become(session, row, state, body.reason, actor.document(), until=body.until)
+        become(session, row, state, body.reason, actor.document(), until=body.until)
     return show(app, number)
 
 
@@ -88,7 +88,7 @@ def keep(session: Session, region: str, at: datetime, found: Sequence[Difference
             )  # fmt: skip
     still = {_as_difference(row).key: row for row in rows.values() if row.last_seen < at}
     for difference in over([_as_difference(row) for row in still.values()], found, looked):
-        _become(session, still[difference.key], RESOLVED, "no longer found", DCCTL)
+        become(session, still[difference.key], RESOLVED, "no longer found", DCCTL)
 
 
 def _again(session: Session, row: Discrepancy, difference: Difference, at: datetime) -> None:
@@ -101,12 +101,13 @@ def _again(session: Session, row: Discrepancy, difference: Difference, at: datet
     row.rests_on = sorted(difference.rests_on)
     session.add(row)
     if row.state in (EXPLAINED, WAIVED) and changed:
-        _become(session, row, OPEN, "the figures have changed", DCCTL)
+        become(session, row, OPEN, "the figures have changed", DCCTL)
     elif row.waived_until is not None and row.waived_until <= at:
-        _become(session, row, OPEN, "the waiver has ended", DCCTL)
+        become(session, row, OPEN, "the waiver has ended", DCCTL)
 
 
-def _become(session: Session, row: Discrepancy, state: str, reason: str, actor: dict[str, Any], *, until: datetime | None = None) -> None:
+def become(session: Session, row: Discrepancy, state: str, reason: str, actor: dict[str, Any], *, until: datetime | None = None) -> None:
+    """It is in another state, and why stays with it."""
     row.state, row.waived_until = state, until
     row.resolved_at = now() if state == RESOLVED else None
     session.add(row)

@@ -12,7 +12,7 @@ from sqlmodel import col, select
 from dcctl.cloud import identity
 from dcctl.errors import DcctlError
 from dcctl.lifecycle import EnvironmentState, OperationState
-from dcctl.schemas import API_VERSION, AcceptIn, SayIn
+from dcctl.schemas import API_VERSION, AcceptIn
 from dcctl.store import Discrepancy, DiscrepancyNote, Environment, Operation, now
 from dcctl.workflow import discrepancies, environments, members, previews, sight
 from dcctl.workflow.actor import Actor
@@ -119,17 +119,17 @@ def accept(app: App, actor: Actor, administration: str, name: str, body: AcceptI
     Raises:
         DcctlError: 430, there is none that is open.
     """
-    with app.reading() as session:
+    with app.transaction() as session:  # one for all of them: the deed is one, and so is its event
         found = environments.find(session, actor, administration, name)
         holder = f"{found.administration}/{found.name}"
-        query = select(Discrepancy.id).where(
+        query = select(Discrepancy).where(
             Discrepancy.region == app.region, Discrepancy.name == Name.DRIFT, Discrepancy.holder == holder, Discrepancy.state == discrepancies.OPEN
         )
-        numbers = session.exec(query.order_by(col(Discrepancy.id))).all()
-    if not numbers:
-        raise DcctlError("DCCTL-430", name=holder)
-    for number in numbers:
-        discrepancies.say(app, actor, f"{discrepancies.PREFIX}{number}", discrepancies.EXPLAINED, SayIn(reason=body.reason))
+        rows = session.exec(query.order_by(col(Discrepancy.id)).with_for_update()).all()
+        if not rows:
+            raise DcctlError("DCCTL-430", name=holder)
+        for row in rows:
+            discrepancies.become(session, row, discrepancies.EXPLAINED, body.reason, actor.document())
     return listing(app, actor, found.administration, name)
 
 
