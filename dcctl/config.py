@@ -3,12 +3,15 @@
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from quotas.resources import validate_amounts
+
+#: Of mail, in ASCII and without quotes.
+ADDRESS = r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}@[A-Za-z0-9][A-Za-z0-9-]{0,62}(\.[A-Za-z0-9-]{1,63})+$"
 
 
 class _Section(BaseModel):
@@ -142,6 +145,8 @@ class Letters(_Section):
     user: str = ""
     password_file: Path | None = None
     sender: str = "dcctl@localhost"
+    operators: list[Annotated[str, StringConstraints(max_length=254, pattern=ADDRESS)]] = Field(default=[], max_length=20)
+    """Where letters go that remind the datacenter's operators, or tell them of an emergency."""
     timeout_seconds: float = Field(default=30.0, gt=0)
     """Longest silence of the server."""
     every_seconds: float = Field(default=10.0, gt=0)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dcctl import words
+from dcctl import postoffice, words
 from dcctl.errors import DcctlError
 from dcctl.words import N_, _
 
@@ -221,6 +221,9 @@ def ledger_follow_again(files: tuple[str, ...], key_file: str | None, reason: st
     _say(_("The ledger is right. Its chain is followed from position {position} on."), position=report.sealed)
     if not kept:
         _say(_("No checkpoint was compared: who wrote the whole ledger anew is found only by --checkpoint FILE."))
+
+
+manage.add_command(postoffice.letters)
 
 
 def _operators(users: tuple[str, ...], role: str, project: str, *, given: bool) -> None:

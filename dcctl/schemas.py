@@ -10,6 +10,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, Strict, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+from dcctl.config import ADDRESS
+
 API_VERSION = "dcctl/v1"
 
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,30}[a-z0-9]$")]
@@ -97,7 +99,7 @@ class PersonIn(In):
 class ContactIn(In):
     """Where letters go: an address of mail in ASCII without quotes; `daily`: one a day with everything."""
 
-    address: str = Field(max_length=254, pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}@[A-Za-z0-9][A-Za-z0-9-]{0,62}(\.[A-Za-z0-9-]{1,63})+$")
+    address: str = Field(max_length=254, pattern=ADDRESS)
     lang: str = Field(default="fr", pattern="^(fr|en)$")
     daily: bool = False
 

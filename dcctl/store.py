@@ -500,7 +500,7 @@ class Letter(SQLModel, table=True):
     """As in `dcctl.occasions`."""
     params: dict[str, Any] = _json(default_factory=dict)
     state: str = "waiting"
-    """waiting | handed (its last byte may be with the server, and nobody knows more) | sent | given_up"""
+    """waiting | handed (its last byte may be with the server, and nobody knows more) | sent | given_up | dropped (by an operator)"""
     attempts: int = 0
     next_at: datetime = _at(default_factory=now)
     last_error: str | None = None

@@ -65,7 +65,9 @@ def decide(app: App, actor: Actor, number: str, body: DecisionIn) -> dict[str, A
                 _return(app, session, actor, request)
                 letters.write(session, "returned", request, by=actor.user, reason=body.reason)
             elif body.emergency or not needs.missing(request, of_round(session, request)):
-                approve(app, session, request, actor)
+                approve(app, session, request, actor, reason=body.reason)
+                if body.emergency:
+                    letters.write(session, "emergency", request, operators=app.settings.letters.operators, by=actor.user, reason=body.reason)
             elif request.kind == Kind.ENVELOPE and enlarging.gives(request, fills.role, fills.administration):
                 enlarging.hold(app, session, actor, request)
             session.add(request)
@@ -146,7 +148,7 @@ def by_policy(app: App, session: Session, request: Request) -> None:
     approve(app, session, request)
 
 
-def approve(app: App, session: Session, request: Request, actor: Actor | None = None) -> None:
+def approve(app: App, session: Session, request: Request, actor: Actor | None = None, *, reason: str = "") -> None:
     """Nothing more is missing: the hold no longer runs out and the worker is told; of an envelope it is given, or the requester asked."""
     if request.kind == Kind.ENVELOPE and actor is not None:
         if enlarging.is_less(request):
@@ -154,6 +156,9 @@ def approve(app: App, session: Session, request: Request, actor: Actor | None = 
             waiting.begin(app, session, request, RequestState.PROPOSED)
             enlarging.hold(app, session, actor, request)
             feed.record(session, "proposed", request=request.number, asked=request.demand, granted=request.granted)
+            until = letters.day(request.lapses_at) if request.lapses_at is not None else "–"
+            told: dict[str, Any] = {"by": actor.user, "reason": reason, "granted": request.granted, "until": until}
+            letters.write(session, "proposed", request, **told)
             return
         into(session, request, RequestState.APPROVED)
         session.flush()

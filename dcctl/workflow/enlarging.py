@@ -15,7 +15,7 @@ from dcctl.lifecycle import Kind, RequestState, request_after
 from dcctl.rulebook import OPERATOR
 from dcctl.schemas import RequestIn
 from dcctl.store import Request, now
-from dcctl.workflow import feed, holding, needs, sight
+from dcctl.workflow import feed, holding, letters, needs, sight
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.amounts import amounts
 from dcctl.workflow.app import App
@@ -115,6 +115,7 @@ def grant(app: App, session: Session, actor: Actor, request: Request) -> None:
     request.updated_at = now()
     session.add(request)
     feed.record(session, "granted", request=request.number, user=actor.user, resources=given, payer=payer.name, entries=entries)
+    letters.write(session, "granted", request, by=actor.user, granted=given)
 
 
 def _payer(session: Session, request: Request) -> str:

@@ -5,7 +5,7 @@ from sqlmodel import col, select
 
 from dcctl.lifecycle import EXPIRING, RequestState, request_after
 from dcctl.store import Request, now
-from dcctl.workflow import feed, holding
+from dcctl.workflow import feed, holding, letters
 from dcctl.workflow.app import App
 from quotas import store as ledger
 from quotas.ledger import Kind
@@ -34,4 +34,5 @@ def _lapse(app: App, number: str) -> bool:
         session.add(request)
         holding.release(session, holding.ITSELF, request, Kind.EXPIRE if run_out else Kind.RELEASE)
         feed.record(session, "lapsed", request=number)
+        letters.write(session, "lapsed", request)
         return True

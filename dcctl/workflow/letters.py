@@ -1,32 +1,49 @@
 """Letters of requests: put into the outbox in the transaction of what they tell of; `workflow.post` sends them."""
 
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, time, timedelta, timezone
 from typing import Any
 from uuid import uuid4
 
 from sqlmodel import Session, col, select
 
-from dcctl.occasions import OCCASIONS
+from dcctl.occasions import DATACENTER, OCCASIONS
 from dcctl.store import Contact, Letter, Request
+from dcctl.words import DEFAULT
 
 COTONOU = timezone(timedelta(hours=1), "Africa/Porto-Novo")
 
 
-def write(session: Session, occasion: str, request: Request, **params: Any) -> int:
-    """A letter for each contact of the request's administration; how many. It is as lasting as the caller's transaction.
+def write(
+    session: Session, occasion: str, request: Request, *, to: Iterable[str] | None = None, operators: Sequence[str] = (), **params: Any
+) -> int:
+    """A letter for each contact; how many. It is as lasting as the caller's transaction.
 
     Args:
-        occasion: received, returned, approved, refused, ready, failed, expiring.
-        params: by (who did it), reason, error (as `DcctlError.to_json`), days and until (of *expiring*): what the occasion's sentence names.
+        occasion: one of `occasions.OCCASIONS`.
+        to: administrations whose contacts get it; the request's own where nobody says otherwise.
+        operators: addresses of the datacenter's operators that get it, too (`letters.operators`).
+        params: by (who did it), reason, error (as `DcctlError.to_json`), days and until: what the occasion's sentence names.
     """
     if occasion not in OCCASIONS:
         raise ValueError(occasion)
-    contacts = session.exec(select(Contact).where(Contact.administration == request.administration).order_by(col(Contact.address))).all()
-    asked = {"number": request.number, "environment": request.environment, "kind": request.kind, **params}
-    for contact in contacts:
-        to: dict[str, Any] = {"administration": contact.administration, "address": contact.address, "lang": contact.lang, "daily": contact.daily}
-        session.add(Letter(**to, message_id=fresh_id(), occasion=occasion, params=asked))
-    return len(contacts)
+    codes = {request.administration} if to is None else set(to)
+    contacts = session.exec(select(Contact).where(col(Contact.administration).in_(codes)).order_by(col(Contact.address))).all()
+    told = {
+        "number": request.number, "environment": request.environment, "kind": request.kind, "administration": request.administration,
+        "asked": request.demand, **params,
+    }  # fmt: skip
+    addressed: list[dict[str, Any]] = [
+        {"administration": contact.administration, "address": contact.address, "lang": contact.lang, "daily": contact.daily} for contact in contacts
+    ]
+    addressed += [{"administration": DATACENTER, "address": address, "lang": DEFAULT} for address in sorted(set(operators))]
+    session.add_all(Letter(**one, message_id=fresh_id(), occasion=occasion, params=told) for one in addressed)
+    return len(addressed)
+
+
+def day(moment: datetime) -> str:
+    """A date as letters say it."""
+    return moment.astimezone(COTONOU).strftime("%d/%m/%Y")
 
 
 def fresh_id() -> str:

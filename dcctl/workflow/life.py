@@ -65,7 +65,7 @@ def _tend(app: App, identifier: int) -> tuple[str, str] | None:
             session.add(environment)
             until = environment.expires_at.isoformat()
             feed.record(session, "expiring", request=environment.request, environment=name, days=days, until=until)
-            day = environment.expires_at.astimezone(letters.COTONOU).strftime("%d/%m/%Y")
+            day = letters.day(environment.expires_at)
             letters.write(session, "expiring", session.get_one(Request, environment.request), days=days, until=day)
             return name, f"warned {days}"
         if project_id is None or _busy(session, identifier):

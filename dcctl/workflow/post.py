@@ -202,6 +202,7 @@ def _ended(line: smtplib.SMTP) -> Refused | None:
 def _become(session: Session, letters: Sequence[Letter], state: str) -> None:
     for letter in letters:
         letter.state = state
+        letter.next_at = now() if state == HANDED else letter.next_at  # since when nobody knows
         letter.sent_at = now() if state == SENT else None
         letter.last_error = None if state == SENT else letter.last_error
         session.add(letter)

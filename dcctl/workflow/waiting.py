@@ -1,15 +1,15 @@
 """Waiting has an age: since when a request waits for somebody, when they are reminded of it, when it lapses; all by the policy in force."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from dcctl.lifecycle import EXPIRING, RequestState
-from dcctl.rulebook import Wait
+from dcctl.rulebook import OPERATOR, Wait
 from dcctl.store import Decision, Request, now
-from dcctl.workflow import feed, needs
+from dcctl.workflow import feed, letters, needs
 from dcctl.workflow.app import App
 from quotas import store as ledger
 
@@ -60,16 +60,23 @@ def _remind(app: App, number: str) -> int | None:
             return None
         request.reminded = days
         session.add(request)
-        tell(session, request, days)
+        tell(session, request, days, app.settings.letters.operators)
         return days
 
 
-def tell(session: Session, request: Request, days: int) -> None:
-    """Say who is waited for since how many days: an event, from which letters are made."""
+def tell(session: Session, request: Request, days: int, operators: Sequence[str] = ()) -> None:
+    """Say who is waited for since how many days: an event, and a letter to them."""
+    until = letters.day(request.lapses_at) if request.lapses_at is not None else "–"
     if request.state in (RequestState.RETURNED, RequestState.PROPOSED):
         waited = [{"user": str(request.requester.get("user"))}]
+        letters.write(session, "unanswered", request, days=days, until=until)
     else:
         decisions = session.exec(select(Decision).where(Decision.request == request.number)).all()
-        waited = [need.to_json() for need in needs.missing(request, decisions)]
+        missing = needs.missing(request, decisions)
+        waited = [need.to_json() for need in missing]
+        leads = {need.administration for need in missing if need.role != OPERATOR}
+        among = operators if any(need.role == OPERATOR for need in missing) else ()
+        said = ", ".join(need.role if need.role == OPERATOR else f"{need.role} ({need.administration})" for need in missing) or "–"
+        letters.write(session, "reminder", request, to=leads, operators=among, days=days, until=until, waited=said)
     lapses = request.lapses_at.isoformat() if request.lapses_at is not None else None
     feed.record(session, "reminder", request=request.number, days=days, state=request.state, waited_for=waited, lapses_at=lapses)

@@ -8,6 +8,7 @@ import pytest
 from dcctl.occasions import KINDS, OCCASIONS, one_line, write
 
 PARAMS = {"number": "R-2026-0042", "environment": "dossier-patient", "kind": "environment", "by": "sante-agent", "reason": "hors schéma directeur",
+          "waited": "dc_lead (min-sante)", "administration": "min-sante", "asked": {"cores": 64, "ram": 4096}, "granted": {"cores": 32},
           "days": 7, "until": "30/06/2026", "error": {"code": "DCCTL-501", "params": {}}}  # fmt: skip
 HOSTILE = ["<script>alert(1)</script>", "{{7*7}}", "{% for x in y %}", "a\r\nBcc: all@example.bj", "\x1b]0;x\x07", "\u202eevil", "'\"><img src=x>",
            "{number.__class__}", "{0}", "%s", "=cmd()", "\u2028x"]  # fmt: skip
@@ -37,7 +38,25 @@ def test_each_occasion_has_words_in_both_languages(occasion: str) -> None:
     for letter in (french, english):
         assert "{" not in letter.subject + letter.text
         assert ("R-2026-0042" in letter.text) or occasion == "expiring"
-        assert "dossier-patient" in html.unescape(letter.html)
+        of_envelope = occasion in ("proposed", "granted") or occasion.endswith(":envelope")
+        assert ("dossier-patient" in html.unescape(letter.html)) != of_envelope
+
+
+def test_of_a_larger_envelope_it_is_said_as_such_with_its_units() -> None:
+    of = PARAMS | {"kind": "envelope", "environment": ""}
+    for occasion in OCCASIONS:
+        if ":" in occasion or occasion not in ("approved", "ready", "expiring"):
+            letter = write("min-sante", "en", [(occasion, of)])
+            assert "envelope" in letter.text + letter.subject
+            assert "  " not in letter.text.replace("\n", "")
+    assert "cores=32" in write("min-sante", "en", [("proposed", of)]).text
+    assert "(asked: cores=64, ram=4096)" in write("min-sante", "en", [("granted", of)]).text
+
+
+def test_what_goes_to_operators_says_who_they_are_and_where_that_is_set() -> None:
+    letter = write("", "fr", [("reminder", PARAMS)])
+    assert "exploitants du datacenter" in letter.text
+    assert "letters.operators" in letter.text
 
 
 @pytest.mark.parametrize("kind", KINDS)
