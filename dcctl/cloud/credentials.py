@@ -7,17 +7,20 @@ such a credential may not make others. A credential has the user's roles on the 
 itself.
 """
 
+import contextlib
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
+import stamina
 from keystoneauth1 import exceptions, loading
 from keystoneauth1.session import Session
 
-from dcctl.cloud.failures import translated
+from dcctl.cloud.failures import translated, worth_another_try
 
 _TIMEOUT_SECONDS = 30.0
-#: To make a credential, while roles of its user come and go.
+_RETRY_SECONDS = 15.0
+#: For each call; and to make a credential, while roles of its user come and go.
 ATTEMPTS = 3
 
 
@@ -31,19 +34,21 @@ def made(entry: Mapping[str, Any], name: str, *, seconds: float) -> dict[str, An
     if "password" not in auth:
         return dict(entry)
     session = _session(entry, auth)
-    end = (datetime.now(UTC) + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    body = {"application_credential": {"name": name, "description": "one run of dcctl", "expires_at": end}}
     with translated("identity", "POST /application_credentials"):
-        address = f"{_address(auth)}/users/{session.get_user_id()}/application_credentials"
-        for _ in range(ATTEMPTS):
-            reply = session.post(address, json=body, raise_exc=False)
-            if reply.ok or "role assignment" not in reply.text:
+        address = f"{_address(auth)}/users/{_user(session)}/application_credentials"
+        # Counted from when Keystone issued the token, a moment ago: by this machine's clock it might be over before it began.
+        signed_in: Any = session.auth
+        end = (signed_in.get_access(session).issued + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        body = {"application_credential": {"name": name, "description": "one run of dcctl", "expires_at": end}}
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                answer = _told(session, "POST", address, json=body).json()["application_credential"]
                 break
-            # A role that the token names was taken from the user meanwhile: a fresh token has those that are left.
-            session.invalidate()
-        if not reply.ok:
-            raise exceptions.from_response(reply, "POST", address)
-        answer = reply.json()["application_credential"]
+            except exceptions.HttpError as error:
+                if attempt == ATTEMPTS or error.response is None or "role assignment" not in error.response.text:
+                    raise
+                # A role that the token names was taken from the user meanwhile: a fresh token has those that are left.
+                session.invalidate()
     own = {"auth_url": auth["auth_url"], "application_credential_id": answer["id"], "application_credential_secret": answer["secret"]}
     return {**entry, "auth_type": "v3applicationcredential", "auth": own}
 
@@ -59,8 +64,7 @@ def ended(entry: Mapping[str, Any], own: Mapping[str, Any]) -> None:
         return
     session = _unscoped(entry)
     with translated("identity", "DELETE /application_credentials"):
-        address = f"{_address(entry['auth'])}/users/{session.get_user_id()}/application_credentials/{identifier}"
-        session.delete(address, raise_exc=False)
+        _gone(session, f"{_address(entry['auth'])}/users/{_user(session)}/application_credentials/{identifier}")
 
 
 def removed(entry: Mapping[str, Any], prefix: str) -> int:
@@ -74,11 +78,40 @@ def removed(entry: Mapping[str, Any], prefix: str) -> int:
         return 0
     session = _unscoped(entry)
     with translated("identity", "DELETE /application_credentials"):
-        own = f"{_address(auth)}/users/{session.get_user_id()}/application_credentials"
-        found = [item["id"] for item in session.get(own).json()["application_credentials"] if str(item["name"]).startswith(prefix)]
+        own = f"{_address(auth)}/users/{_user(session)}/application_credentials"
+        known = _told(session, "GET", own).json()["application_credentials"]
+        found = [item["id"] for item in known if str(item["name"]).startswith(prefix)]
         for identifier in found:
-            session.delete(f"{own}/{identifier}", raise_exc=False)
+            _gone(session, f"{own}/{identifier}")
     return len(found)
+
+
+def _gone(session: Session, address: str) -> None:
+    """Delete what is at the address; that it is not there is as good."""
+    with contextlib.suppress(exceptions.NotFound):
+        _told(session, "DELETE", address)
+
+
+def _user(session: Session) -> str:
+    """The id of who signs in, which asks for the token."""
+    for attempt in _tries("GET"):  # a token more is no harm
+        with attempt:
+            return str(session.get_user_id())
+    raise AssertionError("unreachable: the last attempt raises")  # pragma: no cover
+
+
+def _told(session: Session, method: str, address: str, **more: Any) -> Any:
+    """The answer to one call, made again where that does nothing twice: whoever deletes again finds nothing, which is as good."""
+    for attempt in _tries("GET" if method == "DELETE" else method):
+        with attempt:
+            return session.request(address, method, **more)
+    raise AssertionError("unreachable: the last attempt raises")  # pragma: no cover
+
+
+def _tries(method: str) -> Any:
+    return stamina.retry_context(
+        on=worth_another_try(method), attempts=ATTEMPTS, timeout=_RETRY_SECONDS, wait_initial=0.3, wait_max=4.0, wait_jitter=0.3
+    )
 
 
 def _unscoped(entry: Mapping[str, Any]) -> Session:

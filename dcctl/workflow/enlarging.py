@@ -15,7 +15,7 @@ from dcctl.lifecycle import Kind, RequestState, request_after
 from dcctl.rulebook import OPERATOR
 from dcctl.schemas import RequestIn
 from dcctl.store import Request, now
-from dcctl.workflow import feed, holding, letters, needs, sight
+from dcctl.workflow import clock, feed, holding, letters, needs, sight
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.amounts import amounts
 from dcctl.workflow.app import App
@@ -87,7 +87,7 @@ def hold(app: App, session: Session, actor: Actor, request: Request) -> None:
     """Set aside at the grantor what will be given, in the place of what was."""
     payer = holding.holder(session, _payer(session, request))
     wanted, until = dict(request.granted or request.demand), request.lapses_at
-    if until is not None and until < (least := now() + LEAST):  # it lapses in a moment, and gives this back then
+    if until is not None and until < (least := clock.moment(session) + LEAST):  # it lapses in a moment, and gives this back then
         until = least
     held = accounts.open_holds(session, reference=request.number)
     if {one.resource: one.amount for one in held} == wanted:

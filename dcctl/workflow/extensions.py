@@ -8,8 +8,8 @@ from dcctl import speccheck
 from dcctl.cloud import servers
 from dcctl.errors import DcctlError, SpecRefused
 from dcctl.lifecycle import EnvironmentState, environment_after, possible
-from dcctl.store import Environment, Offer, Operation, Request, now
-from dcctl.workflow import changes, drafting, feed
+from dcctl.store import Environment, Offer, Operation, Request
+from dcctl.workflow import changes, clock, drafting, feed
 from dcctl.workflow.app import App
 from dcctl.workflow.run import Run, perform
 from stacks.faults import SpecFaults
@@ -33,7 +33,7 @@ def fill(session: Session, request: Request, environment: Environment, wanted: s
     if state not in EXTENDABLE or environment.expires_at is None:
         raise DcctlError("DCCTL-305", name=environment.name, state=state, action=EXTEND, possible=possible(state))
     changes.alone(session, environment, EXTEND, but=request.number)
-    moment = now()
+    moment = clock.moment(session)
     # What its end has stopped is not given the days that have passed since.
     until = longer.after(max(environment.expires_at, moment))
     offer = session.get_one(Offer, (environment.offer, environment.offer_version))

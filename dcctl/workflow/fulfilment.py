@@ -14,7 +14,7 @@ from dcctl.cloud import identity, limits, servers
 from dcctl.errors import CloudError, DcctlError, EngineError
 from dcctl.lifecycle import EnvironmentState, environment_after
 from dcctl.store import CatalogueItem, Environment, Offer, Operation, ProjectLimit, Request, now
-from dcctl.workflow import evidence, holding, members, provisioning
+from dcctl.workflow import clock, evidence, holding, members, provisioning
 from dcctl.workflow.app import App
 from dcctl.workflow.run import Run, perform
 from stacks.environment import EnvironmentSpec
@@ -55,7 +55,7 @@ def _fulfil(app: App, run: Run) -> None:
         environment = session.get_one(Environment, environment_id, with_for_update=True)
         environment.state = environment_after(environment.name, EnvironmentState(environment.state), "activate")
         environment.outputs = dict(built)
-        environment.expires_at = spec.duration.after(now())
+        environment.expires_at = spec.duration.after(clock.moment(session))
         session.add(environment)
         run.succeed(session, "succeed", outputs=dict(built))
 

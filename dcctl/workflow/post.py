@@ -31,6 +31,7 @@ from dcctl import occasions
 from dcctl.config import Letters
 from dcctl.errors import DcctlError
 from dcctl.store import Letter, now
+from dcctl.workflow import clock
 from dcctl.workflow.app import App
 from dcctl.workflow.letters import last_digest
 
@@ -107,7 +108,7 @@ def send_next(app: App) -> bool:
 
 def _due(session: Session, of: Letters) -> Sequence[Letter]:
     """The rows of one mail, locked: one letter, or those of one address' digest, with one Message-ID that they keep."""
-    at = now()
+    at = clock.moment(session)
     waits = [col(Letter.state) == WAITING, col(Letter.next_at) <= at]
     digest = col(Letter.created_at) <= last_digest(at, of.digest_hour)
     query = select(Letter).where(*waits, ~col(Letter.daily) | digest).order_by(col(Letter.next_at), col(Letter.id)).limit(1)
@@ -210,7 +211,7 @@ def _become(session: Session, letters: Sequence[Letter], state: str) -> None:
 
 def _put_off(session: Session, letters: Sequence[Letter], error: Exception, of: Letters) -> None:
     """Try again later, each time after twice as long; give up what the server never takes, or has not taken for days."""
-    at = now()
+    at = clock.moment(session)
     for letter in letters:
         letter.attempts += 1
         letter.last_error = occasions.one_line(error, 500)

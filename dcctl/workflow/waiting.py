@@ -8,20 +8,21 @@ from sqlmodel import Session, col, select
 
 from dcctl.lifecycle import EXPIRING, RequestState
 from dcctl.rulebook import OPERATOR, Wait
-from dcctl.store import Decision, Request, now
-from dcctl.workflow import feed, letters, needs
+from dcctl.store import Decision, Request
+from dcctl.workflow import clock, feed, letters, needs
 from dcctl.workflow.app import App
 from quotas import store as ledger
 
 
-def deadline(app: App, session: Session, state: RequestState) -> datetime:
-    """When a request lapses that begins to wait in `state` now."""
-    return now() + timedelta(days=app.standing.read(session).policy.wait(state).lapse)
+def deadline(app: App, session: Session, state: RequestState, since: datetime) -> datetime:
+    """When a request lapses that begins to wait in `state` at that moment."""
+    return since + timedelta(days=app.standing.read(session).policy.wait(state).lapse)
 
 
 def begin(app: App, session: Session, request: Request, state: RequestState) -> None:
     """From now on it waits in `state`."""
-    request.waits_since, request.lapses_at, request.reminded = now(), deadline(app, session, state), 0
+    since = clock.moment(session)
+    request.waits_since, request.lapses_at, request.reminded = since, deadline(app, session, state, since), 0
 
 
 def hold_as_long(session: Session, request: Request) -> None:

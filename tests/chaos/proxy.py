@@ -34,11 +34,19 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of a service, by the service's port."""
+    """One call of a service, by the service's port; `agent`: who made it, as it calls itself."""
 
     method: str
     port: int
     path: str
+    agent: str = field(default="", compare=False)
+    body: bytes = field(default=b"", compare=False, repr=False)
+    token: str = field(default="", compare=False, repr=False)
+
+    @property
+    def by_the_engine(self) -> bool:
+        """Whether the engine's provider made it, and not a worker itself."""
+        return "gophercloud" in self.agent.lower() or "terraform" in self.agent.lower()
 
     @property
     def changes(self) -> bool:
@@ -65,9 +73,24 @@ class Weather:
     choose: Choose = lambda call: None
     before: Hear = lambda call: None
     after: Hear = lambda call: None
+    answered: Callable[[Call, int], None] = lambda call, status: None
+    """Told of every call that reached a service, with the status of the answer."""
     stall_seconds: float = 30.0
     calls: Counter[str] = field(default_factory=Counter)
     """How many calls had which fault; `well` those that had none."""
+    asked: Counter[tuple[str, int, str]] = field(default_factory=Counter)
+    """How often each method and address was asked, whatever came of it, since this was emptied last."""
+    _counting: threading.Lock = field(default_factory=threading.Lock)
+
+    def count(self, call: Call, fault: Fault | None) -> None:
+        with self._counting:
+            self.calls[fault or "well"] += 1
+            self.asked[call.method, call.port, call.path.partition("?")[0]] += 1
+
+    def clear(self) -> None:
+        """From now on the weather is fine, and nobody is told of anything."""
+        self.choose, self.before, self.after = (lambda call: None), (lambda call: None), (lambda call: None)
+        self.answered = lambda call, status: None
 
 
 def sometimes(dice: random.Random, share: float) -> Choose:
@@ -106,10 +129,11 @@ def proxy(weather: Weather, ports: range) -> Iterator[int]:
 
         def _take(self) -> None:
             _, port, path = self.path.split("/", 2)
-            call = Call(self.command, int(port), f"/{path}")
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            agent, token = (self.headers.get(name) or "" for name in ("User-Agent", "X-Auth-Token"))
+            call = Call(self.command, int(port), f"/{path}", agent=agent, body=body, token=token)
             fault = weather.choose(call)
-            weather.calls[fault or "well"] += 1
+            weather.count(call, fault)
             if call.changes:
                 weather.before(call)
             if fault in (Fault.ERROR, Fault.GATEWAY, Fault.UNAVAILABLE, Fault.BUSY):
@@ -138,6 +162,7 @@ def proxy(weather: Weather, ports: range) -> Iterator[int]:
                 content = answer.read()
             finally:
                 upstream.close()
+            weather.answered(call, answer.status)
             if call.changes:
                 weather.after(call)
             if fault is Fault.RESET:

@@ -6,24 +6,16 @@ from dcctl.cloud.connect import Cloud
 from dcctl.provisioner import skeleton
 from dcctl.workflow.recovery import Recovered
 from stacks.plan import plan
-from tests.acceptance.provisioner.conftest import (  # noqa: F401 - fixtures
-    admin,
-    admin_entry,
-    build_entry,
-    clouds_yaml,
-    engine,
-    engine_home,
-    make_world,
-)
 from tests.acceptance.provisioner.killing import SMALL, agree, up
-from tests.acceptance.provisioner.test_recovery import removed, seer  # noqa: F401 - a fixture
+from tests.acceptance.provisioner.test_recovery import removed
 from tests.acceptance.provisioner.world import WITNESS_WARNINGS, World
+from tests.chaos.worlds import whole
 
 MakeWorld = Callable[..., World]
 pytestmark = WITNESS_WARNINGS
 
 
-def test_a_state_rebuilt_by_hand_is_read_from_what_is_there_and_touches_nothing(make_world: MakeWorld, seer: Cloud) -> None:  # noqa: F811
+def test_a_state_rebuilt_by_hand_is_read_from_what_is_there_and_touches_nothing(make_world: MakeWorld, seer: Cloud) -> None:
     world = make_world("main", servers=SMALL)
     world.tenant()
     world.limit()
@@ -41,6 +33,7 @@ def test_a_state_rebuilt_by_hand_is_read_from_what_is_there_and_touches_nothing(
         assert {step.op for step in world.engine.preview(work, cloud=world.cloud(layer))} <= {"same", "update"}
     up(world, "workload", Recovered(), expected=True)
     assert agree(world, seer, "workload") == first["workload"]
+    whole(world)
 
 
 def touched(world: World) -> dict[str, object]:

@@ -22,19 +22,11 @@ from dcctl.workflow import recovery
 from dcctl.workflow.recovery import Recovered
 from stacks.naming import Layer
 from stacks.specs import parse, to_document
-from tests.acceptance.provisioner.conftest import (  # noqa: F401 - fixtures
-    REGION,
-    admin,
-    admin_entry,
-    build_entry,
-    clouds_yaml,
-    engine,
-    engine_home,
-    make_world,
-)
+from tests.acceptance.provisioner.conftest import REGION
 from tests.acceptance.provisioner.killing import COUNTED, SMALL, agree, kill, recovered, up
 from tests.acceptance.provisioner.world import WITNESS_WARNINGS, World
 from tests.chaos.proxy import Call, KeptBack, Weather, nth, proxy, sometimes, through
+from tests.chaos.worlds import whole
 
 MakeWorld = Callable[..., World]
 pytestmark = WITNESS_WARNINGS
@@ -50,12 +42,7 @@ GONE = ["rule-web-tcp-443-0.0.0.0_0"]
 
 
 @pytest.fixture
-def weather() -> Weather:
-    return Weather()
-
-
-@pytest.fixture
-def behind(weather: Weather, clouds_yaml: Path, tmp_path: Path) -> Iterator[Callable[[World], Cloud]]:  # noqa: F811
+def behind(weather: Weather, clouds_yaml: Path, tmp_path: Path) -> Iterator[Callable[[World], Cloud]]:
     """Put a world behind the proxy; what looks at it from there. At the end the weather is fine, and the world where it was."""
     with clouds_yaml.open() as file:
         clouds = YAML(typ="safe").load(file)
@@ -75,7 +62,7 @@ def behind(weather: Weather, clouds_yaml: Path, tmp_path: Path) -> Iterator[Call
             return Cloud(path, "cloud-admin", REGION)
 
         yield put
-        weather.choose, weather.before, weather.after = (lambda call: None), (lambda call: None), (lambda call: None)
+        weather.clear()
         for world, administrator, builder in moved:
             world.admin_entry, world.build_entry = administrator, builder
 
@@ -133,7 +120,7 @@ def until_whole(world: World, cloud: Cloud, layer: Layer, killer: Killer, **more
 
 
 def test_killed_before_and_after_each_call_it_is_made_changed_and_destroyed_once(
-    make_world: MakeWorld, weather: Weather, behind: Callable[[World], Cloud], monkeypatch: pytest.MonkeyPatch  # noqa: F811
+    make_world: MakeWorld, weather: Weather, behind: Callable[[World], Cloud], monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
     monkeypatch.setattr(recovery, "SETTLE_SECONDS", 1.0)  # here a call is over when it is over
     world = make_world("appels", servers=SMALL)
@@ -152,6 +139,7 @@ def test_killed_before_and_after_each_call_it_is_made_changed_and_destroyed_once
     made += len(killer.kills)
     killer.disarm()
     agree(world, cloud, "workload")
+    whole(world)
     assert world.left() == COUNTED
     assert {step.op for step in world.engine.preview(world.work("workload"), cloud=world.cloud("workload"))} == {"same"}
 
@@ -161,6 +149,7 @@ def test_killed_before_and_after_each_call_it_is_made_changed_and_destroyed_once
     changed = len(killer.kills)
     killer.disarm()
     agree(world, cloud, "workload")
+    whole(world)
     [server] = world.servers()
     assert (server.status, server.flavor.original_name, world.left()) == ("ACTIVE", "m1.small", COUNTED)
 
@@ -189,7 +178,7 @@ def patiently(world: World, cloud: Cloud, layer: Layer) -> tuple[int, Any]:
 
 
 def test_on_bad_days_it_is_made_in_the_end_and_once(
-    make_world: MakeWorld, weather: Weather, behind: Callable[[World], Cloud]  # noqa: F811
+    make_world: MakeWorld, weather: Weather, behind: Callable[[World], Cloud]
 ) -> None:  # fmt: skip
     print(f"\nDCCTL_CHAOS_SEED={SEED}")
     world = make_world("orage", servers=SMALL)
@@ -204,6 +193,7 @@ def test_on_bad_days_it_is_made_in_the_end_and_once(
 
     agree(world, cloud, "tenant")
     agree(world, cloud, "workload")
+    whole(world)
     assert world.left() == COUNTED
     assert {step.op for step in world.engine.preview(world.work("workload"), cloud=world.cloud("workload"))} == {"same"}
     print(f"{tenant} and {workload} runs; calls by fault: {dict(weather.calls)}; 0 twice, 0 unknown, 0 stuck")
@@ -218,7 +208,7 @@ def failure(world: World) -> EngineFailed | None:
 
 
 def test_whichever_thing_cannot_be_made_the_next_run_makes_what_is_missing(
-    make_world: MakeWorld, weather: Weather, behind: Callable[[World], Cloud]  # noqa: F811
+    make_world: MakeWorld, weather: Weather, behind: Callable[[World], Cloud]
 ) -> None:  # fmt: skip
     world = make_world("panne", servers=SMALL)
     cloud = behind(world)
@@ -234,6 +224,7 @@ def test_whichever_thing_cannot_be_made_the_next_run_makes_what_is_missing(
             weather.choose = lambda call: None
             up(world, "workload", recovered(world, cloud, "workload"))
             agree(world, cloud, "workload")
+            whole(world)
             assert world.left() == COUNTED
             world.engine.destroy(world.work("workload").stack, cloud=world.cloud("workload"))
             assert set(world.left().values()) == {0}

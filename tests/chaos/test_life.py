@@ -1,16 +1,16 @@
 """One environment through its life: planned, changed in place, drifted and repaired, its state lost and rebuilt by hand, shrunk, stopped at its end
 and renewed; OpenStack's own clients look at what becomes of it."""
 
-# ruff: noqa: F811 - fixtures are arguments
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from infra.site import postgres
 from infra.site.layout import REGION
 from stacks import naming
-from tests.acceptance.main_job.conftest import QUOTA, Connect, Ministry, connect, ministry  # noqa: F401 - fixtures
+from tests.acceptance.main_job.conftest import QUOTA, Connect, Ministry
 from tests.acceptance.main_job.test_changes import GROWN, MORE, NAME, WEB, approved, asked, ops, reviewed, spec
 from tests.acceptance.provisioner.world import WITNESS_WARNINGS
+from tests.chaos.conftest import Agree
 
 pytestmark = WITNESS_WARNINGS
 
@@ -26,7 +26,7 @@ def lose_state(ministry: Ministry) -> None:
         assert connection.execute("DELETE FROM pulumi_state WHERE key LIKE %s", (f"%/{stack}.json",)).rowcount == 1
 
 
-def test_an_environment_changes_in_place_drifts_is_repaired_shrinks_ends_and_is_renewed(ministry: Ministry, connect: Connect) -> None:
+def test_an_environment_changes_in_place_drifts_is_repaired_shrinks_ends_and_is_renewed(ministry: Ministry, connect: Connect, agree: Agree) -> None:
     site = ministry.site
     project = ministry.provide(NAME, servers=[WEB])["project_id"]
     cloud = connect()
@@ -79,6 +79,8 @@ def test_an_environment_changes_in_place_drifts_is_repaired_shrinks_ends_and_is_
     assert {resource: limits[resource] for resource in MORE} == MORE
     assert site.answer(ministry.agent, "environment", "plan", NAME)["steps"] == []
 
+    agree()
+
     # -- somebody changes it beside dcctl
     [rule] = [rule for rule in cloud.network.security_group_rules(project_id=project, direction="ingress") if rule.port_range_min == 80]
     cloud.network.delete_security_group_rule(rule.id)
@@ -92,6 +94,8 @@ def test_an_environment_changes_in_place_drifts_is_repaired_shrinks_ends_and_is_
     assert (set(servers()), rules()) == ({"web-1", "cache-1"}, {80})
     assert site.answer(ministry.agent, "environment", "drift", NAME)["items"] == []
 
+    agree()
+
     # -- what the engine knows is lost, and an operator has it read from the cloud
     lose_state(ministry)
     before = {name: (server.id, server.updated_at) for name, server in servers().items()}
@@ -104,6 +108,8 @@ def test_an_environment_changes_in_place_drifts_is_repaired_shrinks_ends_and_is_
     # What a look at things does not tell, tags, is all that the next run would write.
     assert {op for op, _ in ops(site.answer(ministry.agent, "environment", "plan", NAME)["steps"])} <= {"change"}
 
+    agree()
+
     # -- data volumes are protected
     bare = spec(ministry, [{key: value for key, value in GROWN.items() if key != "volumes"}], QUOTA)
     refused = site.dcctl(ministry.agent, "request", "submit", str(bare), lang="en")
@@ -115,6 +121,8 @@ def test_an_environment_changes_in_place_drifts_is_repaired_shrinks_ends_and_is_
     assert (set(servers()), volumes()) == ({"web-1"}, [])
     assert {resource: site.limits(project)[resource] for resource in QUOTA} == QUOTA
     assert site.quota(ministry.agent)["cores"]["held"] == 0
+
+    agree()
 
     # -- its end, by the database's clock
     def ends(moment: datetime) -> None:
@@ -130,3 +138,4 @@ def test_an_environment_changes_in_place_drifts_is_repaired_shrinks_ends_and_is_
     renewed = ministry.environment(NAME)
     assert renewed["state"] == "active"
     assert datetime.fromisoformat(renewed["expires_at"]) > datetime.now(UTC) + timedelta(days=170)
+    agree()

@@ -10,18 +10,10 @@ import pytest
 from dcctl.cloud.connect import Cloud
 from dcctl.workflow.recovery import Recovered
 from stacks.plan import plan
-from tests.acceptance.provisioner.conftest import (  # noqa: F401 - fixtures
-    REGION,
-    admin,
-    admin_entry,
-    build_entry,
-    clouds_yaml,
-    engine,
-    engine_home,
-    make_world,
-)
+from tests.acceptance.provisioner.conftest import REGION
 from tests.acceptance.provisioner.killing import COUNTED, SMALL, Told, agree, killed, nth, recovered, up
 from tests.acceptance.provisioner.world import WITNESS_WARNINGS, World
+from tests.chaos.worlds import whole
 
 ROUNDS = int(os.environ.get("DCCTL_CHAOS_KILLS", "40")) // 8
 MakeWorld = Callable[..., World]
@@ -30,7 +22,7 @@ pytestmark = WITNESS_WARNINGS
 
 
 @pytest.mark.parametrize("round_", range(ROUNDS))
-def test_killed_at_moments_that_a_seed_chooses_an_environment_is_whole_in_the_end(make_world: MakeWorld, clouds_yaml: Path, round_: int) -> None:  # noqa: F811
+def test_killed_at_moments_that_a_seed_chooses_an_environment_is_whole_in_the_end(make_world: MakeWorld, clouds_yaml: Path, round_: int) -> None:
     seed = int(os.environ.get("DCCTL_CHAOS_SEED", random.randrange(2**32))) + round_
     print(f"\nDCCTL_CHAOS_SEED={seed - round_} (round {round_})")
     dice, told, kills = random.Random(seed), Told(), 0
@@ -53,6 +45,7 @@ def test_killed_at_moments_that_a_seed_chooses_an_environment_is_whole_in_the_en
     up(world, "workload", step)
 
     agree(world, cloud, "workload")
+    whole(world)
     assert world.left() == COUNTED
     assert {step.op for step in world.engine.preview(world.work("workload"), cloud=world.cloud("workload"))} == {"same"}
     adopted, made_again = (sum(document[key] for document in told.of("recovered")) for key in ("adopted", "forgotten"))

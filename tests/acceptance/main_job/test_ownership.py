@@ -1,91 +1,32 @@
 """Whoever dies or freezes, one worker at a time has an environment: two workers with leases of 3 s on a real cloud, and what people see of it."""
 
-import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import psycopg
 import pytest
 
 from dcctl.provisioner import processes as provisioner
-from infra.devcloud.devcloud import processes
-from infra.site import postgres, servers
-from infra.site.layout import CHECKOUT, REGION
+from infra.site import postgres
+from infra.site.layout import REGION
 from stacks import naming
 from tests.acceptance.main_job.conftest import Connect, Ministry
 from tests.acceptance.main_job.witness import things
+from tests.acceptance.main_job.workers import LEASE_SECONDS, Workers, in_place_of_its_own
 from tests.site import RunningSite
 
-LEASE_SECONDS = 3.0
 #: No servers: what is made here is made in a few seconds.
 BARE = {"servers": [], "quota": {"networks": 1, "routers": 1, "floatingips": 1}}
 ONE_SERVER = {"servers": [{"name": "web", "flavor": "m1.small", "image": "cirros"}]}
 
 
-class Workers:
-    """Workers of a test, by name; each with its log."""
-
-    def __init__(self, site: RunningSite) -> None:
-        self.site = site.layout
-        self.started: dict[str, int] = {}
-        self._children: list[subprocess.Popen[bytes]] = []
-
-    def start(self, name: str) -> None:
-        environment = servers.environment(self.site) | {
-            "DCCTL_WORKER__LEASE_SECONDS": str(LEASE_SECONDS),
-            "DCCTL_WORKER__STATE_DIR": str(self.site.state / name),
-        }
-        program = [str(servers.BIN / "dcctl-worker")]
-        pid_file = self.site.run / f"{name}.pid"
-        self._children.append(processes.start(program, pid_file=pid_file, output=self._log(name), env=environment, state=self.site.state))
-        found = processes.find(pid_file)
-        assert found is not None
-        self.started[name] = found.pid
-
-    def holder(self, environment: str) -> str | None:
-        """Who has the environment now."""
-        with postgres.connect(self.site, postgres.DATABASE) as connection:
-            row = connection.execute("SELECT holder FROM lease WHERE environment = %s AND expires_at > clock_timestamp()", (environment,)).fetchone()
-        pid = int(str(row[0]).rpartition("/")[2]) if row is not None and row[0] else None
-        return next((name for name, own in self.started.items() if own == pid), None)
-
-    def log(self, name: str) -> list[str]:
-        lines = self._log(name).read_text(errors="replace").splitlines()
-        return [str(json.loads(line).get("event")) for line in lines if line.startswith("{")]
-
-    def living(self, name: str) -> bool:
-        return processes.find(self.site.run / f"{name}.pid") is not None
-
-    def end(self) -> None:
-        for name, pid in self.started.items():
-            if self.living(name):
-                os.kill(pid, signal.SIGKILL)
-            (self.site.run / f"{name}.pid").unlink(missing_ok=True)
-        for child in self._children:
-            child.wait(60)
-
-    def _log(self, name: str) -> Path:
-        return self.site.log / f"{name}.log"
-
-
 @pytest.fixture
 def workers(site_alone: RunningSite) -> Iterator[Workers]:
     """Two workers with short leases, in the place of the site's own."""
-    own = processes.find(site_alone.layout.run / "worker.pid")
-    assert own is not None
-    processes.stop([own], grace_seconds=servers.GRACE_SECONDS)
-    both = Workers(site_alone)
-    for name in ("worker-a", "worker-b"):
-        both.start(name)
-    yield both
-    both.end()
-    again = [sys.executable, "-m", "infra.site", "restart", "--state", str(site_alone.layout.state), "--ports", str(site_alone.ports)]
-    subprocess.run(again, cwd=CHECKOUT, stdin=subprocess.DEVNULL, capture_output=True, check=True)
+    with in_place_of_its_own(site_alone, "worker-a", "worker-b") as both:
+        yield both
 
 
 def asked(mine: Ministry, name: str, **changes: object) -> str:
@@ -114,13 +55,13 @@ def test_a_frozen_worker_loses_its_environment_and_writes_nothing_when_it_wakes(
     site, admin = ministry.site, connect()
     number = asked(ministry, "recette", **ONE_SERVER)
     site.until(lambda: len(parts(ministry, "recette")) >= 4, "the engine and its provider run", seconds=240, pause=0.05)
-    frozen = workers.holder("recette")
+    frozen = workers.holder(ministry.code, "recette")
     assert frozen is not None
     [guardian] = guardians(parts(ministry, "recette"))
 
     os.kill(workers.started[frozen], signal.SIGSTOP)
     os.kill(guardian, signal.SIGSTOP)
-    site.until(lambda: workers.holder("recette") not in (None, frozen), "the other worker has it", seconds=60, pause=0.2)
+    site.until(lambda: workers.holder(ministry.code, "recette") not in (None, frozen), "the other worker has it", seconds=60, pause=0.2)
     ended = ministry.ended(number)
     os.kill(workers.started[frozen], signal.SIGCONT)
     site.until(lambda: "lease_lost" in workers.log(frozen), "the frozen one noticed", seconds=60)
@@ -143,7 +84,7 @@ def test_a_killed_worker_is_succeeded_within_two_leases_and_a_drained_one_ends_w
     site = ministry.site
     number = asked(ministry, "portail", **BARE)
     site.until(lambda: bool(parts(ministry, "portail")), "its workload is being made", seconds=240, pause=0.05)
-    killed = workers.holder("portail")
+    killed = workers.holder(ministry.code, "portail")
     assert killed is not None
     for pid in (workers.started[killed], *guardians(parts(ministry, "portail"))):
         os.kill(pid, signal.SIGKILL)

@@ -1,0 +1,75 @@
+"""The credential of one run, with a real Keystone that stumbles: made to end by Keystone's clock, and taken away or said not to be."""
+
+import secrets
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import time_machine
+from ruamel.yaml import YAML
+
+from dcctl.cloud import credentials
+from dcctl.cloud.connect import Cloud
+from dcctl.errors import CloudError
+from tests.chaos.proxy import Call, Fault, Weather, proxy, through
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def weather() -> Weather:
+    return Weather()
+
+
+@pytest.fixture
+def entry(clouds_yaml: Path, weather: Weather) -> Iterator[dict[str, Any]]:
+    """The cloud's administrator, who reaches Keystone through the weather."""
+    with clouds_yaml.open() as file:
+        own = YAML(typ="safe").load(file)["clouds"]["cloud-admin"]
+    keystone = int(own["auth"]["auth_url"].partition("//")[2].partition(":")[2].partition("/")[0])
+    with proxy(weather, range(keystone, keystone + 10)) as port:
+        yield {**own, "auth": {**own["auth"], "auth_url": through(own["auth"]["auth_url"], port)}}
+
+
+def known(admin: Cloud, prefix: str) -> dict[str, datetime]:
+    found = admin.pages("identity", f"/users/{admin.own_user_id}/application_credentials", "application_credentials")
+    return {item["name"]: datetime.fromisoformat(item["expires_at"]).replace(tzinfo=UTC) for item in found if item["name"].startswith(prefix)}
+
+
+@pytest.mark.parametrize("wrong", [-DAY, timedelta(hours=-1), timedelta(hours=1), DAY], ids=str)
+def test_it_ends_by_keystones_clock_whatever_the_machines(entry: dict[str, Any], admin: Cloud, wrong: timedelta) -> None:
+    name = f"dcctl.run.essai.{secrets.token_hex(4)}.1"
+    before = datetime.now(UTC)
+    with time_machine.travel(before + wrong, tick=True):
+        own = credentials.made(entry, name, seconds=3600)
+    try:
+        [ends] = known(admin, name).values()
+        assert timedelta(minutes=59) < ends - before < timedelta(minutes=62)
+    finally:
+        credentials.ended(entry, own)
+    assert known(admin, name) == {}
+
+
+def test_taking_it_away_is_tried_again_and_what_stays_is_an_error(entry: dict[str, Any], admin: Cloud, weather: Weather) -> None:
+    prefix = f"dcctl.run.essai.{secrets.token_hex(4)}."
+    own = credentials.made(entry, f"{prefix}1", seconds=3600)
+    tries: list[str] = []
+
+    def refuse(call: Call, times: int) -> Fault | None:
+        if call.method != "DELETE" or len(tries) >= times:
+            return None
+        tries.append(call.path)
+        return Fault.UNAVAILABLE
+
+    weather.choose = lambda call: refuse(call, 100)
+    with pytest.raises(CloudError):
+        credentials.removed(entry, prefix)
+    assert (len(tries), set(known(admin, prefix))) == (credentials.ATTEMPTS, {f"{prefix}1"})
+
+    tries.clear()
+    weather.choose = lambda call: refuse(call, 2)
+    assert credentials.removed(entry, prefix) == 1
+    assert known(admin, prefix) == {}
+    credentials.ended(entry, own)  # gone already, which is as good

@@ -1,0 +1,104 @@
+"""A site on bad days: a fifth of all calls fails, is cut, garbled or late; for a minute none succeeds. What is asked for is there once in the end,
+and nobody asks without bound.
+
+`DCCTL_CHAOS_SEED` replays a run, `DCCTL_CHAOS_MINUTE` is the length of the bad minute in seconds, `DCCTL_CHAOS_STALL` that of a stall.
+"""
+
+import os
+import random
+import threading
+import time
+
+import pytest
+
+from tests.acceptance.main_job.conftest import Ministry
+from tests.acceptance.provisioner.world import WITNESS_WARNINGS
+from tests.chaos.conftest import Agree
+from tests.chaos.crew import Crew
+from tests.chaos.proxy import Call, Choose, Fault, sometimes
+from tests.chaos.test_deaths import GROWN, KEYS, WEB
+from tests.chaos.troubling import followed, submitted, weather
+
+pytestmark = WITNESS_WARNINGS
+
+SEED = int(os.environ.get("DCCTL_CHAOS_SEED", random.randrange(2**32)))
+MINUTE = float(os.environ.get("DCCTL_CHAOS_MINUTE", "60"))
+SHARE = 0.2
+#: Times that one address may be asked in a minute in which nothing succeeds: four attempts each, by what looks again every few seconds, and by a
+#: person who retries at once whatever failed.
+BOUND = 90
+#: No servers: what is made here is made in a few seconds.
+BARE = {"servers": [], "quota": {"networks": 1, "routers": 1, "floatingips": 1}}
+
+
+def test_on_a_bad_day_it_is_made_changed_and_given_back(crew: Crew, ministry: Ministry, agree: Agree) -> None:
+    print(f"\nDCCTL_CHAOS_SEED={SEED}")
+    crew.weather.stall_seconds = float(os.environ.get("DCCTL_CHAOS_STALL", "30"))
+    name, dice, retries = "orage", random.Random(SEED), []
+    for asked in (lambda: submitted(crew, ministry, name, servers=[WEB], **KEYS),
+                  lambda: submitted(crew, ministry, name, "--confirm", name, servers=[GROWN], **KEYS),
+                  lambda: ministry.decommission(name)):  # fmt: skip
+        number = asked()
+        with weather(crew, sometimes(dice, SHARE)):
+            told = followed(crew, ministry, number)
+        assert told.state == "fulfilled", told
+        retries.append((told.retries, dict(told.failures)))
+        agree()
+    print(f"retries and why: {retries}; calls by fault: {dict(crew.weather.calls)}; 0 twice, 0 unknown, 0 stuck")
+
+
+@pytest.mark.parametrize("fault", [Fault.BUSY, Fault.ERROR, Fault.RESET, None], ids=["429", "500", "reset", "any"])
+def test_when_nothing_answers_for_a_minute_what_was_begun_is_ended_later(crew: Crew, ministry: Ministry, agree: Agree, fault: Fault | None) -> None:
+    print(f"\nDCCTL_CHAOS_SEED={SEED}")
+    crew.weather.stall_seconds = 10.0
+    dice = random.Random(SEED)
+    begun = threading.Event()
+    always: Choose = (lambda call: fault) if fault is not None else sometimes(dice, 1.0)
+
+    def choose(call: Call) -> Fault | None:
+        if call.changes and call.by_the_engine:
+            begun.set()
+        return always(call) if begun.is_set() else None
+
+    number = submitted(crew, ministry, "nuit", **BARE)
+    with weather(crew, choose):
+        crew.site.until(begun.is_set, "the engine is at it", seconds=240, pause=0.1)
+        crew.weather.asked.clear()
+        end = time.monotonic() + MINUTE
+        crew.site.until(lambda: time.monotonic() > end or crew.request(number).get("state") == "failed", "the bad minute", seconds=MINUTE + 60)
+        crew.site.until(lambda: time.monotonic() > end, "the bad minute is over", seconds=MINUTE + 60)
+        most = crew.weather.asked.most_common(3)
+    told = followed(crew, ministry, number)
+
+    assert told.state == "fulfilled", told
+    assert sum(crew.weather.asked.values()) > 0
+    assert most[0][1] <= BOUND * MINUTE / 60, most
+    agree()
+    assert followed(crew, ministry, ministry.decommission("nuit")).state == "fulfilled"
+    agree()
+    print(f"asked most in {MINUTE:.0f} s: {most}; retries: {told.retries} {dict(told.failures)}; 0 twice, 0 unknown, 0 stuck")
+
+
+def test_the_worker_waits_as_long_as_it_is_asked_to(crew: Crew, ministry: Ministry, agree: Agree) -> None:
+    """Each call that changes something is answered 429 once, with a Retry-After of a second."""
+    met: dict[str, float] = {}
+    pauses: list[float] = []
+
+    def choose(call: Call) -> Fault | None:
+        if not call.changes or call.by_the_engine:
+            return None
+        key = f"{call.method} {call.path}"
+        if key in met:
+            pauses.append(time.monotonic() - met.pop(key))
+            return None
+        met[key] = time.monotonic()
+        return Fault.BUSY
+
+    number = submitted(crew, ministry, "presse", **BARE)
+    with weather(crew, choose):
+        told = followed(crew, ministry, number)
+
+    assert (told.state, told.retries) == ("fulfilled", 0), told
+    assert pauses
+    assert min(pauses) >= 0.9
+    agree()
