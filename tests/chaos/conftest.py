@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.conftest import _shared, site_alone  # noqa: F401 - fixtures
+from tests.acceptance.conftest import pytest_runtest_protocol, site_alone  # noqa: F401 - who has the site
 from tests.acceptance.main_job.conftest import ByHand, Connect, Ministry, by_hand, connect, ministry  # noqa: F401 - fixtures
 from tests.acceptance.provisioner.conftest import (  # noqa: F401 - fixtures
     admin,
