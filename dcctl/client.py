@@ -72,9 +72,9 @@ class Client:
         """Say how something is to be from now on."""
         return self._json("PUT", path, {}, body=body, key=key, again=True)
 
-    def delete(self, *path: str, look: str = "", **query: Any) -> Json:
-        """Take something away."""
-        return self._json("DELETE", path, query, look=look)
+    def delete(self, *path: str, key: str | None = None, look: str = "", **query: Any) -> Json:
+        """Take something away; `key` and `look` as for what is posted."""
+        return self._json("DELETE", path, query, key=key, again=key is not None, look=look)
 
     def stream(self, *path: str) -> Iterator[bytes]:
         """Read lines as they come, each with its line feed. Never repeated: what broke off is begun anew by who asked."""

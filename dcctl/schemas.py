@@ -293,9 +293,10 @@ class People(Out):
 class ContactOut(Out):
     administration: str
     address: str
-    lang: str
-    daily: bool
-    created_at: datetime
+    lang: str | None = None
+    """Unknown, as what follows, of one that was removed before."""
+    daily: bool | None = None
+    created_at: datetime | None = None
 
 
 class Contacts(Out):

@@ -1,17 +1,17 @@
 """What a route is given: the application, who asks, and the policy; and the order of questions: may they see it, then may they do it."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Header, Query, Request
 
 from dcctl.api.front import ACTOR, DEED
 from dcctl.api.policy import Policy
 from dcctl.errors import NotVisible
-from dcctl.workflow import environments, sight
+from dcctl.workflow import environments, idempotency, sight
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
 from dcctl.workflow.witness import Deed
@@ -38,10 +38,27 @@ class Asking:
     actor: Actor
     deed: Deed
     """What the audit trail is told of this call."""
+    call: str
+    """Method and path."""
 
     @property
     def app(self) -> App:
         return self.service.app
+
+    def once(self, key: str | None, do: Callable[[], dict[str, Any]], again: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Do it; what was done before under the same key is not done again, and `again` says how things stand. It must be one transaction."""
+        if key is None:
+            return do()
+        of = idempotency.fingerprint({"call": self.call, "body": self.deed.body})
+        with self.app.reading() as session:
+            known = idempotency.is_known(session, self.actor, key, of)
+        if known:
+            return again()
+        try:
+            with idempotency.under(self.actor, key, of):
+                return do()
+        except idempotency.Repeated:
+            return again()
 
     def may(self, action: str) -> None:
         """Return when the roles allow the action, whatever it is about; DCCTL-106 otherwise."""
@@ -119,7 +136,8 @@ class Asking:
 async def asking(request: Request) -> Asking:
     """A coroutine, though it waits for nothing: so it costs no change of threads."""
     environ = request.scope["wsgi_environ"]
-    return Asking(service=request.app.state.service, actor=environ[ACTOR], deed=environ[DEED])
+    call = f"{request.method} {request.url.path}"
+    return Asking(service=request.app.state.service, actor=environ[ACTOR], deed=environ[DEED], call=call)
 
 
 Caller = Annotated[Asking, Depends(asking)]

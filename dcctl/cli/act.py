@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from dcctl.cli import deciding, output
+from dcctl.cli import deciding, once, output
 from dcctl.cli.command import Group
 from dcctl.cli.desk import Desk, shown
 from dcctl.cli.talk import say
@@ -116,7 +116,7 @@ def decision(made: Any) -> str:
 
 def _decide(desk: Desk, number: str, verdict: str, digest: str | None, reason: str) -> Mapping[str, Any]:
     body = {"verdict": verdict, "digest": digest, "reason": reason}
-    return desk.api.post("acts", number, "decisions", body=body, look=f"dcctl act show {number}")
+    return once.post(desk, "acts", number, "decisions", body=body, look=f"dcctl act show {number}")
 
 
 def _thing(desk: Desk, act: Mapping[str, Any], columns: output.Columns) -> None:

@@ -49,7 +49,7 @@ def show(desk: Desk, code: str) -> None:
 @shown
 @click.pass_obj
 def create(desk: Desk, code: str, name: str, parent: str | None) -> None:
-    made = desk.api.post("administrations", body={"code": code, "name": name, "parent": parent}, look="dcctl administration list")
+    made = once.post(desk, "administrations", body={"code": code, "name": name, "parent": parent}, look="dcctl administration list")
     desk.thing(made, COLUMNS | {"domain_id": N_("Domain")}, created_at=moment)
     say(N_("{code} exists; now give it people: dcctl administration person add {code} USER --role dc_agent"), code=code)
 
@@ -135,7 +135,7 @@ def add_contact(desk: Desk, code: str, address: str, lang: str, daily: bool) -> 
 @shown
 @click.pass_obj
 def remove_contact(desk: Desk, code: str, address: str) -> None:
-    removed = desk.api.delete("administrations", code, "contacts", address, look=f"dcctl administration contact list {code}")
+    removed = once.delete(desk, "administrations", code, "contacts", address, look=f"dcctl administration contact list {code}")
     desk.thing(removed, CONTACTS, created_at=moment)
     say(N_("No more letters about {code} go to {address}."), code=code, address=address)
 

@@ -77,7 +77,7 @@ def edit(
 @shown
 @click.pass_obj
 def comment(desk: Desk, number: str, text: str) -> None:
-    _thing(desk, desk.api.post("requests", number, "comments", body={"text": text}, look=f"dcctl request show {number}"))
+    _thing(desk, once.post(desk, "requests", number, "comments", body={"text": text}, look=f"dcctl request show {number}"))
     say(N_("{number}: your comment is with it."), number=number)
 
 
@@ -111,7 +111,7 @@ def decline(desk: Desk, number: str, reason: str | None) -> None:
 
 
 def _answered(desk: Desk, number: str, **body: Any) -> Mapping[str, Any]:
-    return desk.api.post("requests", number, "answer", body=body, look=f"dcctl request show {number}")
+    return once.post(desk, "requests", number, "answer", body=body, look=f"dcctl request show {number}")
 
 
 @click.command("evidence", cls=Command,
@@ -133,7 +133,7 @@ def evidence(desk: Desk, number: str) -> None:
 @click.pass_obj
 def review(desk: Desk, number: str, objected: bool, reason: str) -> None:
     body = {"justified": not objected, "reason": reason}
-    _thing(desk, desk.api.post("requests", number, "review", body=body, look=f"dcctl request show {number}"))
+    _thing(desk, once.post(desk, "requests", number, "review", body=body, look=f"dcctl request show {number}"))
     say(N_("{number}: the emergency is reviewed."), number=number)
 
 

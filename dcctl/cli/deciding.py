@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from dcctl.cli import output, planning
+from dcctl.cli import once, output, planning
 from dcctl.cli.desk import Desk
 from dcctl.cli.progress import thing, words
 from dcctl.cli.talk import confirm, confirm_name, interactive, tell
@@ -67,7 +67,7 @@ def labelled(label: str, text: str) -> str:
 def decide(desk: Desk, number: str, verdict: str, digest: str | None, reason: str) -> Json:
     """Send the decision."""
     body = {"verdict": verdict, "digest": digest, "reason": reason}
-    return desk.api.post("requests", number, "decisions", body=body, look=f"dcctl request show {number}")
+    return once.post(desk, "requests", number, "decisions", body=body, look=f"dcctl request show {number}")
 
 
 def approve(
@@ -78,12 +78,12 @@ def approve(
     body |= ({"grant": dict(grant)} if grant else {}) | ({"emergency": True} if emergency else {})
     look = f"dcctl request show {number}"
     try:
-        return desk.api.post("requests", number, "decisions", body=body, look=look)
+        return once.post(desk, "requests", number, "decisions", body=body, look=look)
     except DcctlError as error:
         if error.code != "DCCTL-314" or not interactive():
             raise
         given = confirm_name(str(error.params["name"]), None, warning=str(error))
-        return desk.api.post("requests", number, "decisions", body=body | {"confirm": given}, look=look)
+        return once.post(desk, "requests", number, "decisions", body=body | {"confirm": given}, look=look)
 
 
 def short(digest: object) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from dcctl.cli import once
 from dcctl.cli.command import Group
 from dcctl.cli.desk import Desk, shown
 from dcctl.cli.talk import say
@@ -106,6 +107,6 @@ def resolve(desk: Desk, number: str, reason: str) -> None:
 
 def said(desk: Desk, number: str, verb: str, body: dict[str, Any]) -> None:
     """Post one of the three verbs and show what became of it."""
-    done = desk.api.post("discrepancies", number, verb, body=body, look=f"dcctl discrepancy show {number}")
+    done = once.post(desk, "discrepancies", number, verb, body=body, look=f"dcctl discrepancy show {number}")
     desk.thing(done, WHOLE, **WORDED, notes=notes_words)
     say(N_("{number} is {state}."), number=done["number"], state=state_words(done["state"]))

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from dcctl.cli import certified, ending, output, planning, specfile, submitting, watching
+from dcctl.cli import certified, ending, once, output, planning, specfile, submitting, watching
 from dcctl.cli.command import Group
 from dcctl.cli.desk import Desk, shown, watched
 from dcctl.cli.named import environment
@@ -178,7 +178,7 @@ def repair(desk: Desk, name: str, reason: str | None, wait: bool, timeout: int) 
 @shown
 @click.pass_obj
 def accept(desk: Desk, name: str, reason: str) -> None:
-    found = desk.api.post("environments", *environment(name), "drift", "accept", body={"reason": reason}, look=f"dcctl environment drift {name}")
+    found = once.post(desk, "environments", *environment(name), "drift", "accept", body={"reason": reason}, look=f"dcctl environment drift {name}")
     desk.listing(found, DRIFT, first_seen=moment)
 
 

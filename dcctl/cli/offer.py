@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from dcctl.cli import once
 from dcctl.cli.command import Group
 from dcctl.cli.desk import Desk, shown
 from dcctl.cli.documents import sent
@@ -57,7 +58,7 @@ def publish(desk: Desk, file: str) -> None:
 @shown
 @click.pass_obj
 def retire(desk: Desk, name: str) -> None:
-    gone = desk.api.post("offers", name, "retire", look="dcctl offer list")
+    gone = once.post(desk, "offers", name, "retire", look="dcctl offer list")
     desk.thing(gone, COLUMNS, title=in_words, description=in_words)
     say(N_("{name}@{version} is retired."), **gone)
 

@@ -1,4 +1,4 @@
-"""Asking for something under a key, so that a lost answer costs nothing: the same command again is the same act or request."""
+"""Doing something under a key, so that a lost answer costs nothing: the same command again is the same deed, and is done once."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,7 +17,7 @@ UNANSWERED = {"DCCTL-011", "DCCTL-103", "DCCTL-105", "DCCTL-111", "DCCTL-112", "
 def answered(key: Key, call: Callable[[str], Json]) -> Json:
     """What the API answers to the call under this key; the key is forgotten once there is an answer, be it a refusal."""
     if key.resumed:
-        say(N_("An earlier submit of the same was not answered; it is resumed with the same key."))
+        say(N_("The same was asked before and not answered; it is resumed with the same key."))
     try:
         answer = call(key.value)
     except DcctlError as error:
@@ -29,13 +29,20 @@ def answered(key: Key, call: Callable[[str], Json]) -> Json:
     return answer
 
 
-def post(desk: Desk, *path: str, body: Mapping[str, Any], look: str, given: str | None = None) -> Json:
+def post(desk: Desk, *path: str, look: str, body: Mapping[str, Any] | None = None, given: str | None = None) -> Json:
     """Post the body under a key of its own; `look` is the command that shows whether it was done."""
-    key = key_for({"path": list(path), **body}, desk.api.cloud.identity, given)
-    return answered(key, lambda value: desk.api.post(*path, body=dict(body), key=value, look=look))
+    sent = dict(body or {})
+    key = key_for({"path": list(path), **sent}, desk.api.cloud.identity, given)
+    return answered(key, lambda value: desk.api.post(*path, body=sent, key=value, look=look))
 
 
 def put(desk: Desk, *path: str, body: Mapping[str, Any]) -> Json:
     """The same for what is put."""
     key = key_for({"path": list(path), **body}, desk.api.cloud.identity)
     return answered(key, lambda value: desk.api.put(*path, body=dict(body), key=value))
+
+
+def delete(desk: Desk, *path: str, look: str) -> Json:
+    """The same for what is taken away."""
+    key = key_for({"delete": list(path)}, desk.api.cloud.identity)
+    return answered(key, lambda value: desk.api.delete(*path, key=value, look=look))

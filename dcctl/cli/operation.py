@@ -2,7 +2,7 @@
 
 import click
 
-from dcctl.cli import ending, rebuilding
+from dcctl.cli import ending, once, rebuilding
 from dcctl.cli.command import Group
 from dcctl.cli.desk import Desk, shown, watched
 from dcctl.cli.talk import say
@@ -98,5 +98,5 @@ def repair(desk: Desk, environment: str, digest: str | None, reason: str) -> Non
 
 def act(desk: Desk, operation: str, verb: str) -> None:
     """Post one of the three verbs and show what became of the operation."""
-    done = desk.api.post("operations", operation, verb, look=f"dcctl operation show {operation}")
+    done = once.post(desk, "operations", operation, verb, look=f"dcctl operation show {operation}")
     desk.thing(done, WHOLE, created_at=moment, started_at=moment, finished_at=moment, error=error_words)

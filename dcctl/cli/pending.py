@@ -1,4 +1,4 @@
-"""The idempotency key of a submit, kept until the API has answered: the same file again after a lost reply is the same request.
+"""The idempotency key of a deed, kept until the API has answered: the same command again after a lost reply is the same request or decision.
 
 One file a body below XDG_STATE_HOME/dcctl/pending, named by the hash of who asks for what.
 """

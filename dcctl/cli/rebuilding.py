@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dcctl.cli import output, planning
+from dcctl.cli import once, output, planning
 from dcctl.cli.desk import Desk
 from dcctl.cli.named import environment
 from dcctl.cli.progress import thing
@@ -37,7 +37,7 @@ def repaired(desk: Desk, name: str, *, digest: str | None, reason: str) -> Json 
         confirm_name(str(found["environment"]), None, warning=_("Only the engine's state is written; nothing in the cloud is touched."))
         digest = str(found["digest"])
     body = {"digest": digest, "reason": reason}
-    return desk.api.post("environments", *whose, "state", body=body, look=f"dcctl operation list --administration {whose[0]}")
+    return once.post(desk, "environments", *whose, "state", body=body, look=f"dcctl operation list --administration {whose[0]}")
 
 
 def lines(things: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -2,7 +2,7 @@
 
 import click
 
-from dcctl.cli import answering, deciding, ending, many, planning, submitting
+from dcctl.cli import answering, deciding, ending, many, once, planning, submitting
 from dcctl.cli.command import Group
 from dcctl.cli.desk import Desk, shown, watched
 from dcctl.cli.named import amounts
@@ -139,7 +139,7 @@ def refuse(desk: Desk, number: str, reason: str) -> None:
 @shown
 @click.pass_obj
 def withdraw(desk: Desk, number: str, reason: str | None) -> None:
-    done = desk.api.post("requests", number, "withdraw", body={"reason": reason}, look=f"dcctl request show {number}")
+    done = once.post(desk, "requests", number, "withdraw", body={"reason": reason}, look=f"dcctl request show {number}")
     desk.thing(done, COLUMNS, requester=deciding.person, created_at=moment)
     say(N_("{number} is withdrawn; what it held is given back."), number=number)
 

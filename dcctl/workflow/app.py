@@ -15,7 +15,7 @@ from dcctl.cloud.connect import Cloud
 from dcctl.cloud.directory import Directory
 from dcctl.config import Settings
 from dcctl.errors import DcctlError
-from dcctl.workflow import witness
+from dcctl.workflow import idempotency, witness
 from dcctl.workflow.queue import Queue
 from dcctl.workflow.standing import Keeper
 
@@ -89,9 +89,11 @@ class App:
     def transaction(self) -> Iterator[Session]:
         """A session whose work is committed at the end, or rolled back whole; DCCTL-501 when the database does not answer.
 
-        With it is committed what the audit trail says of it, if a deed is under way (`witness`).
+        With it are committed what the audit trail says of it, if a deed is under way (`witness`), and the key under which that was asked for
+        (`idempotency`).
         """
         with self.bare_transaction() as session:
+            idempotency.begin(session)
             witness.watch(session)
             yield session
             witness.write(session)

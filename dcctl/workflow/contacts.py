@@ -59,6 +59,11 @@ def remove(app: App, actor: Actor, code: str, address: str) -> dict[str, Any]:
         return as_json(contact)
 
 
+def removed(code: str, address: str) -> dict[str, Any]:
+    """What is left to say of one that was removed before."""
+    return {"apiVersion": API_VERSION, "administration": code, "address": address}
+
+
 def as_json(contact: Contact) -> dict[str, Any]:
     """As it travels: `schemas.ContactOut`."""
     return {

@@ -47,11 +47,11 @@ def listing(app: App, actor: Actor) -> dict[str, Any]:
         return {"apiVersion": API_VERSION, "items": [as_json(offer) for offer in current(session)]}
 
 
-def show(app: App, actor: Actor, name: str) -> dict[str, Any]:
+def show(app: App, actor: Actor, name: str, *, even_retired: bool = False) -> dict[str, Any]:
     """One offer."""
     with app.reading() as session:
         found = session.exec(select(Offer).where(Offer.name == name).order_by(col(Offer.version).desc())).first()
-    if found is None or found.retired_at is not None:
+    if found is None or (found.retired_at is not None and not even_retired):
         raise NotVisible("offer", name)
     return as_json(found)
 

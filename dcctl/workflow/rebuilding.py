@@ -19,7 +19,7 @@ from typing import Any
 import rfc8785
 from sqlmodel import Session, col, select
 
-from dcctl.errors import DcctlError
+from dcctl.errors import DcctlError, NotVisible
 from dcctl.lifecycle import ALTERING, ENDED, EnvironmentState, OperationState, possible
 from dcctl.provisioner import skeleton
 from dcctl.provisioner.state import State
@@ -130,6 +130,21 @@ def ask(app: App, actor: Actor, administration: str, name: str, body: RebuildIn)
         feed.record(session, "queued", request=made.number, operation=operation.id, user=actor.user, attempt=1)
         ending.defer(app, session, operation)
         return operation
+
+
+def asked(app: App, actor: Actor, administration: str, name: str) -> Operation:
+    """The one that was queued last.
+
+    Raises:
+        NotVisible: there is none, or not for this actor.
+    """
+    with app.reading() as session:
+        environment = environments.find(session, actor, administration, name)
+        query = select(Operation).where(Operation.environment_id == environment.id, Operation.kind == REBUILD)
+        found = session.exec(query.order_by(col(Operation.created_at).desc())).first()
+    if found is None:
+        raise NotVisible("operation", name)
+    return found
 
 
 def rebuild(app: App, identifier: str) -> None:

@@ -32,10 +32,11 @@ def show(caller: Caller, number: str) -> dict[str, Any]:
 
 
 @router.post("/acts/{number}/decisions", response_model=ActShown)
-def decide(caller: Caller, number: str, body: DecisionIn) -> dict[str, Any]:
+def decide(caller: Caller, number: str, body: DecisionIn, key: OptionalKey = None) -> dict[str, Any]:
     """Approve or refuse what the digest names."""
     caller.may_or_not_there("act:decide", "act", number)
-    return acts.decide(caller.app, caller.actor, number, body)
+    app, actor = caller.app, caller.actor
+    return caller.once(key, lambda: acts.decide(app, actor, number, body), lambda: acts.show(app, actor, number))
 
 
 @router.post("/imports", response_model=Imported)

@@ -20,10 +20,11 @@ def listing(caller: Caller, after: Name = None, limit: Limit = 1000) -> dict[str
 
 
 @router.post("", response_model=Administration, status_code=201)
-def create(caller: Caller, body: AdministrationIn) -> dict[str, Any]:
+def create(caller: Caller, body: AdministrationIn, key: OptionalKey = None) -> dict[str, Any]:
     """Make one, with its Keystone domain."""
     caller.may("administration:create")
-    return administrations.create(caller.app, caller.actor, body)
+    app, actor = caller.app, caller.actor
+    return caller.once(key, lambda: administrations.create(app, actor, body), lambda: administrations.show(app, actor, body.code))
 
 
 @router.get("/{code}", response_model=Administration)
@@ -76,7 +77,8 @@ def add_contact(caller: Caller, code: str, body: ContactIn) -> dict[str, Any]:
 
 
 @router.delete("/{code}/contacts/{address}", response_model=ContactOut)
-def remove_contact(caller: Caller, code: str, address: str) -> dict[str, Any]:
+def remove_contact(caller: Caller, code: str, address: str, key: OptionalKey = None) -> dict[str, Any]:
     """Write to this address no more."""
     caller.may_for("contact:remove", code)
-    return contacts.remove(caller.app, caller.actor, code, address)
+    app, actor = caller.app, caller.actor
+    return caller.once(key, lambda: contacts.remove(app, actor, code, address), lambda: contacts.removed(code, address))

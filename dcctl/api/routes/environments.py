@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import Path, Query
 
-from dcctl.api.asking import Caller, Limit, Name
+from dcctl.api.asking import Caller, Limit, Name, OptionalKey
 from dcctl.api.bridge import Router
 from dcctl.schemas import AcceptIn, CertificateOut, CloudEntry, Drifts, EnvironmentOut, Environments, OperationOut, PlanIn, PlanOut, RebuildIn
 from dcctl.workflow import certificate, drift, environments, operations, previews, rebuilding
@@ -54,10 +54,11 @@ def drifts(caller: Caller, administration: str, name: str) -> dict[str, Any]:
 
 
 @router.post("/{administration}/{name}/drift/accept", response_model=Drifts)
-def accept(caller: Caller, administration: str, name: str, body: AcceptIn) -> dict[str, Any]:
+def accept(caller: Caller, administration: str, name: str, body: AcceptIn, key: OptionalKey = None) -> dict[str, Any]:
     """It is known, and may stay so."""
     caller.may_on_environment("environment:accept", administration, name)
-    return drift.accept(caller.app, caller.actor, administration, name, body)
+    app, actor = caller.app, caller.actor
+    return caller.once(key, lambda: drift.accept(app, actor, administration, name, body), lambda: drift.listing(app, actor, administration, name))
 
 
 @router.post("/{administration}/{name}/plans", response_model=PlanOut)
@@ -75,10 +76,15 @@ def look(caller: Caller, administration: str, name: str) -> dict[str, Any]:
 
 
 @router.post("/{administration}/{name}/state", response_model=OperationOut)
-def rebuild(caller: Caller, administration: str, name: str, body: RebuildIn) -> dict[str, Any]:
+def rebuild(caller: Caller, administration: str, name: str, body: RebuildIn, key: OptionalKey = None) -> dict[str, Any]:
     """Rebuild them, as a look showed it."""
     caller.may_on_environment("operation:repair", administration, name)
-    return operations.as_json(rebuilding.ask(caller.app, caller.actor, administration, name, body))
+    app, actor = caller.app, caller.actor
+
+    def queued() -> dict[str, Any]:
+        return operations.as_json(rebuilding.ask(app, actor, administration, name, body))
+
+    return caller.once(key, queued, lambda: operations.as_json(rebuilding.asked(app, actor, administration, name)))
 
 
 plans = Router()

@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import Response
 
-from dcctl.api.asking import Caller
+from dcctl.api.asking import Caller, OptionalKey
 from dcctl.api.bridge import Router
 from dcctl.schemas import Offer, OfferIn, Offers
 from dcctl.workflow import offers
@@ -36,7 +36,8 @@ def publish(caller: Caller, body: OfferIn, response: Response) -> dict[str, Any]
 
 
 @router.post("/{name}/retire", response_model=Offer)
-def retire(caller: Caller, name: str) -> dict[str, Any]:
+def retire(caller: Caller, name: str, key: OptionalKey = None) -> dict[str, Any]:
     """Nobody can ask for it any more."""
     caller.may("offer:publish")
-    return offers.retire(caller.app, caller.actor, name)
+    app, actor = caller.app, caller.actor
+    return caller.once(key, lambda: offers.retire(app, actor, name), lambda: offers.show(app, actor, name, even_retired=True))

@@ -1,13 +1,16 @@
 """Following and steering the provisioner's runs."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import Query
 
-from dcctl.api.asking import Caller, Limit, Name, Wait
+from dcctl.api.asking import Caller, Limit, Name, OptionalKey, Wait
 from dcctl.api.bridge import Router
 from dcctl.schemas import Events, OperationOut, Operations
 from dcctl.workflow import operations
+from dcctl.workflow.actor import Actor
+from dcctl.workflow.app import App
 
 router = Router(prefix="/operations")
 
@@ -35,21 +38,27 @@ def events(caller: Caller, identifier: str, after: Annotated[int, Query(ge=0, lt
 
 
 @router.post("/{identifier}/retry", response_model=OperationOut)
-def retry(caller: Caller, identifier: str) -> dict[str, Any]:
+def retry(caller: Caller, identifier: str, key: OptionalKey = None) -> dict[str, Any]:
     """Continue where it stands."""
     caller.may_on_operation("operation:retry", identifier)
-    return operations.retry(caller.app, caller.actor, identifier)
+    return _once(caller, key, operations.retry, identifier)
 
 
 @router.post("/{identifier}/cancel", response_model=OperationOut)
-def cancel(caller: Caller, identifier: str) -> dict[str, Any]:
+def cancel(caller: Caller, identifier: str, key: OptionalKey = None) -> dict[str, Any]:
     """Stop it at the next safe point."""
     caller.may_on_operation("operation:cancel", identifier)
-    return operations.cancel(caller.app, caller.actor, identifier)
+    return _once(caller, key, operations.cancel, identifier)
 
 
 @router.post("/{identifier}/abandon", response_model=OperationOut)
-def abandon(caller: Caller, identifier: str) -> dict[str, Any]:
+def abandon(caller: Caller, identifier: str, key: OptionalKey = None) -> dict[str, Any]:
     """Give it up, and give back what can be given back."""
     caller.may_on_operation("operation:abandon", identifier)
-    return operations.abandon(caller.app, caller.actor, identifier)
+    return _once(caller, key, operations.abandon, identifier)
+
+
+def _once(caller: Caller, key: str | None, verb: Callable[[App, Actor, str], dict[str, Any]], identifier: str) -> dict[str, Any]:
+    """Asked again under the same key, it tells how far the operation is."""
+    app, actor = caller.app, caller.actor
+    return caller.once(key, lambda: verb(app, actor, identifier), lambda: operations.show(app, actor, identifier))

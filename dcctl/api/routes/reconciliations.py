@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import Path, Query
 
-from dcctl.api.asking import Caller, Limit, Name
+from dcctl.api.asking import Caller, Limit, Name, OptionalKey
 from dcctl.api.bridge import Router
 from dcctl.errors import NotVisible
 from dcctl.schemas import Discrepancies, DiscrepancyOut, ReconciliationIn, ReconciliationOut, RegionModeIn, RegionOut, SayIn
@@ -48,12 +48,13 @@ def show(caller: Caller, number: str) -> dict[str, Any]:
 
 
 @router.post("/discrepancies/{number}/{verb}", response_model=DiscrepancyOut)
-def say(caller: Caller, number: str, verb: str, body: SayIn) -> dict[str, Any]:
+def say(caller: Caller, number: str, verb: str, body: SayIn, key: OptionalKey = None) -> dict[str, Any]:
     """Explain, waive or resolve it."""
     caller.may("discrepancy:say")
     if verb not in VERBS:
         raise NotVisible("verb", verb)
-    return discrepancies.say(caller.app, caller.actor, number, VERBS[verb], body)
+    app, actor = caller.app, caller.actor
+    return caller.once(key, lambda: discrepancies.say(app, actor, number, VERBS[verb], body), lambda: discrepancies.show(app, number))
 
 
 @router.get("/region", response_model=RegionOut)

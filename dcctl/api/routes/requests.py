@@ -1,14 +1,17 @@
 """Asking, deciding, following."""
 
 import re
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import Query, Response
 
-from dcctl.api.asking import Caller, Key, Limit, Name, Wait
+from dcctl.api.asking import Caller, Key, Limit, Name, OptionalKey, Wait
 from dcctl.api.bridge import Router
 from dcctl.schemas import AnswerIn, CommentIn, DecisionIn, Events, RequestIn, RequestOut, Requests, ReviewIn, Trials, TrialsIn, WithdrawIn
 from dcctl.workflow import decisions, emergencies, evidence, requests, resubmitting, trials
+from dcctl.workflow.actor import Actor
+from dcctl.workflow.app import App
 
 router = Router(prefix="/requests")
 
@@ -44,17 +47,17 @@ def show(caller: Caller, number: str) -> dict[str, Any]:
 
 
 @router.post("/{number}/decisions", response_model=RequestOut)
-def decide(caller: Caller, number: str, body: DecisionIn) -> dict[str, Any]:
+def decide(caller: Caller, number: str, body: DecisionIn, key: OptionalKey = None) -> dict[str, Any]:
     """Approve, refuse or return what the digest names."""
     caller.may_decide(number)
-    return decisions.decide(caller.app, caller.actor, number, body)
+    return _once(caller, key, decisions.decide, number, body)
 
 
 @router.post("/{number}/withdraw", response_model=RequestOut)
-def withdraw(caller: Caller, number: str, body: WithdrawIn) -> dict[str, Any]:
+def withdraw(caller: Caller, number: str, body: WithdrawIn, key: OptionalKey = None) -> dict[str, Any]:
     """Take it back."""
     caller.may_on_request("request:withdraw", number)
-    return requests.withdraw(caller.app, caller.actor, number, body)
+    return _once(caller, key, requests.withdraw, number, body)
 
 
 @router.post("/trials", response_model=Trials)
@@ -72,17 +75,17 @@ def edit(caller: Caller, number: str, body: RequestIn, key: Key) -> dict[str, An
 
 
 @router.post("/{number}/answer", response_model=RequestOut)
-def answer(caller: Caller, number: str, body: AnswerIn) -> dict[str, Any]:
+def answer(caller: Caller, number: str, body: AnswerIn, key: OptionalKey = None) -> dict[str, Any]:
     """Say yes or no to less than was asked."""
     caller.may_on_request("request:edit", number)
-    return resubmitting.answer(caller.app, caller.actor, number, body)
+    return _once(caller, key, resubmitting.answer, number, body)
 
 
 @router.post("/{number}/comments", response_model=RequestOut)
-def comment(caller: Caller, number: str, body: CommentIn) -> dict[str, Any]:
+def comment(caller: Caller, number: str, body: CommentIn, key: OptionalKey = None) -> dict[str, Any]:
     """Say something of it."""
     caller.may_on_request("request:comment", number)
-    return resubmitting.comment(caller.app, caller.actor, number, body)
+    return _once(caller, key, resubmitting.comment, number, body)
 
 
 @router.post("/{number}/evidence", response_model=RequestOut)
@@ -93,10 +96,10 @@ def look_again(caller: Caller, number: str) -> dict[str, Any]:
 
 
 @router.post("/{number}/review", response_model=RequestOut)
-def review(caller: Caller, number: str, body: ReviewIn) -> dict[str, Any]:
+def review(caller: Caller, number: str, body: ReviewIn, key: OptionalKey = None) -> dict[str, Any]:
     """Say what one thinks of a decision in an emergency."""
     caller.may_on_request("request:review", number)
-    return emergencies.review(caller.app, caller.actor, number, body)
+    return _once(caller, key, emergencies.review, number, body)
 
 
 @router.get("/{number}/events", response_model=Events)
@@ -105,3 +108,9 @@ def events(caller: Caller, number: str, after: Cursor = 0, wait: Wait = 0.0) -> 
     caller.may("request:show")
     with caller.patience(wait) as seconds:
         return requests.events(caller.app, caller.actor, number, after=after, wait=seconds)
+
+
+def _once(caller: Caller, key: str | None, verb: Callable[[App, Actor, str, Any], dict[str, Any]], number: str, body: Any) -> dict[str, Any]:
+    """Asked again under the same key, it tells the request as it is."""
+    app, actor = caller.app, caller.actor
+    return caller.once(key, lambda: verb(app, actor, number, body), lambda: requests.show(app, actor, number))

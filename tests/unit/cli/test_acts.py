@@ -212,4 +212,4 @@ def test_an_answer_that_takes_too_long_is_asked_for_again_under_the_same_key(
     assert (result.status, result.err.splitlines()[0].partition(":")[0]) == (4, "Error DCCTL-105")
     assert len({call.headers["idempotency-key"] for call in api.asked("POST", "/v1/grants")}) == 1
     api.slow.clear()
-    assert dcctl("quota", "grant", "min-sante", "cores=8", *PAPER).err.startswith("An earlier submit of the same was not answered")
+    assert dcctl("quota", "grant", "min-sante", "cores=8", *PAPER).err.startswith("The same was asked before and not answered")

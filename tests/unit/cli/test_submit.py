@@ -202,7 +202,7 @@ def test_the_same_file_after_a_lost_reply_is_the_same_request(dcctl: Dcctl, api:
     assert len(pending(home)) == 1
     again = dcctl("request", "submit", "dossier-patient.yaml")
     assert (again.status, again.out, list(api.requests)) == (0, "R-2026-0001\n", ["R-2026-0001"])
-    assert again.err.startswith("An earlier submit of the same was not answered; it is resumed with the same key.\n")
+    assert again.err.startswith("The same was asked before and not answered; it is resumed with the same key.\n")
     assert pending(home) == []
 
 
