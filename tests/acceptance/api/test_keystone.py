@@ -148,11 +148,3 @@ def _token_of(service: Service, name: str, password: str, domain: str) -> str:
 
     auth = v3.Password(auth_url=service.keystone.auth_url, username=name, password=password, user_domain_name=domain, domain_name=domain)
     return str(session.Session(auth=auth).get_token())
-
-
-def test_the_process_ends_cleanly_when_it_is_told_to(service: Service, operator: str) -> None:
-    # The last of this file: the session's API ends here.
-    service.process.terminate()
-
-    assert service.process.wait(20) == 0
-    assert json.loads(service.log.read_text().splitlines()[-1])["event"] == "ended"

@@ -63,7 +63,8 @@ class Life(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         with self.app.transaction() as session:
-            left = [r.number for r in session.exec(select(Request)).all() if r.state in ("submitted", "in_review", "returned", "proposed", "approved")]
+            found = session.exec(select(Request)).all()
+            left = [r.number for r in found if r.state in ("submitted", "in_review", "returned", "proposed", "approved")]
         for number in left:
             attempt(lambda number=number: requests.withdraw(self.app, AGENT, number, WithdrawIn(reason="fin de l'essai")))
 
