@@ -1,16 +1,17 @@
-"""What a spec may change of an environment that exists: differences that cannot be carried out, data that would be destroyed, units that move.
+"""What a spec may change of an environment that exists: differences that cannot be carried out, units that move.
 
 This module is pure: no clock, no database, no network. What is said here is known from the two specs alone, before anything is held; what the
 engine would do is computed later, by the worker.
-Codes: spec.change_of_network, spec.change_of_image, spec.change_of_duration, spec.volume_shrinks, spec.volume_of_other_type,
-spec.change_of_start, spec.change_of_placement, spec.keys_for_new_servers, spec.placed_alone.
+Codes: spec.change_of_network, spec.change_of_image, spec.change_of_duration, spec.change_of_start, spec.change_of_placement,
+spec.keys_for_new_servers, spec.placed_alone, and those of volumes (`dcctl.keeping`).
 """
 
 from collections.abc import Iterator, Mapping
 
+from dcctl import keeping
 from quotas.resources import Demand
 from stacks import naming
-from stacks.environment import EnvironmentSpec, ServerSpec, VolumeSpec
+from stacks.environment import EnvironmentSpec, ServerSpec
 from stacks.faults import Fault
 
 
@@ -25,7 +26,7 @@ def faults(old: EnvironmentSpec, new: EnvironmentSpec) -> list[Fault]:
     for index, server in enumerate(new.servers):
         if (was := before.get(server.name)) is not None:
             found += _of_server(("servers", index), was, server)
-    return found
+    return [*found, *keeping.faults(old, new)]
 
 
 def _of_server(path: tuple[str | int, ...], old: ServerSpec, new: ServerSpec) -> Iterator[Fault]:
@@ -35,17 +36,6 @@ def _of_server(path: tuple[str | int, ...], old: ServerSpec, new: ServerSpec) ->
         yield _fault((*path, "placement"), "spec.change_of_placement", old.placement, new.placement)
     if (old.boot_volume is None) != (new.boot_volume is None):
         yield _fault((*path, "boot_volume"), "spec.change_of_start", *(v.size if v else "–" for v in (old.boot_volume, new.boot_volume)))
-    elif old.boot_volume is not None and new.boot_volume is not None:
-        yield from _of_volume((*path, "boot_volume"), old.boot_volume, new.boot_volume)
-    for number, (was, will) in enumerate(zip(old.volumes, new.volumes, strict=False)):
-        yield from _of_volume((*path, "volumes", number), was, will)
-
-
-def _of_volume(place: tuple[str | int, ...], was: VolumeSpec, will: VolumeSpec) -> Iterator[Fault]:
-    if will.size < was.size:
-        yield _fault((*place, "size"), "spec.volume_shrinks", was.size, will.size)
-    if will.type != was.type:
-        yield _fault((*place, "type"), "spec.volume_of_other_type", was.type or "–", will.type or "–")
 
 
 def _fault(path: tuple[str | int, ...], code: str, old: object, new: object) -> Fault:
@@ -62,22 +52,7 @@ def notices(old: EnvironmentSpec, new: EnvironmentSpec) -> tuple[Fault, ...]:
         if was is not None and server.placed and not was.placed:
             first = naming.instances(server.name, 1)[0]
             found.append(Fault(path=("servers", index, "count"), code="spec.placed_alone", params={"server": first}))
-    return tuple(found)
-
-
-def destroyed_volumes(old: EnvironmentSpec, new: EnvironmentSpec) -> list[str]:
-    """Names in the cloud of the volumes that `old` has and `new` has not: of data, and those that servers start from."""
-    kept = set(_volumes(new))
-    return [name for name in _volumes(old) if name not in kept]
-
-
-def _volumes(spec: EnvironmentSpec) -> Iterator[str]:
-    for server in spec.servers:
-        for instance in naming.instances(server.name, server.count):
-            if server.boot_volume is not None:
-                yield f"{naming.prefix(spec.administration, spec.name)}-{instance}-boot"
-            for number in range(1, len(server.volumes) + 1):
-                yield f"{naming.prefix(spec.administration, spec.name)}-{instance}-data-{number}"
+    return (*found, *keeping.notices(old, new))
 
 
 def growth(allocated: Mapping[str, int], wanted: Mapping[str, int]) -> Demand:

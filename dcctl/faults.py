@@ -57,6 +57,10 @@ SENTENCES: Mapping[str, str] = {
     "spec.does_not_fit": N_("{resource}: {needed} are needed, the quota says {quota} (allowed: at least {needed})"),
     "spec.beyond_offer": N_("{resource}: {asked} is more than the offer allows (at most {most})"),
     "spec.duration_too_long": N_("{asked} is longer than the offer allows (at most {most})"),
+    # -- volumes
+    "spec.bad_volume_name": N_("{found} is no name of a volume (such as {allowed}: server, number, place)"),
+    "spec.volume_twice": N_("the volume {found} is named already ({server})"),
+    "spec.named_volume_of_many": N_("the volume {found} cannot be at {count} servers (allowed: count 1)"),
     # -- a change
     "spec.change_of_network": N_("the network stays {old}, not {new}: servers have their addresses in it (ask for another environment)"),
     "spec.change_of_image": N_("servers that exist stay with {old}, not {new} (give servers of the new image a name of their own)"),
@@ -65,7 +69,14 @@ SENTENCES: Mapping[str, str] = {
     "spec.volume_of_other_type": N_("a volume of the type {old} cannot become one of the type {new} (add another volume)"),
     "spec.change_of_start": N_("servers that exist start from what they were made with ({old}, not {new}); give others a name of their own"),
     "spec.change_of_placement": N_("servers that exist stay where they are ({old}, not {new}); give others a name of their own"),
+    "spec.nothing_to_keep": N_("{found}: a new environment has no volumes from before (leave kept_volumes out, and name none)"),
+    "spec.not_kept": N_("there is no volume {found} in this environment (there are: {allowed})"),
+    "spec.volume_at_another": N_("the volume {found} is at {server}: first take it away there, which keeps it, then attach it by another change"),
+    "spec.kept_is_counted": N_(
+        "the quota must have room for what is kept when its server goes: {volumes} (or name in kept_volumes what stays: [] gives all back)"
+    ),
     # -- to be noted
+    "spec.volume_kept": N_("to be noted: the volume {volume} is kept without a server, and counted; kept_volumes says what stays"),
     "spec.ssh_open_to_everyone": N_("to be noted: SSH of the server {server} is open to {source}"),
     "spec.server_without_key": N_("to be noted: nobody can log in to the server {server}, for there are no ssh_keys"),
     "spec.placed_alone": N_("to be noted: {server} exists already and may share its machine with those that are added"),

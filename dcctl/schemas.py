@@ -679,6 +679,7 @@ class EnvironmentOut(Out):
     created_at: datetime
     expires_at: datetime | None
     spec: dict[str, Any]
+    kept_volumes: list[str] = []
     outputs: dict[str, Any]
     limits: list[dict[str, Any]] = []
     days_left: int | None = None

@@ -37,4 +37,8 @@ def needs(spec: EnvironmentSpec, flavors: Mapping[str, Mapping[str, Any]], defau
             found["volumes"] += server.count
             found["gigabytes"] += server.count * volume.size
             found[f"gigabytes_{volume.type or default_volume_type}"] += server.count * volume.size
+    for kept in spec.kept_volumes or ():
+        found["volumes"] += 1
+        found["gigabytes"] += kept.size or 0
+        found[f"gigabytes_{kept.type or default_volume_type}"] += kept.size or 0
     return {resource: amount for resource, amount in found.items() if amount}

@@ -13,9 +13,9 @@ from stacks import tokens
 Step = dict[str, Any]
 Planned = Mapping[str, Any]
 
-MAKE, CHANGE, REPLACE, DESTROY = "make", "change", "replace", "destroy"
-#: In the order in which they are shown.
-OPS = (MAKE, CHANGE, REPLACE, DESTROY)
+MAKE, CHANGE, KEEP, REPLACE, DESTROY = "make", "change", "keep", "replace", "destroy"
+#: In the order in which they are shown. Kept: a volume stays, and its server does not.
+OPS = (MAKE, CHANGE, KEEP, REPLACE, DESTROY)
 #: The engine's operations; all others leave a thing as it is.
 _OF_ENGINE = {
     "create": MAKE, "import": MAKE, "update": CHANGE, "delete": DESTROY,
@@ -67,10 +67,37 @@ def of_engine(found: Iterable[EngineStep], before: Sequence[Planned], after: Seq
             "properties": _properties(was, will),
             "differs": sorted(one.diffs),
         }
-    for step in steps.values():
-        step["data"] = step["op"] in (REPLACE, DESTROY) and step["type"] in DATA
+    for name, step in steps.items():
+        # What a server that started from a volume had is on that volume, which has a step of its own where it goes.
+        elsewhere = step["type"] == tokens.SERVER and "boot_volume" in (old.get(name) or {}).get("properties", {})
+        step["data"] = step["op"] in (REPLACE, DESTROY) and step["type"] in DATA and not elsewhere
     order = {name: position for position, name in enumerate((*new, *old))}
     return sorted(steps.values(), key=lambda step: (OPS.index(step["op"]), order.get(step["name"], len(order)), step["name"]))
+
+
+def left(before: Sequence[Planned], after: Sequence[Planned]) -> list[Step]:
+    """Volumes that are at a server before and at none afterwards, in the plan's order: the engine leaves them as they are and tells nothing."""
+    was, will = _at_servers(before), _at_servers(after)
+    return [
+        {
+            "op": KEEP, "stack": thing["stack"], "type": thing["type"], "name": thing["name"], "cloud_name": thing["cloud_name"], "properties": {},
+            "differs": [], "data": False,
+        }
+        for thing in after
+        if thing["type"] == tokens.VOLUME and thing["name"] in was - will
+    ]  # fmt: skip
+
+
+def _at_servers(things: Sequence[Planned]) -> frozenset[str]:
+    """Logical names of the volumes that are attached, or that a server starts from."""
+    ends = {tokens.VOLUME_ATTACHMENT: "volume", tokens.SERVER: "boot_volume"}
+    found = (thing["properties"].get(ends[thing["type"]]) for thing in things if thing["type"] in ends)
+    return frozenset(str(name) for name in found if name)
+
+
+def in_order(steps: Iterable[Step]) -> list[Step]:
+    """As they are shown, those of one sort as they come."""
+    return sorted(steps, key=lambda step: OPS.index(step["op"]))
 
 
 def _properties(was: Planned | None, will: Planned | None) -> dict[str, list[Any]]:

@@ -63,9 +63,22 @@ class PortSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VolumeSpec:
-    """A volume attached to each server of its kind; size in GiB; without a type, the region's default one."""
+    """A volume attached to each server of its kind; size in GiB; without a type, the region's default one.
+
+    `name`: it is not made, but is the one of that own name (`base-2-data-1`), which a change had kept when its server went.
+    """
 
     size: int
+    type: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptVolume:
+    """A volume at no server: protected, counted, and found under its own name by whoever attaches it again. None: not said (`dcctl.keeping`)."""
+
+    name: str
+    size: int | None = None
     type: str | None = None
 
 
@@ -102,7 +115,10 @@ class ServerSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentSpec:
-    """A whole spec; `quota` in OpenStack's own units under the keys of design's resources, what it does not name is 0."""
+    """A whole spec; `quota` in OpenStack's own units under the keys of design's resources, what it does not name is 0.
+
+    `kept_volumes`: those that are at no server; None: every one that a change takes away from its server, and of a new environment none.
+    """
 
     administration: str
     name: str
@@ -114,6 +130,7 @@ class EnvironmentSpec:
     ssh_keys: tuple[str, ...] = ()
     members: tuple[str, ...] = ()
     servers: tuple[ServerSpec, ...] = ()
+    kept_volumes: tuple[KeptVolume, ...] | None = None
 
 
 def to_document(spec: EnvironmentSpec) -> dict[str, object]:
@@ -129,6 +146,7 @@ def to_document(spec: EnvironmentSpec) -> dict[str, object]:
         "ssh_keys": list(spec.ssh_keys),
         "members": list(spec.members),
         "servers": [_server(server) for server in spec.servers],
+        "kept_volumes": None if spec.kept_volumes is None else [{"name": v.name, "size": v.size, "type": v.type} for v in spec.kept_volumes],
         "duration": str(spec.duration),
         "justification": spec.justification,
     }
@@ -143,7 +161,7 @@ def _server(server: ServerSpec) -> dict[str, object]:
         "floating_ip": server.floating_ip,
         "zone": server.zone,
         "ports": [{"port": port.port, "protocol": port.protocol, "from": port.source} for port in server.ports],
-        "volumes": [{"size": volume.size, "type": volume.type} for volume in server.volumes],
+        "volumes": [{"size": volume.size, "type": volume.type, "name": volume.name} for volume in server.volumes],
         "placement": server.placement,
         "boot_volume": None if server.boot_volume is None else {"size": server.boot_volume.size, "type": server.boot_volume.type},
     }

@@ -44,6 +44,9 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "spec.bad_duration": ("found", "allowed"),  # allowed: examples
     "spec.server_without_network": ("found", "allowed"),
     "spec.floating_ip_without_external": ("found", "allowed"),
+    "spec.bad_volume_name": ("found", "allowed"),  # allowed: an example of an own name
+    "spec.volume_twice": ("found", "server"),  # the server, or a dash, where it is already
+    "spec.named_volume_of_many": ("found", "count"),  # one volume cannot be at several equal servers
 }
 
 # Of a change: both specs are well formed, and the difference between them cannot be carried out.
@@ -55,6 +58,10 @@ CHANGES: dict[str, tuple[str, ...]] = {
     "spec.volume_of_other_type": ("old", "new"),
     "spec.change_of_start": ("old", "new"),  # GiB of the boot volume, or a dash
     "spec.change_of_placement": ("old", "new"),
+    "spec.nothing_to_keep": ("found",),  # of a new environment: no volume was ever there
+    "spec.not_kept": ("found", "allowed"),  # allowed: the volumes that there are
+    "spec.volume_at_another": ("found", "server"),  # it moves by two changes: detached and kept first
+    "spec.kept_is_counted": ("volumes",),  # beside a quota that is too small: what is kept without a word of it
 }
 
 # Not faults: what is allowed but must be pointed out to whoever asks and decides.
@@ -62,6 +69,7 @@ NOTICES: dict[str, tuple[str, ...]] = {
     "spec.ssh_open_to_everyone": ("server", "source"),
     "spec.server_without_key": ("server",),  # nobody can log in: no ssh_keys in the spec
     "spec.placed_alone": ("server",),  # of a change: the first server of several is in no group
+    "spec.volume_kept": ("volume",),  # of a change: its server goes, or lets go of it
     "spec.keys_for_new_servers": (),  # of a change: servers that exist keep the keys of their first start
 }
 

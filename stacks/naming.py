@@ -63,6 +63,38 @@ def tag_list(metadata: dict[str, str]) -> list[str]:
     return sorted(f"{key}={value}" for key, value in metadata.items())
 
 
+# Own names: a volume's name in the cloud without the environment's prefix. A volume keeps it for life, at whichever server it is.
+
+#: What an own name is made of: the server's kind, its number, and the place that the volume had there.
+OWN_NAME = re.compile(r"([a-z](?:-?[a-z0-9])*)-([1-9][0-9]?)-(?:boot|data-([1-9][0-9]?))")
+
+
+def own_boot(instance: str) -> str:
+    return f"{instance}-boot"
+
+
+def own_data(instance: str, number: int) -> str:
+    return f"{instance}-data-{number}"
+
+
+def kind_of(own: str) -> str:
+    """The kind of server that a volume was made for: `base` of `base-1-data-2`."""
+    return _own(own)[1]
+
+
+def of_own(own: str) -> str:
+    """The logical name of a volume: `volume-base-1-2` of `base-1-data-2`, `boot-base-1` of `base-1-boot`."""
+    kind, instance, place = _own(own).groups()
+    return boot(f"{kind}-{instance}") if place is None else volume(f"{kind}-{instance}", int(place))
+
+
+def _own(own: str) -> re.Match[str]:
+    found = OWN_NAME.fullmatch(own)
+    if found is None:
+        raise ValueError(f"{own} is no name of a volume")
+    return found
+
+
 # Logical names: a thing's name inside its stack, unique over all types, so that one mapping of names to ids can adopt any of them.
 
 
@@ -92,6 +124,11 @@ def boot(instance: str) -> str:
 
 def volume(instance: str, number: int) -> str:
     return f"volume-{instance}-{number}"
+
+
+def own_attachment(volume: str) -> str:
+    """Of a volume that has its name from another server than the one that it is at: that name says which it is, its place does not."""
+    return f"attachment-{volume}"
 
 
 def attachment(instance: str, number: int) -> str:

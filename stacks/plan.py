@@ -136,7 +136,7 @@ def plan(spec: EnvironmentSpec, resolved: Resolved) -> Plan:
     servers = (
         replace(thing, component=(tokens.COMPONENT_SERVERS, server.name)) for server in spec.servers for thing in _kind(spec, server, resolved)
     )
-    return Plan(resources=(*_tenant(spec, resolved), *network, *servers))
+    return Plan(resources=(*_tenant(spec, resolved), *network, *servers, *_kept(spec, resolved)))
 
 
 def _tenant(spec: EnvironmentSpec, resolved: Resolved) -> Iterator[PlannedResource]:
@@ -189,9 +189,8 @@ def _instance(spec: EnvironmentSpec, server: ServerSpec, instance: str, resolved
     more: dict[str, str] = {"placement": naming.placement(server.name)} if server.placed else {}
     if server.boot_volume is not None:
         more["boot_volume"] = naming.boot(instance)
-        type_ = server.boot_volume.type or resolved.default_volume_type
-        _id(resolved.volume_types, "volume_type", type_)
-        yield _thing(spec, tokens.VOLUME, naming.boot(instance), f"{instance}-boot", size=server.boot_volume.size, type=type_, image_id=image)
+        boot = server.boot_volume
+        yield _disk(spec, resolved, naming.own_boot(instance), size=boot.size, type_=boot.type, image_id=image)
     else:
         more["image_id"] = image
     yield _thing(
@@ -199,17 +198,31 @@ def _instance(spec: EnvironmentSpec, server: ServerSpec, instance: str, resolved
         flavor_id=_id(resolved.flavor_ids, "flavor", server.flavor), port=port, zone=server.zone,
     )  # fmt: skip
     for number, volume in enumerate(server.volumes, start=1):
-        name = naming.volume(instance, number)
-        type_ = volume.type or resolved.default_volume_type
-        _id(resolved.volume_types, "volume_type", type_)
-        yield _thing(spec, tokens.VOLUME, name, f"{instance}-data-{number}", size=volume.size, type=type_)
-        yield _thing(spec, tokens.VOLUME_ATTACHMENT, naming.attachment(instance, number), server=naming.server(instance), volume=name)
+        own = volume.name or naming.own_data(instance, number)
+        yield _disk(spec, resolved, own, size=volume.size, type_=volume.type)
+        attachment = naming.attachment(instance, number) if volume.name is None else naming.own_attachment(volume.name)
+        yield _thing(spec, tokens.VOLUME_ATTACHMENT, attachment, server=naming.server(instance), volume=naming.of_own(own))
     if server.floating_ip:
         if spec.network is None or spec.network.external is None:
             raise Unresolved("network", "external")
         address = naming.address(instance)
         yield _thing(spec, tokens.FLOATING_IP, address, pool=spec.network.external, external_network_id=resolved.external_network_id)
         yield _thing(spec, tokens.FLOATING_IP_ASSOCIATION, naming.association(instance), address=address, port=port)
+
+
+def _kept(spec: EnvironmentSpec, resolved: Resolved) -> Iterator[PlannedResource]:
+    """Volumes that are at no server."""
+    for volume in spec.kept_volumes or ():
+        if volume.size is None:
+            raise Unresolved("volume", volume.name)
+        disk = _disk(spec, resolved, volume.name, size=volume.size, type_=volume.type)
+        yield replace(disk, component=(tokens.COMPONENT_SERVERS, naming.kind_of(volume.name)))
+
+
+def _disk(spec: EnvironmentSpec, resolved: Resolved, own: str, *, size: int, type_: str | None, **more: str) -> PlannedResource:
+    named = type_ or resolved.default_volume_type
+    _id(resolved.volume_types, "volume_type", named)
+    return _thing(spec, tokens.VOLUME, naming.of_own(own), own, size=size, type=named, **more)
 
 
 def _id(ids: Mapping[str, str], sort: str, name: str) -> str:

@@ -1,10 +1,13 @@
 """Servers of one kind: who may reach them, their ports, disks and addresses."""
 
+from collections.abc import Iterable
+
 import pulumi
-from pulumi_openstack import blockstorage, compute, networking
+from pulumi_openstack import compute, networking
 
 from stacks import cloudinit, naming, tokens
-from stacks.environment import ServerSpec, VolumeSpec
+from stacks.disks import disk
+from stacks.environment import KeptVolume, ServerSpec, VolumeSpec
 from stacks.making import Making
 from stacks.network import TenantNetwork
 from stacks.plan import POLICIES
@@ -25,9 +28,11 @@ def _starts_from(volume_id: pulumi.Output[str]) -> compute.InstanceBlockDeviceAr
 
 class Servers(pulumi.ComponentResource):
     """`spec.count` equal servers with one security group, which is on their ports and not on the servers themselves: on both it
-    would be a difference for ever."""
+    would be a difference for ever. With them the volumes that servers of this kind had which are no more."""
 
-    def __init__(self, making: Making, spec: ServerSpec, network: TenantNetwork, *, opts: pulumi.ResourceOptions) -> None:
+    def __init__(
+        self, making: Making, spec: ServerSpec, network: TenantNetwork, kept: Iterable[KeptVolume] = (), *, opts: pulumi.ResourceOptions
+    ) -> None:
         super().__init__(tokens.COMPONENT_SERVERS, spec.name, None, opts)
         self._making, self._spec, self._network = making, spec, network
         self.made: dict[str, pulumi.Output[dict[str, str | None]]] = {}
@@ -36,6 +41,8 @@ class Servers(pulumi.ComponentResource):
         placed = self._placement() if spec.placed else None
         for instance in naming.instances(spec.name, spec.count):
             self._server(instance, group, user_data, placed)
+        for volume in kept:
+            disk(making, self, volume.name, size=volume.size, type_=volume.type)
         self.register_outputs({})
 
     def _group(self) -> networking.SecGroup:
@@ -74,22 +81,6 @@ class Servers(pulumi.ComponentResource):
             opts=self._making.child(self, logical),
         )
 
-    def _boot_volume(self, instance: str, spec: VolumeSpec) -> blockstorage.Volume:
-        """The volume that the server starts from: a thing of its own, so that it has a name and a mark, and is found again."""
-        making, logical = self._making, naming.boot(instance)
-        return blockstorage.Volume(
-            logical,
-            name=making.name(f"{instance}-boot"),
-            description=making.description,
-            size=spec.size,
-            volume_type=spec.type or making.resolved.default_volume_type,
-            image_id=making.resolved.image_ids[self._spec.image],
-            enable_online_resize=True,
-            metadata=making.metadata,
-            # Not read back, and another image of the same name is for new servers. It is all that the server has, so it is protected as data are.
-            opts=making.child(self, logical, ignore=("imageId",), protect=True),
-        )
-
     def _server(self, instance: str, group: networking.SecGroup, user_data: str, placed: compute.ServerGroup | None) -> None:
         making, spec = self._making, self._spec
         port = networking.Port(
@@ -104,7 +95,11 @@ class Servers(pulumi.ComponentResource):
             # Not read back: a port that is taken over by its id would be given another address.
             opts=making.child(self, naming.port(instance), ignore=("fixedIps",)),
         )
-        boot = None if spec.boot_volume is None else self._boot_volume(instance, spec.boot_volume)
+        boot, start = None, spec.boot_volume
+        if start is not None:
+            # A thing of its own, so that it has a name and a mark, and is found again.
+            image = making.resolved.image_ids[spec.image]
+            boot = disk(making, self, naming.own_boot(instance), size=start.size, type_=start.type, image_id=image)
         server = compute.Instance(
             naming.server(instance),
             name=making.name(instance),
@@ -127,24 +122,9 @@ class Servers(pulumi.ComponentResource):
         )
 
     def _volume(self, instance: str, number: int, spec: VolumeSpec, server: compute.Instance) -> None:
-        making = self._making
-        volume = blockstorage.Volume(
-            naming.volume(instance, number),
-            name=making.name(f"{instance}-data-{number}"),
-            description=making.description,
-            size=spec.size,
-            volume_type=spec.type or making.resolved.default_volume_type,
-            enable_online_resize=True,  # a volume that grows stays attached
-            metadata=making.metadata,
-            # Data are only ever destroyed on a lead's word: the engine refuses until a decommission takes the protection away.
-            opts=making.child(self, naming.volume(instance, number), protect=True),
-        )
-        compute.VolumeAttach(
-            naming.attachment(instance, number),
-            instance_id=server.id,
-            volume_id=volume.id,
-            opts=making.child(self, naming.attachment(instance, number)),
-        )
+        volume = disk(self._making, self, spec.name or naming.own_data(instance, number), size=spec.size, type_=spec.type)
+        name = naming.attachment(instance, number) if spec.name is None else naming.own_attachment(spec.name)
+        compute.VolumeAttach(name, instance_id=server.id, volume_id=volume.id, opts=self._making.child(self, name))
 
     def _address(self, instance: str, port: networking.Port) -> pulumi.Output[str]:
         making = self._making

@@ -8,12 +8,13 @@ import ipaddress
 import re
 from collections.abc import Collection, Mapping
 
-from stacks import access, naming
+from stacks import access, naming, storage
 from stacks.environment import (
     API_VERSION,
     KIND,
     Duration,
     EnvironmentSpec,
+    KeptVolume,
     NetworkSpec,
     Placement,
     PortSpec,
@@ -26,12 +27,11 @@ from stacks.faults import FAULTS, NOTICES, Fault, SpecFaults
 from stacks.fields import KEEPS_LINES, Faults, shown
 
 __all__ = [
-    "FAULTS", "NOTICES", "Duration", "EnvironmentSpec", "Fault", "NetworkSpec", "PortSpec", "ServerSpec", "SpecFaults",
+    "FAULTS", "NOTICES", "Duration", "EnvironmentSpec", "Fault", "KeptVolume", "NetworkSpec", "PortSpec", "ServerSpec", "SpecFaults",
     "VolumeSpec", "duration", "notices", "parse", "to_document",
 ]  # fmt: skip
 
-LARGEST = 2**53  # what a JSON number holds exactly everywhere
-SERVERS, COUNT, VOLUMES, QUOTA_KEYS = 32, 99, 16, 64
+SERVERS, COUNT, QUOTA_KEYS = 32, 99, 64
 PLACEMENTS: tuple[Placement, ...] = ("spread", "strict")
 PRIVATE = tuple(ipaddress.IPv4Network(cidr) for cidr in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
 NETWORK_PREFIXES = (16, 28)
@@ -49,7 +49,7 @@ REQUIRED = {
     "duration": DURATIONS[1],
     "justification": "Dossier patient partagé, phase 1",
 }
-OPTIONAL = ("network", "ssh_keys", "members", "servers")
+OPTIONAL = ("network", "ssh_keys", "members", "servers", "kept_volumes")
 
 
 def parse(document: Mapping[str, object] | object, *, resources: Collection[str] | None = None) -> EnvironmentSpec:
@@ -89,12 +89,14 @@ def parse(document: Mapping[str, object] | object, *, resources: Collection[str]
         if given("justification")
         else None
     )
+    kept = storage.kept(faults, found["kept_volumes"]) if given("kept_volumes") else None
     _together(faults, administration, name, network, servers, network_given=given("network"))
+    storage.each_once(faults, servers, kept or ())
     if administration is None or name is None or offer is None or quota is None or lasts is None or justification is None or faults.found:
         raise SpecFaults(tuple(faults.found))
     return EnvironmentSpec(
         administration=administration, name=name, offer=offer, quota=quota, network=network, ssh_keys=ssh_keys,
-        members=members, servers=tuple(server for _, server in servers), duration=lasts, justification=justification,
+        members=members, servers=tuple(server for _, server in servers), duration=lasts, justification=justification, kept_volumes=kept,
     )  # fmt: skip
 
 
@@ -127,7 +129,7 @@ def _quota(faults: Faults, value: object, resources: Collection[str] | None) -> 
         if not isinstance(key, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]{0,63}", key):
             faults.add((*path, str(key)), "spec.bad_quota_key", found=shown(key), allowed="instances, cores, ram, gigabytes_ssd")
             continue
-        units = faults.integer(amount, (*path, key), minimum=0, maximum=LARGEST)
+        units = faults.integer(amount, (*path, key), minimum=0, maximum=storage.LARGEST)
         if units is not None:
             quota[key] = units
     return quota
@@ -172,9 +174,9 @@ def _servers(faults: Faults, value: object) -> list[tuple[int, ServerSpec]]:
         count = 1 if server.get("count") is None else faults.integer(server["count"], (*path, "count"), minimum=1, maximum=COUNT)
         floating = False if server.get("floating_ip") is None else faults.boolean(server["floating_ip"], (*path, "floating_ip"))
         ports = access.ports(faults, server.get("ports"), (*path, "ports"))
-        volumes = _volumes(faults, server.get("volumes"), (*path, "volumes"))
+        volumes = storage.volumes(faults, server.get("volumes"), (*path, "volumes"))
         placement = _placement(faults, server.get("placement"), (*path, "placement"))
-        boot = None if server.get("boot_volume") is None else _volume(faults, server["boot_volume"], (*path, "boot_volume"))
+        boot = None if server.get("boot_volume") is None else storage.volume(faults, server["boot_volume"], (*path, "boot_volume"))
         if name is not None and faults.unique(seen, name, (*path, "name"), index, "count"):
             flavor, image = texts.get("flavor"), texts.get("image")
             servers.append((index, ServerSpec(
@@ -182,24 +184,6 @@ def _servers(faults: Faults, value: object) -> list[tuple[int, ServerSpec]]:
                 zone=texts.get("zone"), ports=ports, volumes=volumes, placement=placement, boot_volume=boot,
             )))  # fmt: skip
     return servers
-
-
-def _volumes(faults: Faults, value: object, at: tuple[str | int, ...]) -> tuple[VolumeSpec, ...]:
-    volumes: list[VolumeSpec] = []
-    for path, found in faults.items(value, at, "volume", maximum=VOLUMES):
-        volume = _volume(faults, found, path)
-        if volume is not None:
-            volumes.append(volume)
-    return tuple(volumes)
-
-
-def _volume(faults: Faults, value: object, path: tuple[str | int, ...]) -> VolumeSpec | None:
-    volume = faults.mapping(value, path, {"size": "20"}, ("type",))
-    if volume is None or volume.get("size") is None:
-        return None
-    size = faults.integer(volume["size"], (*path, "size"), minimum=1, maximum=LARGEST)
-    sort = None if volume.get("type") is None else faults.text(volume["type"], (*path, "type"), "ssd", maximum=255)
-    return None if size is None else VolumeSpec(size=size, type=sort)
 
 
 def _placement(faults: Faults, value: object, path: tuple[str | int, ...]) -> Placement:

@@ -21,7 +21,8 @@ COLUMNS = {
     "created_at": N_("Since"), "expires_at": N_("Until"), "days_left": N_("Days left"),
 }  # fmt: skip
 WHOLE = COLUMNS | {
-    "project_id": N_("Project"), "outputs": N_("Servers"), "limits": N_("Limits"), "operation": N_("Operation"), "error": N_("Error"),
+    "project_id": N_("Project"), "outputs": N_("Servers"), "kept_volumes": N_("Volumes without a server"),
+    "limits": N_("Limits"), "operation": N_("Operation"), "error": N_("Error"),
 }  # fmt: skip
 DRIFT = {
     "number": N_("Number"), "environment": N_("Environment"), "detail": N_("What differs"), "state": N_("State"), "first_seen": N_("Since"),

@@ -15,36 +15,39 @@ from dcctl.words import N_, _, sentence
 
 Json = dict[str, Any]
 LONGEST_SECONDS = 600
-_FIRST_PAUSE, _PAUSE = 0.5, 2.0
-#: Heading of each sort of step, and the colour that it has on a terminal.
-HEADINGS: Mapping[str, tuple[str, str]] = {
-    "make": (N_("made: {count}"), "green"),
-    "change": (N_("changed in place: {count}"), "yellow"),
-    "replace": (N_("REPLACED (destroyed, and made anew): {count}"), "bold red"),
-    "destroy": (N_("DESTROYED: {count}"), "bold red"),
-}
+_FIRST_PAUSE, _PAUSE = 0.1, 2.0
+#: Sorts of steps in the order in which they are shown: what is done, whether data go with it, the heading, and its colour on a terminal.
+SORTS: Sequence[tuple[str, bool, str, str]] = (
+    ("make", False, N_("made: {count}"), "green"),
+    ("change", False, N_("changed in place: {count}"), "yellow"),
+    ("keep", False, N_("KEPT without a server, protected and counted as before: {count}"), "cyan"),
+    ("replace", False, N_("REPLACED (destroyed, and made anew): {count}"), "bold red"),
+    ("destroy", False, N_("DESTROYED: {count}"), "bold red"),
+    ("replace", True, N_("REPLACED, DATA DESTROYED: {count}"), "bold white on red"),
+    ("destroy", True, N_("DATA DESTROYED: {count}"), "bold white on red"),
+)
 
 
 def lines(steps: Any, evidence: Any = None) -> str:
     """Steps as lines of words."""
     found: list[str] = []
-    for heading, below in headed(steps or (), (evidence or {}).get("change") or {}):
+    for heading, _style, below in headed(steps or (), (evidence or {}).get("change") or {}):
         found += [f"  {heading}", *(f"    {line}" for line in below)]
     return "\n".join(found) or "–"
 
 
-def headed(steps: Sequence[Mapping[str, Any]], change: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
-    """Each sort of step with its things, then the units that move."""
-    for op, (heading, _colour) in HEADINGS.items():
-        below = [one(step) for step in steps if step.get("op") == op]
+def headed(steps: Sequence[Mapping[str, Any]], change: Mapping[str, Any]) -> Iterator[tuple[str, str, list[str]]]:
+    """Heading, colour and things of each sort of step, then the units that move."""
+    for op, data, heading, style in SORTS:
+        below = [one(step) for step in steps if (step.get("op"), bool(step.get("data"))) == (op, data)]
         if below:
-            yield sentence(heading, {"count": len(below)}), below
+            yield sentence(heading, {"count": len(below)}), style, below
     for step in steps:
         if step.get("op") == "extend":
-            yield sentence(N_("the end: {until} instead of {was}"), {"until": moment(step.get("until")), "was": moment(step.get("from"))}), []
+            yield sentence(N_("the end: {until} instead of {was}"), {"until": moment(step.get("until")), "was": moment(step.get("from"))}), "", []
     quota = change.get("quota") or {}
     if quota:
-        yield _("units"), [moved(resource, *values) for resource, values in quota.items()]
+        yield _("units"), "", [moved(resource, *values) for resource, values in quota.items()]
 
 
 def moved(resource: str, was: int, will: int) -> str:
@@ -76,7 +79,7 @@ def show(desk: Desk, found: Json) -> None:
         output.write(sentence(N_("{name}: nothing to change."), {"name": title}))
         return
     if is_lively(sys.stdout):
-        _drawn(title, sorts, found)
+        _drawn(title, sorts)
     else:
         output.write(clean(title))
         output.write(clean(lines(found["steps"], {"change": found}), keep="\n"))
@@ -84,15 +87,14 @@ def show(desk: Desk, found: Json) -> None:
         say(N_("Digest of this change: {digest}"), digest=found["digest"])
 
 
-def _drawn(title: str, sorts: Sequence[tuple[str, list[str]]], found: Json) -> None:
+def _drawn(title: str, sorts: Sequence[tuple[str, str, list[str]]]) -> None:
     from rich.console import Console
     from rich.text import Text
     from rich.tree import Tree
 
-    colours = [colour for op, (_heading, colour) in HEADINGS.items() if any(step.get("op") == op for step in found["steps"])]
     root = Tree(Text(clean(title)))
-    for position, (heading, below) in enumerate(sorts):
-        branch = root.add(Text(clean(heading), style=colours[position] if position < len(colours) else ""))
+    for heading, style, below in sorts:
+        branch = root.add(Text(clean(heading), style=style))
         for line in below:
             branch.add(Text(clean(line)))
     Console(file=sys.stdout, highlight=False, markup=False).print(root)

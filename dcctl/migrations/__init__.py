@@ -5,17 +5,17 @@ of times. The application may not write the ledger's tables; decisions and event
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from psycopg import sql
 from sqlalchemy import Connection, create_engine
 
 from dcctl.config import Roles
 from dcctl.migrations import audit, hours
 from quotas import schema as ledger
+
+if TYPE_CHECKING:  # Alembic is imported by what runs it: ten MiB in a worker, which only knows the fence, were for nothing
+    from alembic.config import Config
 
 HERE = Path(__file__).parent
 
@@ -30,6 +30,8 @@ QUEUE_TABLES = ("procrastinate_jobs", "procrastinate_events", "procrastinate_per
 
 def upgrade(owner_url: str, roles: Roles | None = None) -> None:
     """Bring the schema to the newest revision and give each role what it may do; does nothing twice."""
+    from alembic import command
+
     roles = roles or Roles()
     engine = create_engine(owner_url)
     try:
@@ -48,15 +50,21 @@ def upgrade(owner_url: str, roles: Roles | None = None) -> None:
 
 def current(connection: Connection) -> str | None:
     """The revision that the database has."""
+    from alembic.runtime.migration import MigrationContext
+
     return MigrationContext.configure(connection).get_current_revision()
 
 
 def head() -> str | None:
     """The revision that this code wants."""
+    from alembic.script import ScriptDirectory
+
     return ScriptDirectory.from_config(_config()).get_current_head()
 
 
-def _config() -> Config:
+def _config() -> "Config":
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(HERE))
     return config

@@ -85,10 +85,19 @@ class Pulumi:
 
     def follow(self, *arguments: str) -> Progress:
         """Run an operation with its event log; raises Complaint (with what had happened until then), Stopped."""
+        return self.begin(*arguments)()
+
+    def begin(self, *arguments: str) -> Callable[[], Progress]:
+        """Start an operation with its event log; what is given back follows it to its end, and raises as `follow` does."""
         log = self.directory / f"events.{self.started + 1}"
         progress = Progress(log, self.tell)
-        self.finish(self.start(*arguments, "--event-log", str(log)), self.started, progress)
-        return progress
+        process, number = self.start(*arguments, "--event-log", str(log)), self.started
+
+        def follow() -> Progress:
+            self.finish(process, number, progress)
+            return progress
+
+        return follow
 
     def finish(self, process: "subprocess.Popen[str]", number: int, progress: Progress | None = None) -> str:
         """Wait for a started command."""

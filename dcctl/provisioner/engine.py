@@ -135,8 +135,8 @@ class Engine:
     def forecast(self, work: Work, *, cloud: Mapping[str, Any], refresh: bool = False) -> tuple[errors.Step, ...]:
         """Everything that an `up` of `work` would do if nothing were forbidden, destruction of protected things too; nothing is changed.
 
-        The engine works on a copy of the state, so it waits for no run and no run for it. `refresh`: what is otherwise in the cloud than the
-        state says is brought back too.
+        The engine's preview takes no lock, so it waits for no run and no run for it; what a killed run had begun is not in it (whoever asks looks).
+        `refresh`: what is otherwise in the cloud than the state says is brought back too.
         """
         result = self._run("forecast", work.stack, work=work, cloud=cloud, refresh=refresh)
         return tuple(errors.Step.from_document(step) for step in result["steps"])

@@ -18,6 +18,7 @@ from typing import Any
 
 from dcctl.provisioner import processes, words
 from dcctl.provisioner.command import Broken, Complaint, Pulumi, Reins, Stopped
+from dcctl.provisioner.door import Door
 from dcctl.provisioner.errors import Diagnostic, Step
 from dcctl.provisioner.job import Event, Job
 from dcctl.provisioner.progress import Progress
@@ -140,10 +141,20 @@ def _documents(values: Any) -> list[dict[str, Any]]:
 
 def _serve(job: Job) -> tuple[Any, tuple[str, ...]]:
     """(guarded program, the arguments with which the engine finds it)."""
-    from dcctl.provisioner import program  # late: half a second, in which the engine makes the stack already
+    guarded, address = _served(job)
+    return guarded, _client(job, address)
+
+
+def _served(job: Job) -> tuple[Any, str]:
+    """(guarded program, where it is served)."""
+    from dcctl.provisioner import program  # late: half a second, in which the engine does something already
 
     guarded = program.of(job)
-    return guarded, (f"--client={program.serve(guarded)}", "--exec-kind", "auto.inline", "--parallel", str(job.parallel))
+    return guarded, program.serve(guarded)
+
+
+def _client(job: Job, address: str) -> tuple[str, ...]:
+    return (f"--client={address}", "--exec-kind", "auto.inline", "--parallel", str(job.parallel))
 
 
 def _up(job: Job, pulumi: Pulumi) -> dict[str, Any]:
@@ -185,8 +196,26 @@ def _unprotect(state: Mapping[str, Any], names: Collection[str], pulumi: Pulumi)
 
 
 def _forecast(job: Job, pulumi: Pulumi) -> list[Step]:
-    """What an `up` would do, found on a copy of the state in which nothing is protected: a protected thing ends the engine's preview."""
-    guarded, served = _serve(job)
+    """What an `up` would do, by a preview, which locks and writes nothing; where it ends at something protected that would go, a copy tells more."""
+    pulumi.tell = lambda event: None
+    refresh = ["--refresh"] if job.refresh else []
+    door = Door()
+    following = pulumi.begin("preview", *_client(job, door.address), *refresh)
+    guarded, address = _served(job)
+    door.lead_to(address)
+    try:
+        progress = following()
+    except Complaint as complaint:
+        if not (words.not_there(complaint.stderr) or (complaint.progress is not None and _protected(complaint.progress))):
+            raise
+        progress = _forecast_on_a_copy(job, pulumi, (*_client(job, address), *refresh))
+    if guarded.beyond:
+        raise _exceeded(guarded.beyond)
+    return [step for step in progress.steps if step.type not in STRUCTURE]
+
+
+def _forecast_on_a_copy(job: Job, pulumi: Pulumi, served: tuple[str, ...]) -> Progress:
+    """On a copy of the state in which nothing is protected; an empty one where there is no stack."""
     said = _only_if_there(pulumi, "stack", "export")["said"]
     state = json.loads(said) if said else None
     if state is not None:
@@ -195,11 +224,7 @@ def _forecast(job: Job, pulumi: Pulumi) -> list[Step]:
         for resource in deployment.get("resources") or ():
             resource.pop("protect", None)
     _copy(pulumi, state)
-    pulumi.tell = lambda event: None
-    progress = pulumi.follow("preview", *served, *(["--refresh"] if job.refresh else []))
-    if guarded.beyond:
-        raise _exceeded(guarded.beyond)
-    return [step for step in progress.steps if step.type not in STRUCTURE]
+    return pulumi.follow("preview", *served)
 
 
 def _copy(pulumi: Pulumi, state: Mapping[str, Any] | None) -> None:

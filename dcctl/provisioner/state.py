@@ -46,6 +46,11 @@ def pending(state: State | None) -> dict[str, str]:
     return {words.urn_parts(operation["resource"]["urn"])[1]: str(operation.get("type")) for operation in operations}
 
 
+def creating(state: State | None) -> list[str]:
+    """Logical names of what may exist though the state does not have it."""
+    return [name for name, type_ in pending(state).items() if type_ == "creating"]
+
+
 def without(state: State, names: Collection[str] = ()) -> State:
     """The state without the things of these logical names, without others' words of them, and without what was begun.
 

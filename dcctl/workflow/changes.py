@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from dcctl import alterations, sizing, speccheck, steps
+from dcctl import alterations, keeping, sizing, speccheck, steps
 from dcctl.errors import DcctlError, NotVisible, SpecRefused
 from dcctl.lifecycle import ALTERING, ENDED, EnvironmentState, Kind, RequestState, possible, request_after
 from dcctl.store import CatalogueItem, Environment, Offer, Request, now
@@ -58,15 +58,16 @@ def fill(
         DcctlError: 310 it changes nothing, 312 another change is open, 313 data would be destroyed and nobody said so.
     """
     alone(session, environment, "change", but=request.number)
-    old = parse(environment.spec)
-    offer, faults = checked(session, spec, environment)
+    old, asked = parse(environment.spec), spec
+    spec = keeping.completed(old, asked)
+    offer, faults = checked(session, asked, environment)
     if faults or unknown:
         raise SpecRefused([*map(drafting.fault_json, faults), *unknown])
     wanted, allocated = sizing.demand(spec), holding.allocated(app, session, environment.administration, environment.name)
     demand = alterations.growth(allocated, wanted)
-    if to_document(spec) | {"justification": ""} == environment.spec | {"justification": ""}:
+    if to_document(spec) | {"justification": ""} == to_document(keeping.completed(old, old)) | {"justification": ""}:
         raise DcctlError("DCCTL-310", name=environment.name)
-    lost = alterations.destroyed_volumes(old, spec)
+    lost = keeping.lost(old, spec)
     if lost and confirm != environment.name:
         raise DcctlError("DCCTL-313", name=environment.name, volumes=lost)
     holding.foresee(app, session, request, demand)
@@ -87,20 +88,21 @@ def fill_repair(session: Session, request: Request, environment: Environment, re
 
 
 def checked(session: Session, spec: EnvironmentSpec, environment: Environment) -> tuple[Offer, list[Fault]]:
-    """The offer that the change is of (the environment's own one holds even when it is retired), and what is wrong with the spec."""
+    """The offer that the change is of (the environment's own one holds even when it is retired), and what is wrong with the spec, as it was asked."""
     offered = {offer.name: offer for offer in offers.current(session)}
     if environment.offer not in offered and (own := session.get(Offer, (environment.offer, environment.offer_version))) is not None:
         offered[own.name] = own
     items = [{"kind": i.kind, "name": i.name, "document": i.document} for i in session.exec(select(CatalogueItem)).all()]
     if not items:
         raise DcctlError("DCCTL-408")
-    old = parse(environment.spec)
+    old, asked = parse(environment.spec), spec
+    spec = keeping.completed(old, asked)
     faults = [
         fault
         for fault in speccheck.check(spec, [{"name": o.name, "document": o.document} for o in offered.values()], items)
         if not _stays(fault, old, spec)
     ]
-    faults += alterations.faults(old, spec)
+    faults += [*alterations.faults(old, spec), *keeping.counted(old, asked, faults)]
     return offered.get(spec.offer) or next(iter(offered.values())), faults
 
 

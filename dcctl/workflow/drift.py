@@ -40,6 +40,9 @@ def compare_all(app: App) -> dict[str, int]:
         except DcctlError as error:
             failed += 1
             log.warning("drift_not_compared", environment_id=identifier, code=error.code, error=str(error))
+        except Exception:  # whatever befell one of them, an engine that was killed among it, is no reason to look at none of the others
+            failed += 1
+            log.exception("drift_not_compared", environment_id=identifier)
     return {"environments": len(found), "differing": differing, "failed": failed}
 
 

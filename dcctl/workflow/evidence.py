@@ -111,7 +111,8 @@ def altered(app: App, request: Request) -> Examined:
     planned = described(plan(spec, resolved))
     layer = provisioning.Layer(app, None, "workload", spec, resolved, project_id=environment.project_id)
     found = layer.forecast(refresh=request.kind == Kind.REPAIR)
-    return Examined(resolved=resolved.to_document(), plan=planned, steps=steps.of_engine(found, made.plan, planned))
+    taken = steps.in_order([*steps.of_engine(found, made.plan, planned), *steps.left(made.plan, planned)])
+    return Examined(resolved=resolved.to_document(), plan=planned, steps=taken)
 
 
 def put_off(app: App, number: str, error: DcctlError) -> None:
@@ -166,7 +167,7 @@ def _resolve(app: App, request: Request, domain_id: str, ids: dict[str, dict[str
     names: dict[str, set[str]] = {
         "flavor": {s.flavor for s in spec.servers},
         "image": {s.image for s in spec.servers},
-        "volume_type": {v.type or default for s in spec.servers for v in s.all_volumes},
+        "volume_type": {*(v.type or default for s in spec.servers for v in s.all_volumes), *(v.type or default for v in spec.kept_volumes or ())},
         "network": {spec.network.external} if spec.network is not None and spec.network.external is not None else set(),
     }
     had = {"flavor": before.flavor_ids, "image": before.image_ids, "volume_type": before.volume_types} if before is not None else {}

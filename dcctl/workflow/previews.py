@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import delete
 from sqlmodel import Session, col, func, select
 
-from dcctl import alterations, sizing, steps
+from dcctl import alterations, keeping, sizing, steps
 from dcctl.errors import DcctlError, NotVisible, SpecRefused
 from dcctl.lifecycle import EnvironmentState, Kind, possible
 from dcctl.schemas import API_VERSION, PlanIn
@@ -52,6 +52,7 @@ def ask(app: App, actor: Actor, administration: str, name: str, body: PlanIn, *,
             _, faults = changes.checked(session, spec, environment)
             if faults:
                 raise SpecRefused(map(drafting.fault_json, faults))
+            spec = keeping.completed(parse(environment.spec), spec)
         waiting = select(func.count()).where(PlanRun.administration == environment.administration, col(PlanRun.state).in_((QUEUED, RUNNING)))
         if session.exec(waiting).one() >= MOST_WAITING:
             raise DcctlError("DCCTL-431", administration=environment.administration, count=MOST_WAITING)

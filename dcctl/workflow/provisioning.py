@@ -89,8 +89,10 @@ class Layer:
             return states.expected(session, self.work.stack)
 
     def forecast(self, *, refresh: bool = False) -> tuple[errors.Step, ...]:
-        """What `up` would do, whatever it is; nothing is changed."""
+        """What `up` would do, whatever it is; nothing is changed. Where a killed run had begun to make something, it must be looked for first."""
         with self._translated():
+            if begun := sorted(state.creating(states.read(self.engine, self.work.stack))):
+                raise errors.EnginePending(f"being made, or left in the middle: {', '.join(begun)}")
             return self.engine.forecast(self.work, cloud=self._entry(), refresh=refresh)
 
     def destroy(self) -> None:

@@ -31,7 +31,7 @@ _ROW = text("SELECT data FROM pulumi_state WHERE key = current_database() || '/.
 def keep(app: App, engine: Engine, stack: str, operation: str) -> None:
     """Add the stack's present state to those that are kept, and let the oldest go. That it could not be is logged, and stops nothing."""
     try:
-        state = _read(engine, stack)
+        state = read(engine, stack)
         if state is None or not readable(state):
             log.warning("state_not_kept", stack=stack)
             return
@@ -64,8 +64,8 @@ def _prune(session: Session, stack: str, keeping: int) -> None:
     session.execute(delete(KeptState).where(col(KeptState.stack) == stack, col(KeptState.id).not_in(last)))
 
 
-def _read(engine: Engine, stack: str) -> Mapping[str, Any] | None:
-    """The state as `Engine.export` gives it."""
+def read(engine: Engine, stack: str) -> Mapping[str, Any] | None:
+    """The state as `Engine.export` gives it, as a rule without a start of the engine; None where there is none, or none that can be read."""
     address = fence.address(engine.backend)
     if address is None:
         return engine.export(stack)

@@ -1,6 +1,7 @@
 """`make bench`: each workload beside its reference in the same run, round by round; the raw rounds go to bench-results/.
 
-`.venv/bin/python -m tests.bench [NAME …]` runs only those named: fulfilment, submit, reads, cloud, ledger, scale, chain, metrics, cli.
+`.venv/bin/python -m tests.bench [NAME …]` runs only those named: fulfilment, unchanged, many, recovery, submit, reads, cloud, ledger, scale, chain,
+metrics, cli. `--environments` and `--at-once` are `many`'s; `--no-script` leaves the bash script out of `fulfilment`.
 """
 
 import argparse
@@ -14,7 +15,7 @@ from typing import Any
 
 from infra.site import operations
 from infra.site.layout import CHECKOUT, Site
-from tests.bench import cloud, fulfilment, reads, submit
+from tests.bench import bytecode, cloud, fulfilment, many, reads, recovery, submit, unchanged
 from tests.site import RunningSite
 
 RESULTS = CHECKOUT / "bench-results"
@@ -28,13 +29,22 @@ PROGRAMS = {
     "metrics": "tests.bench.metrics",
 }
 
+Measure = Callable[[RunningSite, argparse.Namespace], dict[str, Any]]
+
 #: Benches on a whole site: how each is run, and whether its result misses the target.
-ON_A_SITE: dict[str, tuple[Callable[[RunningSite, int], dict[str, Any]], Callable[[dict[str, Any]], bool]]] = {
-    "cloud": (cloud.run, cloud.over),
-    "submit": (submit.run, lambda result: bool(result["median_p99_ms"] > submit.TARGET_MS)),
-    "reads": (reads.run, lambda result: bool(result["p99_many_to_few"] > reads.TARGET)),
-    "fulfilment": (fulfilment.run, lambda result: bool(result["median_over_target_seconds"] > 0)),
-}
+ON_A_SITE: dict[str, tuple[Measure, Callable[[dict[str, Any]], bool]]] = {
+    "cloud": (lambda site, chosen: cloud.run(site, chosen.rounds), cloud.over),
+    "submit": (lambda site, chosen: submit.run(site, chosen.rounds), lambda result: bool(result["median_p99_ms"] > submit.TARGET_MS)),
+    "reads": (lambda site, chosen: reads.run(site, chosen.rounds), lambda result: bool(result["p99_many_to_few"] > reads.TARGET)),
+    "fulfilment": (lambda site, chosen: fulfilment.run(site, chosen.rounds, scripts=chosen.script), fulfilment.over),
+    "unchanged": (lambda site, chosen: unchanged.run(site, chosen.rounds), lambda result: bool(result["median_ratio"] > unchanged.TARGET)),
+    "many": (
+        lambda site, chosen: many.run(site, min(chosen.rounds, 2), many.Size(environments=chosen.environments, at_once=chosen.at_once)), many.over,
+    ),
+    "recovery": (
+        lambda site, chosen: recovery.run(site, min(chosen.rounds, 3)), lambda result: bool(result["median_leases"] > recovery.TARGET_LEASES),
+    ),
+}  # fmt: skip
 
 
 def main() -> int:
@@ -42,6 +52,9 @@ def main() -> int:
     parser.add_argument("names", nargs="*", choices=[*PROGRAMS, *ON_A_SITE, []], metavar="NAME")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--ports", type=int, default=27000)
+    parser.add_argument("--environments", type=int, default=20)
+    parser.add_argument("--at-once", type=int, default=4)
+    parser.add_argument("--no-script", dest="script", action="store_false")
     arguments = parser.parse_args()
     names = arguments.names or [*PROGRAMS, *ON_A_SITE]
     RESULTS.mkdir(exist_ok=True)
@@ -53,9 +66,10 @@ def main() -> int:
             continue
         site = Site(state=STATE, ports=arguments.ports)
         try:
+            bytecode.compiled()
             operations.up(site)
             measure, over = ON_A_SITE[name]
-            result = measure(RunningSite(site), arguments.rounds)
+            result = measure(RunningSite(site), arguments)
             keep(name, result)
             worst = max(worst, int(over(result)))
         finally:

@@ -111,7 +111,7 @@ def test_an_environment_changes_in_place_drifts_is_repaired_shrinks_ends_and_is_
     agree()
 
     # -- data volumes are protected
-    bare = spec(ministry, [{key: value for key, value in GROWN.items() if key != "volumes"}], QUOTA)
+    bare = ministry.spec(NAME, servers=[{key: value for key, value in GROWN.items() if key != "volumes"}], quota=QUOTA, kept_volumes=[])
     refused = site.dcctl(ministry.agent, "request", "submit", str(bare), lang="en")
     assert (refused.returncode, "DCCTL-313" in refused.stderr, f"{NAME}-web-1-data-1" in refused.stderr) == (5, True, True)
     assert f"{NAME}-cache-1-boot" in refused.stderr

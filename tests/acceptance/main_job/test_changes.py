@@ -99,3 +99,33 @@ def test_an_environment_changes_in_place_as_its_plan_said(ministry: Ministry, co
     assert {resource: row["allocated"] for resource, row in quota.items() if row["allocated"]} == MORE
     assert {resource: limits[resource] for resource in MORE} == MORE
     assert site.answer(ministry.agent, "environment", "plan", NAME)["steps"] == []
+
+    # -- a server lets go of its volume: it stays, named and counted, and goes on at another server
+    bare_web = {key: value for key, value in GROWN.items() if key != "volumes"}
+    without = ministry.spec(NAME, servers=[bare_web, CACHE], quota=MORE)
+    plan = site.answer(ministry.agent, "environment", "plan", NAME, str(without))
+    assert ops(plan["steps"]) == {("keep", "volume-web-1-1"), ("destroy", "attachment-web-1-1")}
+    small = ministry.spec(NAME, servers=[CACHE], quota=MORE | {"volumes": 0})
+    refused = site.dcctl(ministry.agent, "request", "submit", str(small), lang="en")
+    assert (refused.returncode, "web-1-data-1" in refused.stderr, "kept_volumes" in refused.stderr) == (2, True, True)
+    approved(ministry, asked(ministry, ministry.spec(NAME, servers=[bare_web, CACHE], quota=MORE)))
+    assert volumes() == [(disk, 3, "available")]
+    assert ministry.environment(NAME)["kept_volumes"] == ["web-1-data-1"]
+    assert site.limits(project)["gigabytes_ssd"] == MORE["gigabytes_ssd"]
+    moved = {**CACHE, "volumes": [{"size": 3, "name": "web-1-data-1"}]}
+    number = asked(ministry, ministry.spec(NAME, servers=[bare_web, moved], quota=MORE))
+    assert ops(reviewed(ministry, number)["steps"]) == {("make", "attachment-web-1-data-1")}
+    approved(ministry, number)
+    assert volumes() == [(disk, 3, "in-use")]
+    assert {a["server_id"] for a in cloud.block_storage.get_volume(disk).attachments} == {servers()["cache-1"].id}
+    assert site.answer(ministry.agent, "environment", "plan", NAME)["steps"] == []
+
+    # -- it is given back by a written word only, and the plan says what that is
+    gone = ministry.spec(NAME, servers=[bare_web, CACHE], quota=MORE, kept_volumes=[])
+    lost = [step["name"] for step in site.answer(ministry.agent, "environment", "plan", NAME, str(gone))["steps"] if step["data"]]
+    assert lost == ["volume-web-1-1"]
+    refused = site.dcctl(ministry.agent, "request", "submit", str(gone), lang="en")
+    assert (refused.returncode, "DCCTL-313" in refused.stderr, f"{NAME}-web-1-data-1" in refused.stderr) == (5, True, True)
+    number = asked(ministry, gone, "--confirm", NAME)
+    approved(ministry, number, "--confirm", NAME)
+    assert volumes() == []

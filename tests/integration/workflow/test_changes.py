@@ -160,15 +160,36 @@ def test_what_cannot_be_changed_is_told_before_anything_is_held(built: App) -> N
     assert available(built).held == 0
 
 
-def test_data_go_only_when_whoever_asks_types_the_name(built: App) -> None:
-    servers = copy.deepcopy(DOSSIER["servers"][:1])
+def test_a_server_that_goes_leaves_its_volumes_which_stay_counted(built: App) -> None:
+    number = ask(built, servers=copy.deepcopy(DOSSIER["servers"][:1]))
+
+    with built.reading() as session:
+        request = session.get_one(Request, number)
+    assert request.spec["kept_volumes"] == [{"name": "base-1-data-1", "size": 20, "type": "ssd"}]
+    assert [notice["code"] for notice in request.notices] == ["spec.server_without_key", "spec.volume_kept"]
+    assert available(built).held == 0
+
+
+def test_data_go_only_when_the_spec_leaves_them_out_and_whoever_asks_types_the_name(built: App) -> None:
+    gone: dict[str, object] = {"servers": copy.deepcopy(DOSSIER["servers"][:1]), "kept_volumes": []}
 
     with pytest.raises(DcctlError) as protected:
-        ask(built, servers=servers)
+        ask(built, **gone)
     assert (protected.value.code, protected.value.params["volumes"]) == ("DCCTL-313", ["min-sante-dossier-patient-base-1-data-1"])
-    assert refused(built, key="other", confirm="dossier", servers=servers) == "DCCTL-313"
+    assert refused(built, key="other", confirm="dossier", **gone) == "DCCTL-313"
 
-    assert requests.show(built, AGENT, ask(built, key="third", confirm=NAME, servers=servers))["kind"] == "change"
+    assert requests.show(built, AGENT, ask(built, key="third", confirm=NAME, **gone))["kind"] == "change"
+
+
+def test_a_quota_without_room_for_what_is_kept_is_told_why(built: App) -> None:
+    with pytest.raises(SpecRefused) as short:
+        ask(built, servers=copy.deepcopy(DOSSIER["servers"][:1]), quota=DOSSIER["quota"] | {"volumes": 0})
+
+    faults = short.value.params["faults"]
+    assert [(fault["path"], fault["code"]) for fault in faults] == [
+        (["quota", "volumes"], "spec.does_not_fit"), (["kept_volumes"], "spec.kept_is_counted"),
+    ]  # fmt: skip
+    assert faults[1]["params"] == {"volumes": ["base-1-data-1"]}
 
 
 def test_two_changes_at_the_same_instant_are_one(built: App) -> None:
@@ -357,6 +378,18 @@ def test_a_plan_of_another_environments_spec_or_of_a_faulty_one_is_refused_at_on
     with pytest.raises(SpecRefused) as faulty:
         previews.ask(built, AGENT, "-", NAME, PlanIn(spec=edited(duration="1 month").spec))
     assert [fault["code"] for fault in faulty.value.params["faults"]] == ["spec.change_of_duration"]
+
+
+@pytest.mark.parametrize("engine", ["#!/bin/false\n", "#!/bin/sh\nkill -9 $$\n"], ids=["fails", "is killed"])
+def test_an_environment_that_cannot_be_compared_keeps_nobody_from_the_others(built: App, engine: str) -> None:
+    (built.settings.engine.home / "bin" / "pulumi").write_text(engine)
+    with built.transaction() as session:
+        first = session.exec(select(Environment)).one()
+        told = first.model_dump(exclude={"id", "name", "project_id", "expires_at", "created_at"})
+        session.add(Environment(**told, name="portail", project_id="p-portail"))
+
+    assert drift.compare_all(built) == {"environments": 2, "differing": 0, "failed": 2}
+    assert drift.listing(built, AGENT)["items"] == []
 
 
 def test_nothing_drifted_is_nothing_to_accept(built: App) -> None:

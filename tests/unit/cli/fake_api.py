@@ -363,7 +363,7 @@ class FakeApi:
         return 200, {**VERSION, "cloud": f"min-sante-{name}", "entry": entry}
 
     def post_environments(self, call: Call, administration: str, name: str, state: str, looks: str | None = None) -> tuple[int, Json]:
-        return 200, {**VERSION, "number": 7} if looks else self.operation("O-2026-0042-2", "queued")
+        return 200, {**VERSION, "number": 7} if looks or state == "plans" else self.operation("O-2026-0042-2", "queued")
 
     def get_plans(self, call: Call, number: str) -> tuple[int, Json]:
         return 200, {

@@ -61,21 +61,12 @@ def test_every_fault_of_a_change_has_a_sentence():
     assert CHANGES.keys() <= SENTENCES.keys()
 
 
-def test_the_volumes_that_go_are_named_as_they_are_in_the_cloud():
-    assert alterations.destroyed_volumes(OLD, changed(servers=DOSSIER["servers"][:1])) == ["min-sante-dossier-patient-base-1-data-1"]
-    assert alterations.destroyed_volumes(OLD, server(1, volumes=[])) == ["min-sante-dossier-patient-base-1-data-1"]
-    assert alterations.destroyed_volumes(OLD, server(0, count=1)) == []
-
-
-def test_a_server_keeps_what_it_starts_from_which_may_grow_and_goes_only_when_it_is_named():
+def test_a_server_keeps_what_it_starts_from_which_may_grow():
     of_disk, larger, smaller = (server(1, boot_volume={"size": size}) for size in (10, 20, 5))
 
     assert [fault.code for fault in alterations.faults(of_disk, OLD)] == ["spec.change_of_start"]
     assert [(f.path[2:], f.code) for f in alterations.faults(of_disk, smaller)] == [(("boot_volume", "size"), "spec.volume_shrinks")]
     assert alterations.faults(of_disk, larger) == []
-    assert alterations.destroyed_volumes(of_disk, changed(servers=DOSSIER["servers"][:1])) == [
-        "min-sante-dossier-patient-base-1-boot", "min-sante-dossier-patient-base-1-data-1",
-    ]  # fmt: skip
 
 
 def test_whoever_makes_several_of_one_server_hears_that_the_first_is_in_no_group():

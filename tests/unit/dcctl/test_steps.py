@@ -53,3 +53,23 @@ def test_a_rule_that_goes_is_not_severe_and_an_address_that_goes_is():
     gone = [engine("delete", "rule-web-tcp-443-0.0.0.0_0", tokens.SECURITY_GROUP_RULE), engine("delete", "address-web-1", tokens.FLOATING_IP)]
 
     assert [step["name"] for step in steps.severe(steps.of_engine(gone, [], []))] == ["address-web-1"]
+
+
+def test_a_volume_whose_server_goes_is_a_step_though_the_engine_leaves_it_as_it_is():
+    disk, other = thing("volume-base-1-1", tokens.VOLUME), thing("boot-base-1", tokens.VOLUME)
+    server = thing("server-base-1", boot_volume="boot-base-1")
+    attached = thing("attachment-base-1-1", tokens.VOLUME_ATTACHMENT, server="server-base-1", volume="volume-base-1-1")
+
+    found = steps.left([server, other, disk, attached], [other, disk])
+
+    assert [(step["op"], step["name"], step["data"]) for step in found] == [("keep", "boot-base-1", False), ("keep", "volume-base-1-1", False)]
+    assert steps.left([other, disk], [other, disk]) == steps.left([server, other, disk, attached], [server, other, disk, attached]) == []
+    assert steps.removable(found) == steps.changeable(found) == steps.severe(found) == []
+
+
+def test_a_server_that_started_from_a_volume_takes_no_data_along():
+    [gone] = steps.of_engine([engine("delete", "server-base-1")], [thing("server-base-1", boot_volume="boot-base-1")], [])
+    [lost] = steps.of_engine([engine("delete", "server-web-1")], [thing("server-web-1", image_id="0a01")], [])
+
+    assert (gone["data"], lost["data"]) == (False, True)
+    assert len(steps.severe([gone])) == 1

@@ -123,7 +123,10 @@ def planned(resource: PlannedResource) -> dict[str, Any]:
     return {key: value for key, value in resource.properties.items() if key not in left_out}
 
 
-@pytest.fixture(params=["whole", "without a way out", "without servers", "bare", "large", "strict and from volumes"])
+@pytest.fixture(params=[
+    "whole", "without a way out", "without servers", "bare", "large", "strict and from volumes", "volumes kept", "only volumes",
+    "a volume of another",
+])  # fmt: skip
 def any_spec(request: pytest.FixtureRequest, document: dict[str, Any]) -> EnvironmentSpec:
     match request.param:
         case "without a way out":
@@ -136,6 +139,13 @@ def any_spec(request: pytest.FixtureRequest, document: dict[str, Any]) -> Enviro
         case "strict and from volumes":
             document["servers"][0] |= {"placement": "strict", "boot_volume": {"size": 8}}
             document["servers"][1] |= {"placement": "strict", "boot_volume": {"size": 9, "type": "ssd"}}
+        case "volumes kept":
+            document["kept_volumes"] = [{"name": "base-2-data-1", "size": 20, "type": "ssd"}, {"name": "file-1-boot", "size": 8}]
+        case "only volumes":
+            document["servers"], document["network"] = [], None
+            document["kept_volumes"] = [{"name": "base-1-data-1", "size": 20, "type": "ssd"}]
+        case "a volume of another":
+            document["servers"][1]["volumes"] = [{"size": 5}, {"size": 20, "type": "ssd", "name": "file-2-data-1"}]
         case "large":
             document["servers"][0] |= {"count": 20, "zone": "zone-2", "volumes": [{"size": 5}, {"size": 6, "type": "ssd"}]}
     return parse(document)
@@ -209,6 +219,24 @@ def test_what_a_server_starts_from_is_protected_as_data_are(document, resolved_f
 
     assert [name for name, request in requests.items() if request.protect] == ["boot-web-1", "boot-web-2", "volume-base-1-1"]
     assert list(requests["boot-web-1"].ignoreChanges) == ["imageId"]
+
+
+def test_a_volume_is_the_same_thing_to_the_engine_at_its_server_without_one_and_at_another(document, resolved_for):
+    """The engine knows a thing by its name, its type and the types of what it stands below: another URN would be another volume, made anew."""
+    size = {"size": 20, "type": "ssd"}
+
+    def made(**changes):
+        spec = parse({**document, **changes})
+        request = run("workload", spec, resolved_for(spec)).requests["volume-base-1-1"]
+        return request.type, request.parent.rpartition("::")[0], request.protect, request.object["name"]
+
+    web, base = document["servers"]
+    at_its_server = made()
+    kept = [{"name": "base-1-data-1", **size}]
+    assert made(servers=[web], kept_volumes=kept) == at_its_server
+    assert made(servers=[web, base | {"volumes": []}], kept_volumes=kept) == at_its_server
+    assert made(servers=[], network=None, kept_volumes=kept) == at_its_server
+    assert made(servers=[web | {"count": 1, "volumes": [{**size, "name": "base-1-data-1"}]}]) == at_its_server
 
 
 def test_several_servers_are_kept_apart_and_one_alone_only_where_it_must_be(document, resolved_for):

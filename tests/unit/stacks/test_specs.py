@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from stacks import specs
 from stacks.access import ssh_key_fault
-from stacks.environment import Duration, PortSpec, ServerSpec, VolumeSpec
+from stacks.environment import Duration, KeptVolume, PortSpec, ServerSpec, VolumeSpec
 from stacks.specs import FAULTS, NOTICES, Fault, SpecFaults, notices, parse, to_document
 
 
@@ -99,6 +99,31 @@ def test_how_servers_are_placed_and_what_they_start_from_is_the_specs_to_say(doc
         (("servers", 0, "boot_volume", "tipe"), "spec.unknown_key"),
         (("servers", 0, "boot_volume", "size"), "spec.out_of_range"),
     ]
+
+
+def test_volumes_that_stay_are_named_and_each_is_in_one_place(document):
+    document["kept_volumes"] = ["base-2-data-1", {"name": "base-2-boot", "size": 8, "type": "ssd"}]
+    found = parse(document)
+    assert found.kept_volumes == (KeptVolume(name="base-2-data-1"), KeptVolume(name="base-2-boot", size=8, type="ssd"))
+    assert parse(to_document(found)) == found
+    assert parse({**document, "kept_volumes": None}).kept_volumes is None
+    assert parse({**document, "kept_volumes": []}).kept_volumes == ()
+
+    document["kept_volumes"] = ["base-1-data-1", "disque", {"size": 3}, {"name": "base-0-data-1", "sise": 1}, 7]
+    document["servers"][0]["volumes"] = [{"size": 5, "name": "base-2-data-1"}]
+    assert faults(document) == [
+        (("kept_volumes", 1), "spec.bad_volume_name"),
+        (("kept_volumes", 2, "name"), "spec.missing"),
+        (("kept_volumes", 3, "sise"), "spec.unknown_key"),
+        (("kept_volumes", 3, "name"), "spec.bad_volume_name"),
+        (("kept_volumes", 4), "spec.not_a_mapping"),
+        (("servers", 0, "volumes", 0, "name"), "spec.named_volume_of_many"),
+    ]
+    document["servers"][0] |= {"count": 1, "volumes": [{"size": 5, "name": "base-1-data-1"}]}
+    document["kept_volumes"] = ["base-1-data-1", "base-2-data-1", "base-2-data-1"]
+    assert faults(document) == [
+        (("servers", 1, "volumes", 0), "spec.volume_twice"), (("kept_volumes", 0), "spec.volume_twice"), (("kept_volumes", 2), "spec.volume_twice"),
+    ]  # fmt: skip
 
 
 def test_an_unknown_key_is_met_with_the_nearest_one(document):
