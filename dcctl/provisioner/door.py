@@ -37,12 +37,13 @@ class Door:
 
     def _lead(self, caller: socket.socket) -> None:
         self._leading.wait()
-        with contextlib.suppress(OSError):
-            served = socket.create_connection(self._target)
+        with caller, contextlib.suppress(OSError), socket.create_connection(self._target) as served:
             for one in (caller, served):
                 one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            threading.Thread(target=_pass, args=(served, caller), daemon=True).start()
+            back = threading.Thread(target=_pass, args=(served, caller), daemon=True)
+            back.start()
             _pass(caller, served)
+            back.join()
 
 
 def _pass(source: socket.socket, sink: socket.socket) -> None:

@@ -100,6 +100,19 @@ def test_an_environment_changes_in_place_as_its_plan_said(ministry: Ministry, co
     assert {resource: limits[resource] for resource in MORE} == MORE
     assert site.answer(ministry.agent, "environment", "plan", NAME)["steps"] == []
 
+    # -- somebody changes it beside dcctl: found, said to be known, brought back
+    [rule] = [rule for rule in cloud.network.security_group_rules(project_id=project, direction="ingress") if rule.port_range_min == 80]
+    cloud.network.delete_security_group_rule(rule.id)
+    drifted = site.answer(ministry.agent, "environment", "drift", NAME)["items"]
+    assert [(item["item"], item["state"]) for item in drifted] == [("rule-web-tcp-80-0.0.0.0_0", "open")]
+    assert rules() == set()
+    accepted = site.answer(ministry.lead, "environment", "accept", NAME, "--reason", "audit, note 118")["items"]
+    assert [(item["state"], item["reason"]) for item in accepted] == [("explained", "audit, note 118")]
+    repair = str(site.answer(ministry.agent, "environment", "repair", NAME, "--reason", "remise en état")["number"])
+    assert ministry.ended(repair, seconds=400)["state"] == "fulfilled"
+    assert rules() == {80}
+    assert site.answer(ministry.agent, "environment", "drift", NAME)["items"] == []
+
     # -- a server lets go of its volume: it stays, named and counted, and goes on at another server
     bare_web = {key: value for key, value in GROWN.items() if key != "volumes"}
     without = ministry.spec(NAME, servers=[bare_web, CACHE], quota=MORE)
