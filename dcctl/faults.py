@@ -79,6 +79,7 @@ SENTENCES: Mapping[str, str] = {
     "spec.volume_kept": N_("to be noted: the volume {volume} is kept without a server, and counted; kept_volumes says what stays"),
     "spec.ssh_open_to_everyone": N_("to be noted: SSH of the server {server} is open to {source}"),
     "spec.server_without_key": N_("to be noted: nobody can log in to the server {server}, for there are no ssh_keys"),
+    "spec.volume_returns": N_("to be noted: {server} has the kept volume {volume}, with what is on it"),
     "spec.placed_alone": N_("to be noted: {server} exists already and may share its machine with those that are added"),
     "spec.keys_for_new_servers": N_("to be noted: the ssh_keys are those of new servers; servers that exist keep theirs"),
     # -- a file of envelopes

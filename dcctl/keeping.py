@@ -4,7 +4,7 @@ This module is pure: no clock, no database, no network. A spec that does not spe
 what it leaves out is destroyed, by a request and an approval that name the environment. What is kept goes back to a server of its old name by itself,
 or to any other server alone of its kind that names it.
 Codes: spec.nothing_to_keep, spec.not_kept, spec.volume_at_another, spec.volume_shrinks, spec.volume_of_other_type, spec.volume_kept,
-spec.kept_is_counted.
+spec.volume_returns, spec.kept_is_counted.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -75,10 +75,16 @@ def counted(old: EnvironmentSpec, asked: EnvironmentSpec, found: Iterable[Fault]
 
 
 def notices(old: EnvironmentSpec, new: EnvironmentSpec) -> list[Fault]:
-    """Each volume that a change takes away from its server and keeps."""
+    """Each volume that a change takes away from its server and keeps, and each that comes back: what is on it counts, not the image."""
     had = held(old)
-    left = [volume for volume in _at_none(new) if (was := had.get(volume.name)) is not None and was.server is not None]
-    return [Fault(path=("kept_volumes",), code="spec.volume_kept", params={"volume": volume.name}) for volume in left]
+    found = []
+    for volume in held(new).values():
+        was = had.get(volume.name)
+        if was is not None and was.server is not None and volume.server is None:
+            found.append(Fault(path=volume.path, code="spec.volume_kept", params={"volume": volume.name}))
+        elif was is not None and was.server is None and volume.server is not None:
+            found.append(Fault(path=volume.path, code="spec.volume_returns", params={"volume": volume.name, "server": volume.server}))
+    return found
 
 
 def lost(old: EnvironmentSpec, new: EnvironmentSpec) -> list[str]:

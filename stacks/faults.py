@@ -70,6 +70,7 @@ NOTICES: dict[str, tuple[str, ...]] = {
     "spec.server_without_key": ("server",),  # nobody can log in: no ssh_keys in the spec
     "spec.placed_alone": ("server",),  # of a change: the first server of several is in no group
     "spec.volume_kept": ("volume",),  # of a change: its server goes, or lets go of it
+    "spec.volume_returns": ("volume", "server"),  # of a change: what was kept is attached again, or started from
     "spec.keys_for_new_servers": (),  # of a change: servers that exist keep the keys of their first start
 }
 

@@ -79,6 +79,9 @@ def _misfits(found: EnvironmentSpec) -> list[Any]:
 
 def test_a_server_of_the_old_name_has_its_volume_again_and_another_one_by_naming_it():
     again = completed([WEB, BASE], BARE)
+    assert [(notice.code, dict(notice.params)) for notice in alterations.notices(BARE, again)] == [
+        ("spec.volume_returns", {"volume": "base-1-data-1", "server": "base-1"})
+    ]
     assert (again.kept_volumes, keeping.lost(BARE, again), codes(BARE, spec([WEB, BASE]))) == ((), [], [])
 
     other = {"name": "sauvegarde", "flavor": "m1.small", "image": "cirros", "volumes": [{"size": 30, "name": "base-1-data-1"}]}
