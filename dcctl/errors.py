@@ -216,6 +216,9 @@ CATALOGUE: dict[str, Entry] = {
                        explain=N_("What an administration's contact was told is not told to somebody who is none any more.")),
     "DCCTL-613": Entry(exit=2, http=400, text=N_("What is known of the letter must be said."), next=N_("What did the mail server's log say? --reason \"…\""),
                        explain=N_("A letter that is sent again may arrive twice, one that is dropped never. The audit trail keeps who decided that, and why.")),
+    "DCCTL-614": Entry(exit=4, http=429, text=N_("Too many calls from {name}: an administration has {a_minute} a minute, {at_once} at a time."),
+                       next=N_("Repeat in {seconds} s; nothing was done."),
+                       explain=N_("So that one administration's many people, or its scripts, leave room for the others.")),
     # -- dcctl itself
     "DCCTL-500": Entry(exit=1, http=500, text=N_("Something unforeseen happened in dcctl (reference {reference})."), next=N_("Give the reference to the datacenter's operators; their log has the details.")),
     "DCCTL-501": Entry(exit=4, http=503, text=N_("dcctl's database does not answer."), next=N_("Repeat in a moment; nothing was changed.")),

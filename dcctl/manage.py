@@ -165,6 +165,7 @@ def checkpoint_sign(key: str, name: str, output: Path | None) -> None:
     from sqlalchemy import create_engine
 
     from dcctl import signature
+    from dcctl.migrations import views
     from dcctl.workflow.witness import CHAIN
     from quotas import proof
 
@@ -174,7 +175,7 @@ def checkpoint_sign(key: str, name: str, output: Path | None) -> None:
         raise DcctlError("DCCTL-002", field="database.auditor", value="''", allowed=_("the auditor's address, in dcctl.toml"))
     engine = create_engine(settings.database.auditor, connect_args={"connect_timeout": 5})
     with _database_errors(), engine.begin() as connection:
-        made = chain.head(connection, datetime.now(UTC))
+        made = chain.head(connection, datetime.now(UTC), view=views.seal_of(chain.sealed))
         if made is None:
             raise DcctlError("DCCTL-544")
         signed = signature.sign(private, made)

@@ -1,6 +1,7 @@
 """SQL of the metrics: the collector's writes (observations only) and the exporter's one reading of everything.
 
-Each function takes the caller's connection and commits nothing. The ledger is read through `quotas.store`.
+Each function takes the caller's connection and commits nothing. The exporter has no right on any table: it reads views (`dcctl.migrations.views`),
+those of the ledger by `quotas.store`.
 """
 
 from collections import Counter
@@ -187,30 +188,35 @@ def _succeeded(database: Connection, source: str, at: datetime) -> None:
 
 
 def read_facts(database: Connection, region: str) -> Facts:
-    """Read everything that is exported; the caller's transaction sees one moment. `region` is the site's own."""
+    """Read everything that is exported, by the exporter's views; the caller's transaction sees one moment. `region` is the site's own."""
     taken_at = datetime.now(UTC)
-    regions = [row[0] for row in _rows(database, "SELECT DISTINCT region FROM quotas.account ORDER BY region")]
-    balances = [*all_balances(database, HolderKind.ADMINISTRATION), *all_balances(database, HolderKind.ENVIRONMENT)]
-    environments = _rows(database, "SELECT administration, name, project_id, expires_at FROM environment WHERE state <> 'decommissioned'")
-    observations = _rows(database, "SELECT project_id, region, service_type, resource, usage, backend_quota, quota_at FROM project_observation")
-    limits = _rows(database, "SELECT project_id, service_type, key, value, read_at FROM project_limit")
-    requests = _rows(database, "SELECT administration, state, kind, count(*) FROM request GROUP BY administration, state, kind")
+    regions = [row[0] for row in _rows(database, "SELECT region FROM exporter.ledger_region ORDER BY region")]
+    balances = [
+        line for kind in (HolderKind.ADMINISTRATION, HolderKind.ENVIRONMENT) for line in all_balances(database, kind, view="exporter.ledger_balance")
+    ]
+    environments = _rows(database, "SELECT administration, name, project_id, expires_at FROM exporter.environment WHERE state <> 'decommissioned'")
+    observations = _rows(
+        database, "SELECT project_id, region, service_type, resource, usage, backend_quota, quota_at FROM exporter.project_observation"
+    )
+    limits = _rows(database, "SELECT project_id, service_type, key, value, read_at FROM exporter.project_limit")
+    requests = _rows(database, "SELECT administration, state, kind, count(*) FROM exporter.request GROUP BY administration, state, kind")
     oldest = _rows(database, _OLDEST)
     decisions = _rows(database, _DECISIONS)
     limit_states = _rows(
         database,
-        """SELECT state, count(*) FROM project_limit WHERE project_id IN
-        (SELECT project_id FROM environment WHERE project_id IS NOT NULL AND state <> 'decommissioned') GROUP BY state""",
+        """SELECT state, count(*) FROM exporter.project_limit WHERE project_id IN
+        (SELECT project_id FROM exporter.environment WHERE project_id IS NOT NULL AND state <> 'decommissioned') GROUP BY state""",
     )
-    sources = _rows(database, "SELECT name, last_success_at, last_error IS NULL AND last_success_at IS NOT NULL, seconds FROM source")
-    followed = _rows(database, "SELECT position, finding IS NULL, checked_at FROM ledger_proof")
-    administrations = _rows(database, "SELECT code, domain_id, name, coalesce(parent, '') FROM administration")
-    projects = _rows(database, "SELECT project_id, domain_id, name FROM observed_project")
-    calls = _rows(database, "SELECT process, service_type, method, outcome, total FROM openstack_requests")
-    discrepancies = _rows(
-        database, "SELECT name, state, count(*) FROM discrepancy WHERE state <> 'resolved' AND region = :region GROUP BY name, state", region=region
-    )
-    seals = unsealed(database)
+    sources = _rows(database, "SELECT name, last_success_at, complete, seconds FROM exporter.source")
+    followed = _rows(database, 'SELECT position, "right", checked_at FROM exporter.ledger_proof')
+    administrations = _rows(database, "SELECT code, domain_id, name, coalesce(parent, '') FROM exporter.administration")
+    projects = _rows(database, "SELECT project_id, domain_id, name FROM exporter.observed_project")
+    operations = _rows(database, "SELECT kind, state, count(*) FROM exporter.operation GROUP BY 1, 2")
+    collected = _rows(database, "SELECT service_type, code, total FROM exporter.collect_calls")
+    calls = _rows(database, "SELECT process, service_type, method, outcome, total FROM exporter.openstack_requests")
+    open_ones = "SELECT name, state, count(*) FROM exporter.discrepancy WHERE state <> 'resolved' AND region = :region GROUP BY name, state"
+    discrepancies = _rows(database, open_ones, region=region)
+    seals = unsealed(database, seals="exporter.ledger_seal", entries="exporter.ledger_unsealed")
     return Facts(
         taken_at=taken_at,
         region=region,
@@ -230,7 +236,7 @@ def read_facts(database: Connection, region: str) -> Facts:
                 held=figures.held,
             )
             for where in regions
-            for resource, figures in capacity(database, where).items()
+            for resource, figures in capacity(database, where, view="exporter.ledger_capacity").items()
         ),
         observations=tuple(
             ObservationFact(project_id=p, region=r, service_type=s, resource=name, usage=used, backend_quota=q, quota_at=at)
@@ -242,10 +248,10 @@ def read_facts(database: Connection, region: str) -> Facts:
         attempts={name: SourceFact(complete=whole, seconds=seconds) for name, _, whole, seconds in sources},
         oldest={(administration, state, kind): at for administration, state, kind, at in oldest},
         decisions={(administration, kind, verdict): count for administration, kind, verdict, count in decisions},
-        operations={(kind, state): count for kind, state, count in _rows(database, "SELECT kind, state, count(*) FROM operation GROUP BY 1, 2")},
+        operations={(kind, state): count for kind, state, count in operations},
         idle={(kind, state): at for kind, state, at in _rows(database, _IDLE)},
         limit_states=dict(limit_states),
-        api_calls={(service, code): total for service, code, total in _rows(database, "SELECT service_type, code, total FROM collect_calls")},
+        api_calls={(service, code): total for service, code, total in collected},
         proof=next((ProofFact(position=position, right=right, checked_at=at) for position, right, at in followed), None),
         calls={(process, service, method, outcome): total for process, service, method, outcome, total in calls},
         discrepancies={(name, state): count for name, state, count in discrepancies},
@@ -256,16 +262,17 @@ def read_facts(database: Connection, region: str) -> Facts:
 
 
 #: What happens to an operation is told by events: begun, a step, a resource, retried.
-_IDLE = """SELECT o.kind, o.state, min(greatest(o.created_at, o.started_at, (SELECT max(e.at) FROM event e WHERE e.operation = o.id)))
-    FROM operation o WHERE o.state IN ('queued', 'running') GROUP BY o.kind, o.state"""
+_IDLE = """SELECT o.kind, o.state, min(greatest(o.created_at, o.started_at, (SELECT max(e.at) FROM exporter.event e WHERE e.operation = o.id)))
+    FROM exporter.operation o WHERE o.state IN ('queued', 'running') GROUP BY o.kind, o.state"""
 
 #: On requests and acts; an act that waits for nobody is its operator's own decision. One that concerns no single administration has an empty code.
-_DECISIONS = """SELECT r.administration, r.kind, d.verdict, count(*) FROM decision d JOIN request r ON r.number = d.request GROUP BY 1, 2, 3
+_DECISIONS = """SELECT r.administration, r.kind, d.verdict, count(*)
+    FROM exporter.decision d JOIN exporter.request r ON r.number = d.request GROUP BY 1, 2, 3
     UNION ALL SELECT coalesce(a.administration, ''), a.kind, coalesce(d.verdict, 'approve'), count(*)
-    FROM act a LEFT JOIN act_decision d ON d.act = a.number WHERE d.act IS NOT NULL OR NOT a.waits GROUP BY 1, 2, 3"""
+    FROM exporter.act a LEFT JOIN exporter.act_decision d ON d.act = a.number WHERE d.act IS NOT NULL OR NOT a.waits GROUP BY 1, 2, 3"""
 
 #: Of the states in which somebody still has something to do.
-_OLDEST = """SELECT administration, state, kind, min(created_at) FROM request
+_OLDEST = """SELECT administration, state, kind, min(created_at) FROM exporter.request
     WHERE state IN ('submitted', 'in_review', 'returned', 'proposed', 'approved', 'fulfilling', 'failed') GROUP BY administration, state, kind"""
 
 

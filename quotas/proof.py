@@ -62,9 +62,9 @@ class Chain:
         """Lines of the sealed rows after a position, in order, as in an export; at most so many."""
         return streamed(database, f"{self._links} WHERE s.position > {int(after)} ORDER BY s.position LIMIT {int(most)}")
 
-    def head(self, database: Database, at: datetime) -> Checkpoint | None:
-        """What a checkpoint made now would say; None while nothing is sealed."""
-        statement = f"SELECT s.position, s.chain_hash FROM {self.sealed.schema}.seal s ORDER BY s.position DESC LIMIT 1"
+    def head(self, database: Database, at: datetime, *, view: str = "") -> Checkpoint | None:
+        """What a checkpoint made now would say; None while nothing is sealed. `view` is one of the seals."""
+        statement = f"SELECT s.position, s.chain_hash FROM {view or f'{self.sealed.schema}.seal'} s ORDER BY s.position DESC LIMIT 1"
         row = _bare(database).execute(text(statement)).one_or_none()
         return None if row is None else Checkpoint(position=row[0], chain_hash=bytes(row[1]), signed_at=micros(at), of=self.form.name)
 
@@ -118,12 +118,15 @@ LEDGER = Chain(sealed=sealing.LEDGER, line=line({name: f"e.{name}" for name in C
 seal, link, links, head, record = LEDGER.seal, LEDGER.link, LEDGER.links, LEDGER.head, LEDGER.record
 
 
-def unsealed(database: Database) -> Unsealed:
-    """Of the entries above the sealer's mark; the index is read, not the entries."""
-    statement = """SELECT coalesce((SELECT max(s.position) FROM quotas.seal s), 0),
-        (SELECT s.sealed_at FROM quotas.seal s ORDER BY s.position DESC LIMIT 1), (
-        SELECT min(e.recorded_at) FROM quotas.entry e
-        WHERE e.id > (SELECT below FROM quotas.sealed) AND NOT EXISTS (SELECT FROM quotas.seal s WHERE s.entry_id = e.id))"""
+#: When the entries were recorded that are not sealed yet: above the sealer's mark, so the index is read and not the entries.
+UNSEALED = """SELECT e.recorded_at FROM quotas.entry e
+    WHERE e.id > (SELECT below FROM quotas.sealed) AND NOT EXISTS (SELECT FROM quotas.seal s WHERE s.entry_id = e.id)"""
+
+
+def unsealed(database: Database, *, seals: str = "quotas.seal", entries: str = f"({UNSEALED})") -> Unsealed:
+    """How far the chain goes; `seals` and `entries` are views of the seals and of `UNSEALED`."""
+    statement = f"""SELECT coalesce((SELECT max(s.position) FROM {seals} s), 0),
+        (SELECT s.sealed_at FROM {seals} s ORDER BY s.position DESC LIMIT 1), (SELECT min(e.recorded_at) FROM {entries} e)"""
     position, sealed_at, oldest = _bare(database).execute(text(statement)).one()
     return Unsealed(position=position, sealed_at=sealed_at, oldest_recorded_at=oldest)
 

@@ -359,35 +359,42 @@ def available(database: Database, code: str, region: str) -> dict[str, int]:
     return {row["resource"]: row["balance"] for row in _rows(database, statement, code=code, region=region)}
 
 
-def all_balances(database: Database, kind: HolderKind) -> list[HolderBalance]:
-    """The balances of every holder of one kind, in every region, in one statement."""
-    statement = f"""WITH RECURSIVE up (id, ancestor) AS (
-            SELECT id, id FROM quotas.holder UNION ALL SELECT up.id, h.parent_id FROM up JOIN quotas.holder h ON h.id = up.ancestor
-            WHERE h.parent_id IS NOT NULL
-        ), figures AS (
-            SELECT up.ancestor AS holder_id, a.region, a.resource,
-                coalesce(sum(a.balance) FILTER (WHERE up.id = up.ancestor AND a.place = 'available'), 0)::bigint AS available,
-                coalesce(sum(a.balance) FILTER (WHERE up.id = up.ancestor AND a.place = 'held'), 0)::bigint AS held,
-                coalesce(sum(a.balance) FILTER (WHERE a.place = 'allocated' AND (up.id = up.ancestor OR c.parent_id = up.ancestor)), 0)::bigint
-                    AS allocated,
-                coalesce(sum(a.balance) FILTER (WHERE a.place <> 'declared'), 0)::bigint AS granted
-            FROM up JOIN quotas.holder c ON c.id = up.id JOIN quotas.account a ON a.holder_id = up.id
-            GROUP BY up.ancestor, a.region, a.resource
-        )
-        SELECT {_HOLDER}, f.region, f.resource, f.available, f.held, f.allocated, f.granted
-        FROM figures f JOIN quotas.holder h ON h.id = f.holder_id WHERE h.kind = :kind ORDER BY name, f.region, f.resource"""
+#: Of every holder in every region; a query, as is `CAPACITIES`, so that a view may be made of it.
+ALL_BALANCES = f"""WITH RECURSIVE up (id, ancestor) AS (
+        SELECT id, id FROM quotas.holder UNION ALL SELECT up.id, h.parent_id FROM up JOIN quotas.holder h ON h.id = up.ancestor
+        WHERE h.parent_id IS NOT NULL
+    ), figures AS (
+        SELECT up.ancestor AS holder_id, a.region, a.resource,
+            coalesce(sum(a.balance) FILTER (WHERE up.id = up.ancestor AND a.place = 'available'), 0)::bigint AS available,
+            coalesce(sum(a.balance) FILTER (WHERE up.id = up.ancestor AND a.place = 'held'), 0)::bigint AS held,
+            coalesce(sum(a.balance) FILTER (WHERE a.place = 'allocated' AND (up.id = up.ancestor OR c.parent_id = up.ancestor)), 0)::bigint
+                AS allocated,
+            coalesce(sum(a.balance) FILTER (WHERE a.place <> 'declared'), 0)::bigint AS granted
+        FROM up JOIN quotas.holder c ON c.id = up.id JOIN quotas.account a ON a.holder_id = up.id
+        GROUP BY up.ancestor, a.region, a.resource
+    )
+    SELECT {_HOLDER}, f.region, f.resource, f.available, f.held, f.allocated, f.granted FROM figures f JOIN quotas.holder h ON h.id = f.holder_id"""
+
+#: Of the datacenter by region and resource.
+CAPACITIES = """SELECT a.region, a.resource, -sum(a.balance) FILTER (WHERE a.place = 'declared')::bigint AS declared,
+        coalesce(sum(a.balance) FILTER (WHERE a.holder_kind = 'pool' AND a.place = 'available'), 0)::bigint AS available,
+        coalesce(sum(a.balance) FILTER (WHERE a.holder_kind = 'pool' AND a.place = 'held'), 0)::bigint AS held
+    FROM quotas.account a WHERE a.holder_kind IN ('world', 'pool') GROUP BY a.region, a.resource"""
+
+
+def all_balances(database: Database, kind: HolderKind, *, view: str = f"({ALL_BALANCES})") -> list[HolderBalance]:
+    """The balances of every holder of one kind, in every region, in one statement; `view` is one of `ALL_BALANCES`."""
+    statement = f"SELECT * FROM {view} b WHERE b.kind = :kind ORDER BY b.name, b.region, b.resource"
     return [
         HolderBalance(holder=_holder(row), region=row["region"], resource=row["resource"], balance=_balance(row))
         for row in _rows(database, statement, kind=str(kind))
     ]
 
 
-def capacity(database: Database, region: str | None = None) -> dict[str, Capacity]:
-    """What the datacenter has, by resource; no region adds the regions up."""
-    statement = """SELECT a.resource, -sum(a.balance) FILTER (WHERE a.place = 'declared')::bigint AS declared,
-            coalesce(sum(a.balance) FILTER (WHERE a.holder_kind = 'pool' AND a.place = 'available'), 0)::bigint AS available,
-            coalesce(sum(a.balance) FILTER (WHERE a.holder_kind = 'pool' AND a.place = 'held'), 0)::bigint AS held
-        FROM quotas.account a WHERE a.holder_kind IN ('world', 'pool') AND (:region = '' OR a.region = :region) GROUP BY a.resource"""
+def capacity(database: Database, region: str | None = None, *, view: str = f"({CAPACITIES})") -> dict[str, Capacity]:
+    """What the datacenter has, by resource; no region adds the regions up. `view` is one of `CAPACITIES`."""
+    statement = f"""SELECT c.resource, sum(c.declared)::bigint AS declared, sum(c.available)::bigint AS available, sum(c.held)::bigint AS held
+        FROM {view} c WHERE :region = '' OR c.region = :region GROUP BY c.resource"""
     found = {row["resource"]: row for row in _rows(database, statement, region=region or "")}
     return {
         resource: Capacity(

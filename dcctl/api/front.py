@@ -32,7 +32,7 @@ ACTOR, REQUEST_ID, ADMITTED = "dcctl.actor", "dcctl.request_id", "dcctl.admitted
 DEED, REFUSAL = "dcctl.deed", "dcctl.refusal"
 _GLOBAL_ID = re.compile(r"req-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 #: A caller that asks too much is told when there is room again.
-TOO_FAST = "DCCTL-640"
+TOO_FAST = frozenset({"DCCTL-640", "DCCTL-614"})
 _KEPT = frozenset({"HTTP_X_OPENSTACK_REQUEST_ID"})
 
 log = structlog.get_logger("dcctl.api")
@@ -47,7 +47,7 @@ class Admitted:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         environ[ADMITTED] = True
         who = environ[ACTOR] = actor.from_environ(self.app, environ)
-        with self.pace.admitted(who.user_id):
+        with self.pace.admitted(who.user_id, who.administration):
             return self.inner(stripped(environ), start_response)
 
 
@@ -133,7 +133,7 @@ class Answer:
     def replace(self, error: DcctlError, accept: str | None) -> bytes:
         """Make the error the answer, and return its body."""
         told = [(name, value) for name, value in self._headers if name.lower() == "www-authenticate"]
-        if error.code == TOO_FAST:
+        if error.code in TOO_FAST:
             told.append(("Retry-After", str(error.params["seconds"])))
         chunks = encoded(error, accept)
         self._line = f"{CATALOGUE[error.code].http} {error.code}"

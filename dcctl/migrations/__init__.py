@@ -11,7 +11,7 @@ from psycopg import sql
 from sqlalchemy import Connection, create_engine
 
 from dcctl.config import Roles
-from dcctl.migrations import audit, hours
+from dcctl.migrations import audit, hours, views
 from quotas import schema as ledger
 
 if TYPE_CHECKING:  # Alembic is imported by what runs it: ten MiB in a worker, which only knows the fence, were for nothing
@@ -41,8 +41,10 @@ def upgrade(owner_url: str, roles: Roles | None = None) -> None:
         with engine.begin() as connection:
             config = _config()
             config.attributes["connection"] = connection
+            for statement in views.DROP:
+                connection.exec_driver_sql(statement)
             command.upgrade(config, "head")
-            for statement in _grants(roles):
+            for statement in [*views.create(), *_grants(roles)]:
                 connection.exec_driver_sql(statement)
     finally:
         engine.dispose()
@@ -80,10 +82,10 @@ def _grants(roles: Roles) -> list[str]:
     application, collector, exporter, auditor, sealer = (
         sql.Identifier(role).as_string(None) for role in (roles.application, roles.collector, roles.exporter, roles.auditor, roles.sealer)
     )
-    observations, appended, queue = ", ".join(OBSERVATIONS), ", ".join(APPEND_ONLY), ", ".join(QUEUE_TABLES)
+    observations, appended = ", ".join(OBSERVATIONS), ", ".join(APPEND_ONLY)
     return [
         "REVOKE ALL ON SCHEMA public FROM PUBLIC",
-        f"GRANT USAGE ON SCHEMA public TO {application}, {collector}, {exporter}, {auditor}",
+        f"GRANT USAGE ON SCHEMA public TO {application}, {collector}",
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {application}",
         f"REVOKE UPDATE, DELETE ON {appended} FROM {application}",
         f"REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {application}",
@@ -91,11 +93,7 @@ def _grants(roles: Roles) -> list[str]:
         f"GRANT SELECT ON administration, environment, project_limit, {observations} TO {collector}",
         f"GRANT INSERT, UPDATE, DELETE ON {observations} TO {collector}",
         *hours.grants(application, collector),
-        f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {exporter}, {auditor}",
-        # Keys, states of the engine, and addresses of people say nothing that is to be measured or audited.
-        f"REVOKE ALL ON idempotency, kept_state, contact, letter, {queue} FROM {exporter}, {auditor}",
-        *ledger.grants(
-            roles.application, [roles.collector, roles.exporter, roles.auditor], sealer=roles.sealer, auditor=roles.auditor
-        ),
+        *ledger.grants(roles.application, [roles.collector], sealer=roles.sealer, auditor=roles.auditor),
         *audit.grants(application, auditor, sealer),
+        *views.grants(exporter, auditor),
     ]

@@ -63,10 +63,10 @@ END $$""",
 
 
 def grants(application: str, auditor: str, sealer: str) -> list[str]:
-    """The application reads and records, the auditor reads and records checkpoints, the sealer seals (names are quoted already)."""
+    """The application reads and records, the auditor records checkpoints, the sealer seals (names are quoted already)."""
     return [
         f"GRANT USAGE ON SCHEMA audit TO {application}, {auditor}, {sealer}",
-        f"GRANT SELECT ON ALL TABLES IN SCHEMA audit TO {application}, {auditor}",
+        f"GRANT SELECT ON ALL TABLES IN SCHEMA audit TO {application}",
         f"GRANT EXECUTE ON FUNCTION {SIGNATURE} TO {application}",
         f"GRANT EXECUTE ON FUNCTION audit.seal() TO {sealer}",
         f"GRANT EXECUTE ON FUNCTION audit.record_checkpoint(bigint, bytea, timestamptz, bytea, bytea) TO {auditor}",

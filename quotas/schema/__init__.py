@@ -99,7 +99,7 @@ def grants(application: str, readers: Sequence[str], *, sealer: str | None = Non
     """Statements that let the application's role read and post, the readers read, the sealer seal and nothing else; all roles exist already.
 
     Args:
-        auditor: one of the readers, who may record signed checkpoints, too.
+        auditor: may record signed checkpoints; one that is no reader needs USAGE of the schema besides.
     """
     everybody = ", ".join(_role(name) for name in (application, *readers))
     return [

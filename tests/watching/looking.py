@@ -19,14 +19,15 @@ from tests.watching.judging import BEING_MADE, Entry, Exemption, People, Reading
 #: An environment with a project, or one that will get its project now; and whether anything is being done for it.
 ENVIRONMENTS = """
 SELECT e.id, e.administration, e.name, e.state, e.project_id, e.state IN ('provisioning', 'decommissioning')
-    OR EXISTS (SELECT FROM operation o WHERE o.environment_id = e.id AND o.state IN ('queued', 'running'))
-FROM environment e WHERE e.state <> 'decommissioned'"""
+    OR EXISTS (SELECT FROM auditor.operation o WHERE o.environment_id = e.id AND o.state IN ('queued', 'running'))
+FROM auditor.environment e WHERE e.state <> 'decommissioned'"""
 #: All that was ever given to the environments, or taken from them.
 ENTRIES = """
 SELECT p.code, h.code, e.recorded_at, e.resource, CASE WHEN e.credit_account = a.id THEN e.amount ELSE -e.amount END
-FROM quotas.holder h JOIN quotas.holder p ON p.id = h.parent_id JOIN quotas.account a ON a.holder_id = h.id AND a.place = 'allocated'
+FROM auditor.ledger_holder h JOIN auditor.ledger_holder p ON p.id = h.parent_id
+JOIN auditor.ledger_account a ON a.holder_id = h.id AND a.place = 'allocated'
 JOIN LATERAL (
-    SELECT * FROM quotas.entry WHERE credit_account = a.id UNION ALL SELECT * FROM quotas.entry WHERE debit_account = a.id
+    SELECT * FROM auditor.ledger_entry WHERE credit_account = a.id UNION ALL SELECT * FROM auditor.ledger_entry WHERE debit_account = a.id
 ) e ON true WHERE h.kind = 'environment'"""
 SECONDS = 20.0
 

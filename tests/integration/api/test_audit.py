@@ -14,6 +14,7 @@ from sqlalchemy import create_engine
 
 from dcctl import signature, trail
 from dcctl.errors import DcctlError
+from dcctl.migrations import views
 from dcctl.workflow import events, witness
 from quotas.chain import GENESIS, Report, verify
 from tests.integration.api.stack import PAPER, SPEC, Api
@@ -167,7 +168,7 @@ def exported(standing: Api, key: Ed25519PrivateKey) -> list[bytes]:
     with sealer.begin() as connection:
         assert witness.CHAIN.seal(connection) > 20
     with auditor.begin() as connection:
-        made = witness.CHAIN.head(connection, datetime.now(UTC))
+        made = witness.CHAIN.head(connection, datetime.now(UTC), view=views.seal_of(witness.CHAIN.sealed))
         assert made is not None
         signed = signature.sign(key, made)
         assert witness.CHAIN.record(connection, made, signed.public_key, signed.signature)

@@ -6,8 +6,7 @@ The client is dcctl's own, the API runs behind a real server and a real PostgreS
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 import pytest
 import stamina
@@ -103,14 +102,20 @@ def submitted(proxy: Proxy, name: str) -> str:
         client.close()
 
 
-def test_wherever_it_is_cut_there_is_one_request_and_its_number_is_known(api: Api, proxy: Proxy, tmp_path: Path) -> None:
-    agent = actor.from_token(api.app, PEOPLE["sante-agent"])
+def sizes(api: Api, proxy: Proxy) -> dict[str, int]:
+    """Bytes of a submit that is not cut, and of its answer."""
     whole = submitted(proxy, "entier")
-    sizes = dict(proxy.passed)
-    requests.withdraw(api.app, agent, whole, WithdrawIn())
-    assert min(sizes.values()) > 200
-    half = POSITIONS // 2
-    places = [(direction, step * sizes[direction] // half) for direction in ("request", "answer") for step in range(half)]
+    withdrawn(api, whole)
+    assert min(proxy.passed.values()) > 200
+    return dict(proxy.passed)
+
+
+def withdrawn(api: Api, number: str) -> None:
+    requests.withdraw(api.app, actor.from_token(api.app, PEOPLE["sante-agent"]), number, WithdrawIn())
+
+
+def cut_at(api: Api, proxy: Proxy, places: Sequence[tuple[str, int]]) -> None:
+    """At each of them there is one request, and its number is known."""
     for number, place in enumerate(places):
         name, proxy.cut = f"portail-{number}", place
 
@@ -118,7 +123,13 @@ def test_wherever_it_is_cut_there_is_one_request_and_its_number_is_known(api: Ap
 
         with api.app.reading() as session:
             assert session.exec(select(Request.number).where(Request.environment == name)).all() == [known], place
-        requests.withdraw(api.app, agent, known, WithdrawIn())
+        withdrawn(api, known)
     with api.app.reading() as session:
         made = select(func.count()).select_from(Request).where(col(Request.environment).startswith("portail-"))
-        assert session.exec(made).one() == POSITIONS
+        assert session.exec(made).one() == len(places)
+
+
+def test_wherever_it_is_cut_there_is_one_request_and_its_number_is_known(api: Api, proxy: Proxy) -> None:
+    """Every byte: tests/chaos."""
+    half = POSITIONS // 2
+    cut_at(api, proxy, [(direction, step * size // half) for direction, size in sizes(api, proxy).items() for step in range(half)])

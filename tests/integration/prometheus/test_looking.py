@@ -168,7 +168,7 @@ def test_when_sources_or_the_renderer_or_the_exporter_stop_values_and_times_stay
         assert "DcctlRendererStale" not in prometheus.firing()
 
         with known.owner.begin() as database:  # the exporter goes on serving, and can no longer read
-            database.execute(text("ALTER TABLE environment RENAME TO environment_away"))
+            database.execute(text("ALTER VIEW exporter.environment RENAME TO environment_away"))
         prometheus.until(lambda: "DcctlRendererStale" in prometheus.firing(), "the alert of a renderer that stands still")
         stands_at = prometheus.query("dcctl_render_timestamp_seconds")
         time.sleep(1.5)

@@ -92,7 +92,7 @@ def test_an_auditor_proves_an_export_with_a_checkpoint_kept_elsewhere(app: App, 
         "sealed": kept["position"], "unsealed": 0, "chain_hash": kept["chain_hash"], "checkpoints": 1,
     }  # fmt: skip
     with psycopg.connect(app.settings.database.auditor.replace("+psycopg", "")) as auditor:
-        assert auditor.execute("SELECT position FROM quotas.checkpoint").fetchall() == [(kept["position"],)]
+        assert auditor.execute("SELECT position FROM auditor.ledger_checkpoint").fetchall() == [(kept["position"],)]
 
     for change, code in (
         (lambda lines: [line.replace(b"\tgrant\t", b"\trevoke\t", 1) for line in lines], "DCCTL-540"),

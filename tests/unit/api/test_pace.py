@@ -2,7 +2,7 @@
 
 import pytest
 
-from dcctl.api.pace import REMEMBERED, Pace
+from dcctl.api.pace import PEOPLE, REMEMBERED, Pace, Share
 from dcctl.errors import DcctlError
 
 
@@ -13,7 +13,7 @@ class Clock:
         return self.now
 
 
-def asked(pace: Pace, user: str) -> bool:
+def asked(pace: Share, user: str) -> bool:
     try:
         with pace.admitted(user):
             return True
@@ -23,7 +23,7 @@ def asked(pace: Pace, user: str) -> bool:
 
 def test_a_minutes_calls_pass_and_the_next_is_told_when_to_come_again() -> None:
     clock = Clock()
-    pace = Pace(a_minute=60, at_once=4, clock=clock)
+    pace = Share(a_minute=60, at_once=4, clock=clock)
 
     assert sum(asked(pace, "sante-agent") for _ in range(100)) == 60
     with pytest.raises(DcctlError) as refused, pace.admitted("sante-agent"):
@@ -36,7 +36,7 @@ def test_a_minutes_calls_pass_and_the_next_is_told_when_to_come_again() -> None:
 
 
 def test_one_person_has_a_share_of_the_threads_and_gives_it_back() -> None:
-    pace = Pace(a_minute=600, at_once=2, clock=Clock())
+    pace = Share(a_minute=600, at_once=2, clock=Clock())
     with pace.admitted("a"), pace.admitted("a"):
         assert asked(pace, "a"), "a burst is no flood"
     assert all(asked(pace, "a") for _ in range(300))
@@ -48,7 +48,7 @@ def test_one_person_has_a_share_of_the_threads_and_gives_it_back() -> None:
 
 
 def test_what_fails_gives_its_place_back() -> None:
-    pace = Pace(a_minute=600, at_once=1, clock=Clock())
+    pace = Share(a_minute=600, at_once=1, clock=Clock())
     for _ in range(3):
         with pytest.raises(ValueError), pace.admitted("a"):
             raise ValueError
@@ -56,7 +56,7 @@ def test_what_fails_gives_its_place_back() -> None:
 
 
 def test_no_number_of_users_fills_the_memory() -> None:
-    pace = Pace(a_minute=600, at_once=1, clock=Clock())
+    pace = Share(a_minute=600, at_once=1, clock=Clock())
     for number in range(REMEMBERED + 50):
         assert asked(pace, str(number))
     assert len(pace._left) == REMEMBERED
@@ -64,5 +64,23 @@ def test_no_number_of_users_fills_the_memory() -> None:
 
 
 def test_zero_is_any_number() -> None:
-    pace = Pace(a_minute=0, at_once=1, clock=Clock())
+    pace = Share(a_minute=0, at_once=1, clock=Clock())
     assert all(asked(pace, "a") for _ in range(5000))
+
+
+def test_many_people_of_one_administration_are_one_flood_and_nobody_elses() -> None:
+    paces = Pace(a_minute=60, at_once=2)
+
+    def passes(user: str, administration: str | None) -> str:
+        try:
+            with paces.admitted(user, administration):
+                return "passes"
+        except DcctlError as error:
+            return error.code
+
+    said = [passes(f"sante-{number}", "min-sante") for number in range(400)]
+    assert (said[: 60 * PEOPLE], said[60 * PEOPLE]) == (["passes"] * 60 * PEOPLE, "DCCTL-614")
+    assert passes("justice-agent", "min-justice") == "passes"
+    assert [passes("operator", None) for _ in range(61)][-2:] == ["passes", "DCCTL-640"]
+    assert not paces._people._under_way
+    assert not paces._administrations._under_way
