@@ -79,6 +79,8 @@ class Engine(_Section):
     passphrase_file: Path = Path("/etc/dcctl/pulumi-passphrase")
     seconds: int = 900
     """Longest time that one run of the engine may take."""
+    parallel: int = Field(default=16, ge=1, le=64)
+    """Most calls that one run has under way; with `worker.concurrency` it bounds what reaches a service."""
     kept_states: int = Field(default=5, ge=1, le=1000)
     """How many of each stack's last states are kept beside the engine's own."""
 

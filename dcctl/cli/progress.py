@@ -40,6 +40,7 @@ SENTENCES: Mapping[str, str] = {
     "rebuild_asked": N_("{user} asked for the state to be rebuilt: {reason}"),
     "rebuilt": N_("The state was rebuilt: {kept} as recorded, {taken} taken over, {gone} forgotten."),
     "waiting": N_("Still being built, waited for: {things}."),
+    "busy": N_("A service has too much to do ({words}); tried again in {seconds} s."),
     "removed": N_("Half made or superfluous, deleted: {thing} {cloud_name} ({status}) {words}"),
     "found": N_("In the project: {count} things, {beside} of them made beside dcctl."),
     "succeeded": N_("Done."),

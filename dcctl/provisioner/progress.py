@@ -62,7 +62,7 @@ class Progress:
         urn, op = metadata["urn"], metadata["op"]
         type_, name = words.urn_parts(urn)
         self.steps.append(Step(op=op, type=type_, name=name, urn=urn, diffs=tuple(metadata.get("diffs") or ())))
-        self._began[urn] = time.time()
+        self._began[urn] = time.monotonic()
         inputs = (metadata.get("new") or metadata.get("old") or {}).get("inputs") or {}
         given = inputs.get("name") or (inputs.get("description") if type_.endswith(":FloatingIp") else None)
         self._cloud_names[urn] = given if isinstance(given, str) else None
@@ -87,8 +87,8 @@ class Progress:
 
     def _event(self, urn: str, op: str, status: Status) -> Event:
         type_, name = words.urn_parts(urn)
-        now = time.time()
-        seconds = None if status == "running" else round(now - self._began.get(urn, now), 3)
+        now, counted = time.time(), time.monotonic()
+        seconds = None if status == "running" else round(counted - self._began.get(urn, counted), 3)
         said = next((text for about, text in self._complaints if about == urn), None) if status == "failed" else None
         return Event(
             at=now, urn=urn, type=type_, name=name, cloud_name=self._cloud_names.get(urn), op=op, status=status, seconds=seconds,

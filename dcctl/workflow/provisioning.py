@@ -1,5 +1,6 @@
 """One stack of one environment, run by the engine for an operation: with the right credentials, its events told, its errors in our words."""
 
+import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -9,7 +10,7 @@ from dcctl.provisioner import errors, state
 from dcctl.provisioner.engine import Engine, Work
 from dcctl.provisioner.job import Event
 from dcctl.store import Environment, Operation
-from dcctl.workflow import recovery, states
+from dcctl.workflow import patience, recovery, states
 from dcctl.workflow.app import App
 from dcctl.workflow.credentials import service_entry
 from dcctl.workflow.run import Cancelled, Run
@@ -17,6 +18,9 @@ from dcctl.workflow.verdicts import Facts
 from stacks import naming
 from stacks.environment import EnvironmentSpec
 from stacks.plan import Resolved
+
+#: Between two looks, while a service is left alone.
+_LOOK_SECONDS = 0.5
 
 
 class Layer:
@@ -33,7 +37,7 @@ class Layer:
         settings = app.settings.engine
         self.engine = Engine(
             home=settings.home, backend=settings.backend, passphrase_file=settings.passphrase_file, seconds=settings.seconds,
-            guard=None if run is None else run.guard,
+            parallel=settings.parallel, guard=None if run is None else run.guard,
         )
 
     def up(self, *, replace: Collection[str] = (), change: Collection[str] | None = None, refresh: bool = False) -> Mapping[str, Any]:
@@ -56,15 +60,18 @@ class Layer:
                     self.engine.unlock(self.work.stack)  # this run has the environment, so nothing else may hold it
                     return self._recovered(run, replace, refresh)
             finally:
-                states.keep(self.app, self.engine, self.work.stack, run.id)
+                states.keep(self.app, self.engine, self.work.stack, run.id, run.transaction)
 
     def _up(
         self, recovered: recovery.Recovered, replace: Collection[str], refresh: bool, *, change: Collection[str] | None = None, expected: bool = False
     ) -> Mapping[str, Any]:
-        return self.engine.up(
-            self.work, cloud=self._entry(), on_event=self._tell, cancelled=self._cancelled, adopt=recovered.adopt, settled=recovered.settled,
-            replace=replace, change=change, refresh=refresh, expected=expected,
-        ).outputs  # fmt: skip
+        def made() -> Mapping[str, Any]:
+            return self.engine.up(
+                self.work, cloud=self._entry(), on_event=self._tell, cancelled=self._cancelled, adopt=recovered.adopt, settled=recovered.settled,
+                replace=replace, change=change, refresh=refresh, expected=expected,
+            ).outputs  # fmt: skip
+
+        return patience.patiently(made, self._wait)
 
     def _recovered(self, run: Run, replace: Collection[str], refresh: bool) -> Mapping[str, Any]:
         return self._up(recovery.recover(self._ground(run), run.tell), replace, refresh)
@@ -109,7 +116,18 @@ class Layer:
                 self._destroy()
 
     def _destroy(self) -> None:
-        self.engine.destroy(self.work.stack, cloud=self._entry(), on_event=self._tell)
+        patience.patiently(lambda: self.engine.destroy(self.work.stack, cloud=self._entry(), on_event=self._tell), self._wait)
+
+    def _wait(self, seconds: float, failed: errors.EngineFailed) -> None:
+        """Leave a busy service alone for so long, while the environment is this run's and nobody asks for the end."""
+        run = self._of_a_run()
+        run.tell("busy", layer=self.work.layer, seconds=seconds, words=failed.summary)
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            run.heartbeat.check()
+            if self._cancelled():
+                raise Cancelled(self.work.layer)
+            time.sleep(_LOOK_SECONDS)
 
     def known(self, ground: recovery.Ground) -> tuple[state.State | None, Facts]:
         """What the state knows (`recovery.state_of`)."""

@@ -6,7 +6,8 @@ PostgreSQL, which costs no start of the engine; the form of its rows is the engi
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 import structlog
@@ -20,7 +21,10 @@ from dcctl.provisioner.engine import Engine
 from dcctl.provisioner.state import readable, recorded
 from dcctl.store import KeptState
 from dcctl.workflow.app import App
+from dcctl.workflow.leases import Lost
 from stacks.naming import ENGINE_PROJECT
+
+Transaction = Callable[[], AbstractContextManager[Session]]
 
 log = structlog.get_logger("dcctl.workflow.states")
 
@@ -28,17 +32,23 @@ log = structlog.get_logger("dcctl.workflow.states")
 _ROW = text("SELECT data FROM pulumi_state WHERE key = current_database() || '/.pulumi/stacks/' || :project || '/' || :stack || '.json'")
 
 
-def keep(app: App, engine: Engine, stack: str, operation: str) -> None:
-    """Add the stack's present state to those that are kept, and let the oldest go. That it could not be is logged, and stops nothing."""
+def keep(app: App, engine: Engine, stack: str, operation: str, transaction: Transaction) -> None:
+    """Add the stack's present state to those that are kept, and let the oldest go. That it could not be is logged, and stops nothing.
+
+    Args:
+        transaction: the run's own: whoever has lost the environment keeps nothing that its successor would take for the newest.
+    """
     try:
         state = read(engine, stack)
         if state is None or not readable(state):
             log.warning("state_not_kept", stack=stack)
             return
-        with app.transaction() as session:
+        with transaction() as session:
             session.add(KeptState(stack=stack, operation=operation, state=dict(state)))
             session.flush()
             _prune(session, stack, app.settings.engine.kept_states)
+    except Lost as lost:
+        log.warning("state_not_kept", stack=stack, why=str(lost))
     except Exception:
         log.exception("state_not_kept", stack=stack)
 

@@ -105,7 +105,7 @@ def test_the_last_states_are_kept_and_older_ones_go(app: App) -> None:
     engine = Exports({"version": 3, "deployment": None}, STATE, {**STATE, "n": 3}, None, {"deployment": "rien"})
 
     for _ in range(5):
-        states.keep(app, engine, "cotonou.min-sante.portail.workload", "O-2026-0001-1")  # type: ignore[arg-type]
+        states.keep(app, engine, "cotonou.min-sante.portail.workload", "O-2026-0001-1", app.transaction)  # type: ignore[arg-type]
 
     with app.reading() as session:
         kept = session.exec(select(KeptState).order_by(KeptState.id)).all()  # type: ignore[arg-type]

@@ -13,11 +13,12 @@ from dcctl.errors import DcctlError
 from dcctl.lifecycle import OperationState
 from dcctl.migrations import fence
 from dcctl.store import Event, Operation, Request
-from dcctl.workflow import fencing, holding, leases, run, stalled, succession
+from dcctl.workflow import fencing, holding, leases, run, stalled, states, succession
 from dcctl.workflow.app import App
 from dcctl.workflow.leases import Lost
 from dcctl.workflow.run import Run
 from tests import postgres
+from tests.integration.workflow.test_certificate import STATE, Exports
 from tests.integration.workflow.test_operations import approved, bare, kinds, state  # noqa: F401 - a fixture
 from tests.integration.workflow.test_requests import available
 
@@ -96,8 +97,11 @@ def test_a_run_that_lost_its_lease_writes_nothing_neither_in_our_tables_nor_in_t
         holding.allocate(session, request)
     with pytest.raises(Lost):
         lost.end(None)
+    states.keep(worker, Exports(STATE), "cotonou.min-sante.dossier-patient.workload", operation, lost.transaction)  # type: ignore[arg-type]
 
     assert kinds(worker, number) == before
+    with worker.reading() as session:
+        assert not states.expected(session, "cotonou.min-sante.dossier-patient.workload")
     assert (available(worker).held, available(worker).available) == (8, 72)
 
 
