@@ -6,7 +6,8 @@ until a retry finds it gone.
 
 from sqlmodel import Session
 
-from dcctl.cloud import identity, inventory, limits, sweep
+from dcctl.cloud import finders, finding, identity, inventory, limits, sweep
+from dcctl.cloud.finders import Mark
 from dcctl.errors import CloudError
 from dcctl.lifecycle import EnvironmentState, environment_after
 from dcctl.store import Environment, Operation, ProjectLimit, Request
@@ -14,6 +15,9 @@ from dcctl.workflow import certificate, changes, evidence, feed, holding, provis
 from dcctl.workflow.app import App
 from dcctl.workflow.fulfilment import apply_limits
 from dcctl.workflow.run import Run, perform
+from stacks import tokens
+from stacks.environment import EnvironmentSpec
+from stacks.plan import Resolved, plan
 
 
 def decommission(app: App, identifier: str) -> None:
@@ -30,31 +34,36 @@ def _decommission(app: App, run: Run, outcome: str) -> None:
     environment, made = _begin(app, run, outcome)
     spec, resolved = evidence.restored(made)
     project_id = environment.project_id
-    if project_id is not None and identity.project(app.cloud(), project_id) is None:
-        project_id = None  # a former attempt came this far
+    # Gone where a former attempt came this far, or somebody deleted it beside dcctl: Keystone does not look what is in a project.
+    there = project_id is not None and identity.project(app.cloud(), project_id) is not None
     workload = provisioning.Layer(app, run, "workload", spec, resolved, project_id=project_id)
     tenant = provisioning.Layer(app, run, "tenant", spec, resolved)
     if project_id is not None:
-        with run.step("people"):
-            if environment.group_id is not None:
-                identity.revoke_group(app.cloud(), project_id, environment.group_id)
-                identity.fill_group(app.cloud(), environment.group_id, [])
+        if there:
+            with run.step("people"):
+                if environment.group_id is not None:
+                    identity.revoke_group(app.cloud(), project_id, environment.group_id)
+                    identity.fill_group(app.cloud(), environment.group_id, [])
         with run.step("sweep"):
             own = workload.ids()
             certificate.note(run, inventory.things(app.cloud(), project_id), own)
-            _sweep(app, run, project_id, keep=own)
+            _sweep(app, run, project_id, keep=own if there else frozenset())
         with run.step("workload"):
-            workload.destroy()
+            if there:
+                workload.destroy()
+            else:  # nobody can sign in to it any more, so the engine cannot destroy anything, and what it knew is swept
+                workload.forget()
         with run.step("empty"):
             if left := inventory.things(app.cloud(), project_id):
                 certificate.note(run, left, own)
             _sweep(app, run, project_id, keep=frozenset())
-            apply_limits(app, project_id, dict.fromkeys(limits.read(app.cloud(), project_id), 0), structural=False, transaction=run.transaction)
+            if there:
+                known = limits.read(app.cloud(), project_id)
+                apply_limits(app, project_id, dict.fromkeys(known, 0), structural=False, transaction=run.transaction)
     with run.step("tenant"):
         tenant.destroy()
-        _without_its_state(app, environment, project_id)
-        if project_id is not None:
-            sweep.last_traces(app.cloud(), project_id)
+        for left_over in _without_its_state(app, run, environment, spec, resolved):
+            sweep.last_traces(app.cloud(), left_over)
     with run.transaction() as session:
         states.forget(session, workload.work.stack)
         states.forget(session, tenant.work.stack)
@@ -74,12 +83,24 @@ def _begin(app: App, run: Run, outcome: str) -> tuple[Environment, Request]:
         return environment, changes.made_by(session, environment)
 
 
-def _without_its_state(app: App, environment: Environment, project_id: str | None) -> None:
-    """What the tenant's stack has destroyed, unless its state was lost and knew nothing of it."""
-    if project_id is not None:
-        identity.delete_project(app.cloud(), project_id)
-    if environment.group_id is not None:
-        identity.delete_group(app.cloud(), environment.group_id)
+def _without_its_state(app: App, run: Run, environment: Environment, spec: EnvironmentSpec, resolved: Resolved) -> set[str]:
+    """What the tenant's stack has destroyed, unless its state was lost or never had it: a run may be killed before it records.
+
+    Returns:
+        The ids of the environment's projects, all of them deleted.
+    """
+    cloud, mark = app.cloud(), Mark(administration=environment.administration, environment=environment.name)
+    planned = plan(spec, resolved).of("tenant")
+    seen = finding.look(cloud, planned, resolved, None)
+    found = {type_: {c.id for r in planned if r.type == type_ for c in finders.find(r, seen, {}, mark)} for type_ in (tokens.PROJECT, tokens.GROUP)}
+    for project_id in found[tokens.PROJECT]:
+        _sweep(app, run, project_id, keep=frozenset())
+    projects = found[tokens.PROJECT] | ({environment.project_id} if environment.project_id is not None else set())
+    for project_id in projects:
+        identity.delete_project(cloud, project_id)
+    for group_id in found[tokens.GROUP] | ({environment.group_id} if environment.group_id is not None else set()):
+        identity.delete_group(cloud, group_id)
+    return projects
 
 
 def _sweep(app: App, run: Run, project_id: str, *, keep: frozenset[str]) -> None:

@@ -115,6 +115,15 @@ class Layer:
                 self.engine.restore(self.work.stack, state.EMPTY)
                 self._destroy()
 
+    def forget(self) -> None:
+        """Forget the stack and its state: what it had was swept by other means."""
+        with self._translated():
+            try:
+                self.engine.remove(self.work.stack)
+            except errors.EngineLocked:
+                self.engine.unlock(self.work.stack)
+                self.engine.remove(self.work.stack)
+
     def _destroy(self) -> None:
         patience.patiently(lambda: self.engine.destroy(self.work.stack, cloud=self._entry(), on_event=self._tell), self._wait)
 

@@ -4,7 +4,7 @@ This module is pure: no clock, no database, no network.
 
 | in the state | in the cloud | verdict |
 |---|---|---|
-| yes | yes | keep |
+| yes | yes | keep; a server in ERROR that nobody could have used yet is deleted and made again |
 | no | whole | adopt it by its id; others of the same name and ours are spare |
 | no | still building | wait; when it has taken too long, as broken |
 | no | broken | delete; it is made again |
@@ -104,6 +104,8 @@ def decide(planned: Sequence[PlannedResource], seen: Seen, facts: Facts) -> tupl
 
 def _decide(resource: PlannedResource, candidates: Sequence[Candidate], seen: Seen, facts: Facts) -> Decision:
     known = facts.recorded.get(resource.name)
+    if known is not None and (spoilt := _spoilt(resource, known.id, seen, facts)) is not None:
+        return Decision(resource=resource, verdict=Verdict.DELETE, forget=True, doomed=(spoilt,))
     if known is not None and finders.present(resource.type, known.id, seen):
         return _chosen(resource, Verdict.KEEP, known.id, [c for c in candidates if c.id != known.id], facts)
     kept = facts.remembered.get(resource.name)
@@ -111,11 +113,11 @@ def _decide(resource: PlannedResource, candidates: Sequence[Candidate], seen: Se
         return Decision(resource=resource, verdict=Verdict.MISSING)
     forget = known is not None
     fitting = [candidate for candidate in candidates if candidate.fits]
-    whole = [candidate for candidate in fitting if candidate.condition is Condition.WHOLE]
+    whole = [candidate for candidate in fitting if _condition(candidate, facts) is Condition.WHOLE]
     if whole:
         best = min(whole, key=lambda candidate: (not candidate.used, candidate.age))
         return _chosen(resource, Verdict.ADOPT, best.id, [c for c in candidates if c is not best], facts, forget=forget)
-    building = [candidate for candidate in fitting if candidate.condition is Condition.BUILDING]
+    building = [candidate for candidate in fitting if _condition(candidate, facts) is Condition.BUILDING]
     if building and not facts.impatient:
         return Decision(resource=resource, verdict=Verdict.WAIT, forget=forget, waiting=tuple(c.thing for c in building))
     if candidates and resource.type in SPARE:
@@ -142,9 +144,22 @@ SPARE = frozenset({
 })  # fmt: skip
 
 
+def _spoilt(resource: PlannedResource, id: str, seen: Seen, facts: Facts) -> Thing | None:
+    """A server that the state has and that went to ERROR before anybody could use it."""
+    found = seen.get("server", id) if resource.type == tokens.SERVER and facts.unused else None
+    return found if found is not None and found.attributes.get("status") == "ERROR" else None
+
+
+def _condition(candidate: Candidate, facts: Facts) -> Condition:
+    """A server in ERROR that ran once may be all there is of somebody's disk; while the environment has never been anybody's, it is only broken."""
+    if facts.unused and candidate.thing.type == "server" and candidate.thing.attributes.get("status") == "ERROR":
+        return Condition.BROKEN
+    return candidate.condition
+
+
 def _may_go(resource: PlannedResource, candidate: Candidate, facts: Facts) -> bool:
     """Whether nothing can be lost with it."""
     if resource.type not in DATA or facts.unused:
         return not (resource.type == tokens.VOLUME and candidate.used)
-    never_ran = candidate.condition is not Condition.WHOLE
+    never_ran = _condition(candidate, facts) is not Condition.WHOLE
     return never_ran and (resource.type == tokens.SERVER or resource.name in facts.begun)

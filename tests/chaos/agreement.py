@@ -28,8 +28,8 @@ BUILT = ("active", "warning", "stopped")
 ENDED_OPERATIONS = ("succeeded", "failed", "cancelled")
 #: Of a request that waits for the worker.
 UNDER_WAY = ("approved", "fulfilling")
-#: Services' words for what the ledger counts, by the ledger's.
-NEUTRON = {"networks": "network", "routers": "router", "floatingips": "floatingip"}
+#: The client's words for what the ledger counts, by the ledger's.
+NEUTRON = {"networks": "networks", "routers": "routers", "floatingips": "floating_ips"}
 Row = Mapping[str, Any]
 
 
@@ -85,6 +85,8 @@ class Agreement:
         if environment["project_id"]:
             resolved = Resolved.from_document(made["resolved"])
             found += [f"left: {item.said}" for item in looking.workload(self.admin, environment["project_id"], resolved)]
+            groups = [group for group in self.admin.network.security_groups() if group.project_id == environment["project_id"]]
+            found += [f"left: security group {group.name} {group.id} of {environment['name']}" for group in groups]
             if any(project.id == environment["project_id"] for project in self.admin.identity.projects()):
                 found.append(f"left: project {environment['name']} {environment['project_id']}")
         for layer in naming.LAYERS:
@@ -96,8 +98,9 @@ class Agreement:
         """What the services enforce on the project, under the ledger's names, for all that the ledger counts."""
         nova = self.admin.compute.get(f"/os-quota-sets/{project}").json()["quota_set"]
         cinder = self.admin.block_storage.get(f"/os-quota-sets/{project}").json()["quota_set"]
-        neutron = self.admin.network.get(f"/v2.0/quotas/{project}").json()["quota"]
-        found = {resource.name: (nova | cinder).get(resource.name) for resource in COUNTED} | {n: neutron[key] for n, key in NEUTRON.items()}
+        neutron = self.admin.network.get_quota(project)
+        found = {resource.name: (nova | cinder).get(resource.name) for resource in COUNTED}
+        found |= {name: getattr(neutron, key) for name, key in NEUTRON.items()}
         found |= {key: limit for key, limit in cinder.items() if key.startswith("gigabytes_")}
         return {name: int(limit) for name, limit in found.items() if limit is not None}
 

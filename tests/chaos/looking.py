@@ -70,7 +70,7 @@ def _network(admin: Any, project_id: str) -> Iterator[Item]:
     for group in groups:
         yield Item(type=tokens.SECURITY_GROUP, id=group.id, name=group.name)
         for rule in network.security_group_rules(security_group_id=group.id, direction="ingress"):
-            facts = {"group": group.id, "protocol": rule.protocol, "port": rule.port_range_min, "source": rule.remote_ip_prefix}
+            facts = {"group": group.id, "protocol": rule.protocol, "port": rule.port_range_min, "source": rule.remote_ip_prefix or "0.0.0.0/0"}
             yield Item(type=tokens.SECURITY_GROUP_RULE, id=rule.id, facts=facts)
     for address in network.ips(**mine):
         yield Item(type=tokens.FLOATING_IP, id=address.id)

@@ -10,7 +10,7 @@ from tests.acceptance.main_job.conftest import ByHand, Connect, Ministry
 from tests.acceptance.provisioner.world import WITNESS_WARNINGS
 from tests.chaos.conftest import Agree
 from tests.chaos.crew import Crew
-from tests.chaos.proxy import Call
+from tests.chaos.proxy import Call, Fault
 from tests.chaos.test_deaths import GROWN, KEYS, WEB
 from tests.chaos.troubling import followed, retry, submitted
 
@@ -19,6 +19,7 @@ pytestmark = WITNESS_WARNINGS
 Do = Callable[[Call], None]
 #: No volume to start from: it is made faster.
 PLAIN: dict[str, Any] = {"name": "web", "flavor": "m1.tiny", "image": "cirros"}
+BARE: dict[str, Any] = {"servers": [], "quota": {"networks": 1, "routers": 1, "floatingips": 1}}
 
 
 def once(wanted: Callable[[Call], bool], do: Do) -> tuple[Do, list[str]]:
@@ -151,7 +152,7 @@ def test_the_administrators_role_that_is_revoked_and_restored_likewise(crew: Cre
             admin.identity.unassign_project_role_from_user(project=project, user=user.id, role=role.id)
 
     crew.weather.after, done = once(makes("/projects"), revoke)
-    number = submitted(crew, ministry, "service", **{"servers": [], "quota": {"networks": 1, "routers": 1, "floatingips": 1}})
+    number = submitted(crew, ministry, "service", **BARE)
     try:
         told = followed(crew, ministry, number, retrying=False)
         failed = crew.request(number)
@@ -182,4 +183,44 @@ def test_a_resize_whose_run_is_killed_before_it_is_confirmed_is_confirmed_by_the
     assert (told.state, len(done)) == ("fulfilled", 1), told
     [server] = admin.compute.servers(all_projects=True, project_id=project)
     assert (server.status, server.flavor.original_name) == ("ACTIVE", "m1.small")
+    agree()
+
+
+def test_a_project_made_just_before_a_kill_is_found_when_it_is_given_up(crew: Crew, ministry: Ministry, connect: Connect, agree: Agree) -> None:
+    """Neither the engine's state nor dcctl's tables know it by then."""
+    admin = connect()
+    killed: list[str] = []
+
+    def kill(call: Call) -> None:
+        if call.by_the_engine and makes("/projects")(call) and not killed:
+            killed.append(call.path)
+            for part in ("engine", "provider", "run"):
+                crew.kill(part)
+
+    crew.weather.after = kill
+    # What looks for it afterwards gets no answer, until the operation has failed.
+    crew.weather.choose = lambda call: Fault.ERROR if killed and not call.by_the_engine and call.path.startswith("/v3/projects") else None
+    number = submitted(crew, ministry, "perdu", **BARE)
+    told = followed(crew, ministry, number, retrying=False)
+    crew.weather.clear()
+
+    assert (told.state, len(killed)) == ("failed", 1), told
+    [(domain,)] = crew.ask("SELECT domain_id FROM administration WHERE code = %s", ministry.code)
+    assert [project.name for project in admin.identity.projects(domain_id=domain)] == ["perdu"]
+    assert crew.ask("SELECT project_id FROM environment WHERE administration = %s", ministry.code) == [(None,)]
+    ministry.site.answer(ministry.lead, "operation", "abandon", crew.request(number)["operation"])
+    ministry.site.until(lambda: crew.request(number).get("state") == "abandoned", "given up", seconds=240, pause=1)
+    assert [project.name for project in admin.identity.projects(domain_id=domain)] == []
+    agree()
+
+
+def test_a_project_that_somebody_deleted_beside_dcctl_is_swept_all_the_same(
+    crew: Crew, ministry: Ministry, connect: Connect, agree: Agree
+) -> None:
+    """Keystone does not look what is in a project."""
+    admin = connect()
+    assert followed(crew, ministry, submitted(crew, ministry, "efface", servers=[PLAIN])).state == "fulfilled"
+    admin.identity.delete_project(project_of(crew))
+
+    assert followed(crew, ministry, ministry.decommission("efface")).state == "fulfilled"
     agree()

@@ -70,6 +70,16 @@ def test_what_is_still_being_built_is_waited_for_and_then_counts_as_broken() -> 
     assert (late.verdict, [thing.id for thing in late.doomed], late.waiting) == (Verdict.DELETE, ["srv-1"], ())
 
 
+def test_a_server_in_error_that_ran_once_is_taken_over_where_somebody_used_it_and_made_again_where_nobody_could() -> None:
+    spoilt = ruins.whole() | {"server-web-1": ruins.server("srv-1", "ERROR")}
+
+    assert verdicts(spoilt.values(), facts(unused=False))["server-web-1"] == (Verdict.ADOPT, "srv-1")
+    assert verdicts(spoilt.values(), facts(NAMES, unused=False))["server-web-1"] == (Verdict.KEEP, "srv-1")
+    for known in (facts(), facts(NAMES)):
+        [server] = [d for d in decide(WORKLOAD, Seen(spoilt.values()), known) if d.name == "server-web-1"]
+        assert (server.verdict, [thing.id for thing in server.doomed], server.unclear) == (Verdict.DELETE, ["srv-1"], ())
+
+
 def test_what_is_broken_and_ours_goes_and_is_made_again() -> None:
     broken = ruins.whole() | {"server-web-1": ruins.server("srv-1", "ERROR", None)}
 
