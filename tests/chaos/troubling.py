@@ -17,7 +17,7 @@ from tests.chaos.crew import Crew
 from tests.chaos.proxy import Call, Choose, Fault, KeptBack
 
 #: A request that ends badly so often is not brought to its end by retries.
-RETRIES = 60
+RETRIES = 200
 #: For one request, with all that is done to it.
 SECONDS = 7200.0
 #: When what was killed has not been missed: the run went on without it.
