@@ -16,7 +16,7 @@ import procrastinate
 import structlog
 from procrastinate.jobs import Job
 
-from dcctl import logs
+from dcctl import heap, logs
 from dcctl.commandline import WORKER, begun
 from dcctl.errors import DcctlError
 from dcctl.provisioner import processes
@@ -262,6 +262,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     counter.start()
     sealer = Sealer(app.settings)
     sealer.start()
+    heap.settle()
     stalled = Keeper(app)
     stalled.start()
     postman = Postman(app)

@@ -13,7 +13,7 @@ import waitress
 from keystonemiddleware import auth_token
 from oslo_config import cfg
 
-from dcctl import logs
+from dcctl import heap, logs
 from dcctl.api.application import build
 from dcctl.api.asking import Service
 from dcctl.api.bridge import Bridge
@@ -97,6 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
+    heap.settle()
     log.info("serving", host=of.api.host, port=of.api.port, threads=of.api.threads)
     counter = calls.Counter(app, "api")
     counter.start()
