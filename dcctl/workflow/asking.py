@@ -1,4 +1,4 @@
-"""What a request asks for, of whatever kind: checked, counted, held. The same for a new one and for one that was returned and is edited."""
+"""What a request asks for, of whatever kind: checked, counted, held for. The same for a new one and for one that was returned and is edited."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from stacks.environment import EnvironmentSpec, notices, to_document
 
 
 def new(app: App, session: Session, actor: Actor, body: RequestIn, spec: EnvironmentSpec | None, unknown: list[dict[str, Any]]) -> Request:
-    """The new request, checked and held for; it is in the session.
+    """The new request, checked; it is in the session, and nothing is held for it yet.
 
     A spec of an environment that exists is a change of it.
     """
@@ -37,7 +37,7 @@ def new(app: App, session: Session, actor: Actor, body: RequestIn, spec: Environ
 def anew(
     app: App, session: Session, actor: Actor, request: Request, body: RequestIn, spec: EnvironmentSpec | None, unknown: list[dict[str, Any]]
 ) -> None:
-    """What an edited request asks for now, in the place of what it asked before; held for in the same transaction.
+    """What an edited request asks for now, in the place of what it asked before; `hold` follows in the same transaction.
 
     Raises:
         DcctlError: 604, it would be about something else.
@@ -74,10 +74,18 @@ def _filled(
     drafting.number(session, request)
     request.state = RequestState.SUBMITTED
     waiting.begin(app, session, request, RequestState.SUBMITTED)
-    if kind in (Kind.ENVIRONMENT, Kind.CHANGE):
-        holding.hold(app, session, actor, request)
     session.add(request)
     return request
+
+
+def hold(app: App, session: Session, actor: Actor, request: Request) -> None:
+    """Set aside what it asks for, if it is something that is set aside.
+
+    The last thing that a transaction does: from here to its commit, whoever else posts for the administration waits.
+    """
+    session.flush()
+    if request.kind in (Kind.ENVIRONMENT, Kind.CHANGE):
+        holding.hold(app, session, actor, request)
 
 
 def _existing(session: Session, request: Request) -> Environment:

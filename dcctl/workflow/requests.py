@@ -52,11 +52,12 @@ def submit(app: App, actor: Actor, body: RequestIn, key: str) -> tuple[dict[str,
             request = asking.new(app, session, actor, body, spec, unknown)
             _require_room(app, session, request)
             submitted = feed.record(session, "submitted", request=request.number, user=actor.user)
-            session.flush()
             letters.write(session, "received", request, by=actor.user)
             app.queue.defer(session, REVIEW, lock=f"request:{request.number}", number=request.number)
             idempotency.lead_to(session, actor, key, request.number)
-            return as_json(session, request, submitted) | {"maintenance": maintenance.told(app, session)}, True
+            under_maintenance = maintenance.told(app, session)
+            asking.hold(app, session, actor, request)
+            return as_json(session, request, submitted) | {"maintenance": under_maintenance}, True
     except IntegrityError as error:
         if "request_name_in_use" not in str(error.orig) or spec is None:
             raise

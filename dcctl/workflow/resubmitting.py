@@ -36,9 +36,9 @@ def edit(app: App, actor: Actor, number: str, body: RequestIn, key: str) -> dict
         asking.anew(app, session, actor, request, body, spec, unknown)
         request.updated_at = now()
         feed.record(session, "edited", request=number, user=actor.user, round=request.round, reason=body.reason)
-        session.flush()
         app.queue.defer(session, REVIEW, lock=f"request:{number}", number=number)
         idempotency.lead_to(session, actor, key, number)
+        asking.hold(app, session, actor, request)
         return requests.as_json(session, request)
 
 

@@ -37,7 +37,7 @@ def _attempt(app: App, session: Session, actor: Actor, document: dict[str, Any])
         wanted = RequestIn.model_validate(document)
         spec = drafting.spec_of(wanted.spec) if wanted.kind in (Kind.ENVIRONMENT, Kind.CHANGE) else None
         request = asking.new(app, session, actor, wanted, spec, [])
-        session.flush()
+        asking.hold(app, session, actor, request)
     except DcctlError as error:
         point.rollback()
         return {"fits": False, "kind": None, "demand": {}, "needs": [], "rule": None, "error": error.to_json()}
