@@ -1,14 +1,18 @@
 """A file of envelopes over the API: whole or not at all, every fault at its line, recognised when it comes again."""
 
+import csv
 import time
+from pathlib import Path
 from typing import Any
 
+from dcctl.cli import openingfile
 from dcctl.store import Administration
 from quotas import store as accounts
 from quotas.ledger import POOL, HolderKind
 from tests.integration.api.stack import PAPER, Answer, Api
 from tests.integration.api.test_acts import available, decide, last_entry
 
+DOCS = Path(__file__).parents[3] / "docs"
 FILE = [
     {"administration": "min-sante", "resources": {"cores": 40, "ram": 8192}},
     {"administration": "min-justice", "resources": {"cores": 8, "routers": 0}},
@@ -114,13 +118,46 @@ def test_a_large_file_waits_and_a_refused_one_may_come_again(api: Api) -> None:
     assert (available(api), available(api, "min-justice")) == (380, 380)
 
 
+def opened(api: Api, administrations: dict[str, str | None]) -> None:
+    """Administrations with their parents, those that are there already left as they are."""
+    with api.app.transaction() as session:
+        for code, parent in administrations.items():
+            if session.get(Administration, code) is None:
+                session.add(Administration(code=code, name=code, domain_id=f"id-{code}", parent=parent))
+                session.flush()
+                above = accounts.find_holder(session, parent) if parent is not None else POOL
+                assert above is not None
+                accounts.open_holder(session, HolderKind.ADMINISTRATION, code, above)
+
+
+def test_the_countrys_ministries_agencies_and_communes_get_their_envelopes_by_the_documented_file(api: Api) -> None:
+    with (DOCS / "administrations.csv").open(newline="") as file:
+        listed = {line["administration"]: line["parent"] or None for line in csv.DictReader(file)}
+    envelopes = openingfile.read(str(DOCS / "envelopes.csv")).document
+    assert [line["administration"] for line in envelopes] == list(listed)
+    assert len([code for code, parent in listed.items() if code.startswith("min-") and parent is None]) == 22
+    assert len([code for code in listed if code.startswith("commune-")]) == 77
+    opened(api, listed)
+    before = {code: available(api, code) for code in listed}
+    capacity = {resource: sum(line["resources"][resource] for line in envelopes) for resource in envelopes[0]["resources"]}
+    for resource in capacity:
+        api.app.settings.acts.capacity[resource] = 10**9
+    assert api("PUT", "/v1/capacity", "operator", {"resources": capacity, **PAPER}).status == 200
+
+    waiting = sent(api, envelopes)
+    assert (waiting.status, waiting.body["act"]["state"]) == (202, "waiting")  # beyond what one operator may do alone
+    assert decide(api, waiting.body["act"]).body["state"] == "posted"
+
+    passed_on = {code: sum(line["resources"]["cores"] for line in envelopes if listed[line["administration"]] == code) for code in listed}
+    assert {code: available(api, code) - before[code] for code in listed} == {
+        line["administration"]: line["resources"]["cores"] - passed_on[line["administration"]] for line in envelopes
+    }
+    assert accounts.differences(api.app.engine.connect()) == []
+
+
 def test_ten_thousand_entries_are_posted_at_once(api: Api) -> None:
     codes = [f"commune-{number}" for number in range(1250)]
-    with api.app.transaction() as session:
-        session.add_all([Administration(code=code, name=code, domain_id=f"id-{code}") for code in codes])
-        session.flush()
-        for code in codes:
-            accounts.open_holder(session, HolderKind.ADMINISTRATION, code, POOL)
+    opened(api, dict.fromkeys(codes))
     demand = {"instances": 2, "cores": 4, "ram": 8192, "volumes": 2, "gigabytes": 10, "networks": 1, "routers": 1, "floatingips": 1}
     for resource in demand:
         api.app.settings.acts.capacity[resource] = api.app.settings.acts.envelopes[resource] = 10**9
