@@ -6,6 +6,7 @@ served, and `dcctl_render_timestamp_seconds` stands still. Before the first text
 
 import gzip
 import io
+import logging
 import signal
 import sys
 import threading
@@ -163,6 +164,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until SIGTERM."""
     _, chosen = begun("dcctl-exporter", EXPORTER, arguments, example="DCCTL_EXPORTER__PORT=9780")
     logs.configure(json=chosen.log_json)
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a line for each scrape that waits says nothing that the scraper does not
     logger = structlog.get_logger("metrics")
     if not chosen.database.exporter:
         sys.exit("\n".join(told_of("dcctl-exporter", DcctlError("DCCTL-442", setting="database.exporter"))))

@@ -34,7 +34,7 @@ HAMMERED_SECONDS, LEAST_UNAFFECTED = 3.0, 0.75
 @contextlib.contextmanager
 def child(*module: str) -> Iterator[int]:
     """A server of ours in its own process; its port is the first line that it prints."""
-    process = subprocess.Popen([sys.executable, "-m", *module], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, "-m", *module], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         assert process.stdout is not None
         yield int(process.stdout.readline())

@@ -87,7 +87,8 @@ def without_database(site: RunningSite, document: dict[str, Any]) -> Iterator[st
     file.write_text(json.dumps(document))
     command = [sys.executable, "-m", "tests.bench.reads", str(port), str(file)]
     environment = servers.environment(site.layout) | {"PYTHONPATH": str(CHECKOUT)}
-    with subprocess.Popen(command, env=environment, cwd=CHECKOUT, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    nowhere = subprocess.DEVNULL
+    with subprocess.Popen(command, env=environment, cwd=CHECKOUT, stdin=nowhere, stdout=nowhere, stderr=nowhere) as process:
         try:
             address, end = f"http://127.0.0.1:{port}", time.monotonic() + START_SECONDS
             while not answers(f"{address}/healthz"):
