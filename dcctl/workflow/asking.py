@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from dcctl import sizing, speccheck
+from dcctl import keeping, sizing, speccheck
 from dcctl.errors import DcctlError, NotVisible, SpecRefused
 from dcctl.lifecycle import ENDED, EnvironmentState, Kind, RequestState, environment_after
 from dcctl.schemas import RequestIn
@@ -106,7 +106,7 @@ def _environment(app: App, session: Session, request: Request, spec: Environment
     standing = app.standing.read(session)
     if not standing.items:
         raise DcctlError("DCCTL-408")
-    faults = speccheck.check(spec, standing.offers, standing.items)
+    faults = [*speccheck.check(spec, standing.offers, standing.items), *keeping.faults_of_new(spec)]
     if faults or unknown:
         raise SpecRefused([*map(drafting.fault_json, faults), *unknown])
     offer = next(offer for offer in standing.offers if offer["name"] == spec.offer)

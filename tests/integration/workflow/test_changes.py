@@ -192,6 +192,13 @@ def test_a_quota_without_room_for_what_is_kept_is_told_why(built: App) -> None:
     assert faults[1]["params"] == {"volumes": ["base-1-data-1"]}
 
 
+def test_a_new_environment_keeps_nothing_from_before(built: App) -> None:
+    with pytest.raises(SpecRefused) as nothing:
+        ask(built, name="autre", kept_volumes=["base-7-data-1"])
+
+    assert [fault["code"] for fault in nothing.value.params["faults"]] == ["spec.nothing_to_keep"]
+
+
 def test_two_changes_at_the_same_instant_are_one(built: App) -> None:
     def one(position: int) -> str:
         try:
