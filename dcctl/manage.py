@@ -4,6 +4,8 @@ Not for people of the ministries, who have `dcctl`. Everything here may be repea
 """
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -241,8 +243,35 @@ def _operators(users: tuple[str, ...], role: str, project: str, *, given: bool) 
             raise DcctlError("DCCTL-107", kind=_("user"), name=f"{domain}/{user}", hint=hint)
         ids.append(found.id)
     project_id = _project(cloud, settings, project)
-    for user_id in ids:
-        (identity.assign if given else identity.unassign)(cloud, user_id, role, project_id=project_id)
+    asked = {"users": list(users), "role": role, "project": project}
+    with _witnessed(settings, f"operator:{'add' if given else 'remove'}", asked):
+        for user_id in ids:
+            (identity.assign if given else identity.unassign)(cloud, user_id, role, project_id=project_id)
+
+
+@contextmanager
+def _witnessed(settings: "Settings", action: str, asked: dict[str, Any]) -> Iterator[None]:
+    """What is done in Keystone meanwhile is announced in the audit trail before, and its outcome after; without the first nothing is done."""
+    import os
+    import pwd
+
+    from dcctl.workflow import witness
+    from dcctl.workflow.app import App
+
+    app = App(settings)
+    try:
+        with witness.by_itself("manage", action, ",".join(asked["users"])) as deed:
+            deed.body = {"account": pwd.getpwuid(os.getuid()).pw_name, **asked}
+            witness.announce(app)
+            try:
+                yield
+            except BaseException as failed:
+                known = failed if isinstance(failed, DcctlError) else DcctlError("DCCTL-500", reference=type(failed).__name__)
+                witness.ended(app, deed, known)
+                raise
+            witness.ended(app, deed, None)
+    finally:
+        app.close()
 
 
 def _project(cloud: "Cloud", settings: "Settings", name: str) -> str:

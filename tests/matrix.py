@@ -37,6 +37,11 @@ request:show            GET    /v1/requests/{r}                                 
 request:show            GET    /v1/requests/{r}/events                                  +00+0 +00+0 ++++0 ++++0 -----
 request:decide          POST   /v1/requests/{r}/decisions                               -00-0 +00-0 ----0 ----0 00000
 request:withdraw        POST   /v1/requests/{r}/withdraw                                +00-0 +00-0 ----0 ----0 00000
+request:edit            POST   /v1/requests/{r}/edit                                    +00-0 +00-0 ----0 ----0 00000
+request:edit            POST   /v1/requests/{r}/answer                                  +00-0 +00-0 ----0 ----0 00000
+request:comment         POST   /v1/requests/{r}/comments                                +00-0 +00-0 ++++0 ----0 00000
+request:comment         POST   /v1/requests/{r}/evidence                                +00-0 +00-0 ++++0 ----0 00000
+request:review          POST   /v1/requests/{r}/review                                  -00-0 +00-0 ++++0 ++++0 00000
 environment:list        GET    /v1/environments?administration={a}                      +00+0 +00+0 ++++0 ++++0 -----
 environment:show        GET    /v1/environments/{a}/portail                             +00+0 +00+0 ++++0 ++++0 -----
 environment:show        GET    /v1/environments/{a}/portail/drift                       +00+0 +00+0 ++++0 ++++0 -----
@@ -44,6 +49,8 @@ environment:cloud       GET    /v1/environments/{a}/portail/cloud               
 environment:certificate GET    /v1/environments/{a}/portail/certificate                 +00+0 +00+0 ++++0 ++++0 -----
 environment:plan        POST   /v1/environments/{a}/portail/plans                       +00-0 +00-0 ++++0 ----0 00000
 environment:accept      POST   /v1/environments/{a}/portail/drift/accept                -00-0 +00-0 ++++0 ----0 00000
+operation:repair        POST   /v1/environments/{a}/portail/state/looks                 -00-0 -00-0 ++++0 ----0 00000
+operation:repair        POST   /v1/environments/{a}/portail/state                       -00-0 -00-0 ++++0 ----0 00000
 operation:list          GET    /v1/operations?administration={a}                        +00+0 +00+0 ++++0 ++++0 -----
 operation:show          GET    /v1/operations/{o}                                       +00+0 +00+0 ++++0 ++++0 -----
 operation:show          GET    /v1/operations/{o}/events                                +00+0 +00+0 ++++0 ++++0 -----
@@ -96,6 +103,12 @@ def body(case: Case, administration: str) -> dict[str, object] | None:
         return {"kind": "environment", "spec": {"administration": administration, "name": "portail"}}  # too little for a spec
     if address.endswith("/decisions"):
         return {"verdict": "refuse", "reason": "Non conforme", "digest": "1" * 64}
+    by_verb: dict[str, dict[str, object]] = {
+        "edit": {"kind": "environment", "spec": {"administration": administration, "name": "portail"}}, "answer": {"accept": False},
+        "comments": {"text": "Vu"}, "review": {"justified": True, "reason": "Vu"}, "state": {"digest": "1" * 64, "reason": "DCCTL-421"},
+    }  # fmt: skip
+    if (verb := address.rpartition("/")[2]) in by_verb:
+        return by_verb[verb]
     if address.endswith("/accept"):
         return {"reason": "Connu"}
     return {}
