@@ -117,7 +117,7 @@ VALUES = {
 }  # fmt: skip
 WORDED = {"spec.not_a_list": ("allowed",), "spec.secret": ("sort",), "spec.bad_ssh_key": ("reason",)}
 #: Where a list of names is longer, only so many are shown.
-MOST_NAMES = 12
+MOST_NAMES = 16
 
 
 def sentence(code: str, params: Mapping[str, Any]) -> str:

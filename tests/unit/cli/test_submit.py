@@ -72,7 +72,7 @@ def test_everything_wrong_is_said_at_once_with_lines_and_nothing_is_sent(dcctl: 
     assert result.err.splitlines() == [
         "faux.yaml:1: quota: quota is missing (for example: quota: {instances: 2, cores: 4, ram: 8192})",
         "faux.yaml:6: quotas: the key quotas is not known; perhaps quota? (allowed: apiVersion, kind, administration, name, offer, quota,"
-        " duration, justification, network, ssh_keys, members, servers)",
+        " duration, justification, network, ssh_keys, members, servers, kept_volumes)",
         "faux.yaml:7: network.cidr: 8.8.8.0/24 is not a private range (allowed: 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16)",
         "faux.yaml:11: servers[0].flavor: there is no flavor m1.smal; perhaps m1.small, m1.medium? (allowed: m1.medium, m1.small)",
         "faux.yaml:12: servers[1].image: there is no image cirrus; perhaps cirros? (allowed: cirros, debian-12)",

@@ -1,11 +1,14 @@
 """Each type that the stacks use is found by its name or ends and by the environment's mark, and never by a name alone."""
 
 import ast
+import importlib
 import inspect
+import pkgutil
 
 import pulumi
 import pytest
 
+import stacks
 from dcctl.cloud import finders
 from dcctl.cloud.finders import Condition, Seen
 from stacks import tokens
@@ -36,12 +39,8 @@ def test_every_type_that_a_stack_may_use_has_a_finder_and_no_other_has() -> None
 
 def test_every_type_that_a_program_registers_is_among_those_that_a_stack_may_use() -> None:
     """What a program names in its code has a token, so that the test above sees it."""
-    import stacks.network
-    import stacks.servers
-    import stacks.tenant
-
     written = set()
-    for module in (stacks.network, stacks.servers, stacks.tenant):
+    for module in (importlib.import_module(f"stacks.{found.name}") for found in pkgutil.iter_modules(stacks.__path__)):
         for node in ast.walk(ast.parse(inspect.getsource(module))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
                 source = getattr(module, node.func.value.id, None)
