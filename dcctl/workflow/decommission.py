@@ -94,6 +94,7 @@ def _without_its_state(app: App, run: Run, environment: Environment, spec: Envir
     seen = finding.look(cloud, planned, resolved, None)
     found = {type_: {c.id for r in planned if r.type == type_ for c in finders.find(r, seen, {}, mark)} for type_ in (tokens.PROJECT, tokens.GROUP)}
     for project_id in found[tokens.PROJECT]:
+        certificate.note(run, inventory.things(cloud, project_id), ())
         _sweep(app, run, project_id, keep=frozenset())
     projects = found[tokens.PROJECT] | ({environment.project_id} if environment.project_id is not None else set())
     for project_id in projects:

@@ -128,7 +128,7 @@ def proxy(weather: Weather, ports: range) -> Iterator[int]:
             """Quiet."""
 
         def _take(self) -> None:
-            _, port, path = self.path.split("/", 2)
+            port, _, path = self.path.lstrip("/").partition("/")  # a service is asked for its versions without a slash at the end
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             agent, token = (self.headers.get(name) or "" for name in ("User-Agent", "X-Auth-Token"))
             call = Call(self.command, int(port), f"/{path}", agent=agent, body=body, token=token)
