@@ -17,7 +17,7 @@ import structlog
 
 from dcctl.api.bridge import PIECES
 from dcctl.api.errors import encoded, unknown_address
-from dcctl.api.pace import Pace
+from dcctl.api.pace import NOBODY, Pace
 from dcctl.errors import CATALOGUE, DcctlError
 from dcctl.workflow import actor
 from dcctl.workflow.app import App
@@ -47,7 +47,7 @@ class Admitted:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         environ[ADMITTED] = True
         who = environ[ACTOR] = actor.from_environ(self.app, environ)
-        with self.pace.admitted(who.user_id, who.administration):
+        with self.pace.admitted(who.user_id, who.administration if who.roles else NOBODY):
             return self.inner(stripped(environ), start_response)
 
 

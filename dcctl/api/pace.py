@@ -16,6 +16,8 @@ from dcctl.errors import DcctlError
 
 #: People that are remembered; whoever was away longest is forgotten first, with a full minute to spend.
 REMEMBERED = 10_000
+#: In the place of the administration of whoever has no role.
+NOBODY = "–"
 #: An administration has the calls of so many people.
 PEOPLE = 5
 
@@ -69,7 +71,11 @@ class Share:
 
 
 class Pace:
-    """What one call must pass: its person's pace, and its administration's. Operators and auditors belong to none."""
+    """What one call must pass: its person's pace, and its administration's. Operators and auditors belong to none.
+
+    Whoever has no role of dcctl's shares one pace with all others who have none: a domain manager's puppets, however many, spend nothing of their
+    ministry's.
+    """
 
     def __init__(self, *, a_minute: int, at_once: int) -> None:
         self._people = Share(a_minute=a_minute, at_once=at_once)
@@ -77,7 +83,7 @@ class Pace:
 
     @contextmanager
     def admitted(self, user_id: str, administration: str | None) -> Iterator[None]:
-        """One call of this user for this administration.
+        """One call of this user for this administration, or for `NOBODY`.
 
         Raises:
             DcctlError: 640 the person's, 614 the administration's calls are spent.

@@ -188,8 +188,10 @@ def manager_of(service: Service, ministry: str, domain: str, person: Person) -> 
     identity.assign(admin, user.id, "manager", domain_id=domain)
     token = token_of(service, name, password, ministry, domain_name=ministry)
 
+    url = service.keystone.auth_url.rstrip("/").removesuffix("/v3") + "/v3"
+
     def call(method: str, path: str, body: Any = None) -> requests.Response:
-        return requests.request(method, service.keystone.auth_url.rstrip("/") + path, headers={"X-Auth-Token": token}, json=body, timeout=30)
+        return requests.request(method, url + path, headers={"X-Auth-Token": token}, json=body, timeout=30)
 
     return call
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dcctl.api.pace import PEOPLE, REMEMBERED, Pace, Share
+from dcctl.api.pace import NOBODY, PEOPLE, REMEMBERED, Pace, Share
 from dcctl.errors import DcctlError
 
 
@@ -81,6 +81,8 @@ def test_many_people_of_one_administration_are_one_flood_and_nobody_elses() -> N
     said = [passes(f"sante-{number}", "min-sante") for number in range(400)]
     assert (said[: 60 * PEOPLE], said[60 * PEOPLE]) == (["passes"] * 60 * PEOPLE, "DCCTL-614")
     assert passes("justice-agent", "min-justice") == "passes"
+    puppets = [passes(f"puppet-{number}", NOBODY) for number in range(400)]
+    assert puppets.count("passes") == 60 * PEOPLE, "who has no role spends nothing of a ministry's"
     assert [passes("operator", None) for _ in range(61)][-2:] == ["passes", "DCCTL-640"]
     assert not paces._people._under_way
     assert not paces._administrations._under_way
