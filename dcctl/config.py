@@ -172,7 +172,7 @@ class Exporter(_Section):
 
 
 class Collector(_Section):
-    cloud: str = "dcctl-admin"
+    cloud: str = "dcctl-collector"
     interval_seconds: float = 60.0
     full_seconds: float = Field(default=600.0, ge=0.0, le=1100.0)
     """Between two passes that list everything; in between Nova is asked for changes, and of the rest what takes few calls is listed."""

@@ -31,8 +31,6 @@ from metrics.servers import Servers
 from metrics.volumes import CINDER_MICROVERSION, Untold, Volumes
 from quotas.resources import BLOCK_STORAGE, COMPUTE, NETWORK, TYPED_GIGABYTES, TYPED_STRUCTURAL, find
 
-KEYSTONE = "keystone"
-
 #: How a person knows each service, and the call that its failure names.
 NAMES = {COMPUTE: ("Nova", "GET /servers/detail"), BLOCK_STORAGE: ("Cinder", "GET /volumes/detail"), NETWORK: ("Neutron", "GET /networks")}
 

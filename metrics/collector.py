@@ -27,6 +27,7 @@ from dcctl.errors import CloudError, DcctlError
 from dcctl.store import add_requests
 from metrics import collect, hours, records, store
 from metrics.confirming import confirm, confirm_projects
+from metrics.counting import KEYSTONE
 from metrics.readings import Reading
 from metrics.servers import Servers
 from metrics.spans import HOUR, hour_of
@@ -78,6 +79,7 @@ class Collector:
         self._log = logger
         self._page_size = page_size
         self._policy = policy or Policy()
+        self._full_before = self._policy.full_seconds == 0
         self._servers = Servers()
         self._volumes = Volumes()
         self._domains: dict[str, str] = {}
@@ -95,7 +97,7 @@ class Collector:
         began = time.monotonic()
         if full:
             self._calls_of_last = {}
-        failed = [] if self._source(collect.KEYSTONE, lambda: self._projects(full)) else [collect.KEYSTONE]
+        failed = [] if self._source(KEYSTONE, lambda: self._projects(full)) else [KEYSTONE]
         if not self._source(COMPUTE, lambda: self._compute(full)):
             failed.append(COMPUTE)
         if not self._source(BLOCK_STORAGE, lambda: self._block_storage(full)):
@@ -105,8 +107,9 @@ class Collector:
         if full:
             self._full_at = began
         self._failed = frozenset(failed)
-        if not full or self._policy.full_seconds == 0:  # not all calls of an hour in one pass
+        if not full or self._full_before:  # not all calls of an hour in one pass, where there are lighter ones
             self._keep_hours()
+        self._full_before = full
         self._count_calls()
         return failed
 
@@ -132,7 +135,7 @@ class Collector:
             vanished = store.vanished(database, found, self._policy.shrink_share)
         confirm_projects(self._cloud, found, vanished)
         with self._engine.begin() as database:
-            store.write_projects(database, collect.KEYSTONE, found)
+            store.write_projects(database, KEYSTONE, found)
         self._domains = {project.domain_id: project.domain_name for project in found.projects}
         return len(found.projects)
 

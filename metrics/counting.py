@@ -35,6 +35,9 @@ class Volume(NamedTuple):
     made_at: str
 
 
+#: The source of which projects there are; the others have the names of their service types.
+KEYSTONE = "keystone"
+
 #: Names of Keystone's limits of Nova's things -> the ledger's.
 UNIFIED_LIMITS = {"servers": "instances", "class:VCPU": "cores", "class:MEMORY_MB": "ram"}
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from dcctl.lifecycle import Kind, OperationState, RequestState
-from metrics.counting import NETWORK_KEYS, STRUCTURAL_LIMITS, structural
+from metrics.counting import KEYSTONE, NETWORK_KEYS, STRUCTURAL_LIMITS, structural
 from metrics.facts import About, CapacityFact, Facts, LedgerFact, ProofFact
 from quotas.reconcile import Name
 from quotas.resources import COMPUTE, COUNTED, NETWORK, Resource, find, in_order
@@ -20,7 +20,7 @@ from quotas.resources import COMPUTE, COUNTED, NETWORK, Resource, find, in_order
 #: Kinds of request that every administration has a figure for; others appear with the first request of their kind.
 KINDS = (Kind.ENVIRONMENT, Kind.DECOMMISSION)
 
-OPERATIONS = ("fulfil", "decommission", "abandon", "undo")
+OPERATIONS = ("fulfil", "decommission", "abandon", "change", "undo", "extension", "rebuild")
 VERDICTS = ("approve", "refuse", "return")
 #: What may come of writing a limit (`dcctl.cloud.limit_rules.LimitState`, which is no neighbour of the figures).
 LIMIT_STATES = ("in_sync", "refused", "ineffective", "blocked_by_usage", "unsupported")
@@ -222,7 +222,9 @@ def _administrations(
 
 
 def _read(facts: Facts) -> set[tuple[str, str]]:
-    """(region, service) of which use is known: what nothing is said of is 0."""
+    """(region, service) of which use is known: what nothing is said of is 0. None while nobody has said which projects there are."""
+    if KEYSTONE not in facts.sources:
+        return set()
     return {(seen.region, seen.service_type) for seen in facts.observations} | {(facts.region, name) for name in facts.sources}
 
 

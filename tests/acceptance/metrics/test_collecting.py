@@ -207,7 +207,7 @@ class Emptied(Cloud):
 
 EMPTIED = [
     ("/projects", "keystone"), ("/servers/detail", "compute"), ("/volumes/detail", "block-storage"), ("/snapshots/detail", "block-storage"),
-    ("/networks", "network"), ("/routers", "network"), ("/floatingips", "network"),
+    ("/networks", "network"), ("/routers", "network"), ("/floatingips", "network"), ("/ports", "network"), ("/security-groups", "network"),
 ]  # fmt: skip
 
 

@@ -168,7 +168,9 @@ def test_the_collectors_role_writes_observations_only(site: Site, statement: str
         database.execute(text(statement))
 
 
-@pytest.mark.parametrize("statement", ["DELETE FROM source", "DELETE FROM project_observation", "UPDATE quotas.account SET balance = 0"])
+@pytest.mark.parametrize(
+    "statement", ["DELETE FROM public.source", "DELETE FROM public.project_observation", "UPDATE quotas.account SET balance = 0"]
+)
 def test_the_exporters_role_writes_nothing_even_where_a_session_asks_to(site: Site, statement: str):
     with site.exporter.connect() as database:
         database.execute(text("SET TRANSACTION READ WRITE"))

@@ -33,7 +33,7 @@ def facts() -> Facts:
         ),
         limits=(limit("0f", "compute", "cores", 24), limit("0f", "compute", "instances", None)),
         requests={("min-sante", "in_review", "environment"): 2, ("cnhu", "fulfilled", "envelope"): 1},
-        sources={"compute": READ_AT},
+        sources={"keystone": READ_AT, "compute": READ_AT},
         calls={("worker", "compute", "GET", "ok"): 1200, ("worker", "compute", "PUT", "refused"): 3},
         discrepancies={("limit_mismatch", "open"): 1},
         sealed_position=1042,
