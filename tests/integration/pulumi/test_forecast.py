@@ -3,6 +3,7 @@
 import copy
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import pytest
 from dcctl.provisioner.engine import Engine, Work
 from dcctl.provisioner.errors import EngineCancelled
 from dcctl.provisioner.skeleton import rebuilt
+from stacks.environment import to_document
 from stacks.plan import plan
+from stacks.specs import parse
 from tests.integration.pulumi.conftest import Silence
 
 NOWHERE = {"auth": {"auth_url": "http://127.0.0.1:9/v3", "username": "u", "password": "p", "user_domain_name": "Default", "project_id": "p"}}
@@ -78,3 +81,33 @@ def test_what_would_be_destroyed_is_told_protected_or_not_and_nothing_is_written
 
 def test_a_run_that_goes_on_hinders_no_forecast(engine: Engine, work: Work, lock: None) -> None:
     assert steps(engine, work) == {("create", "network"), ("create", "subnet")}
+
+
+SERVERS = [
+    {"name": "base", "flavor": "m1.small", "image": "cirros", "volumes": [{"size": 20, "type": "ssd"}]},
+    {"name": "web", "flavor": "m1.small", "image": "cirros"},
+]
+KEPT = [{"name": "base-1-data-1", "size": 20, "type": "ssd"}]
+#: What a change makes of the servers and of the volume of one of them.
+CHANGED: dict[str, dict[str, Any]] = {
+    "its server lets go of it": {"servers": [SERVERS[0] | {"volumes": []}, SERVERS[1]], "kept_volumes": KEPT},
+    "its server goes": {"servers": [SERVERS[1]], "kept_volumes": KEPT},
+    "every server goes": {"servers": [], "kept_volumes": KEPT},
+    "it is at another server": {"servers": [SERVERS[1] | {"volumes": [{"size": 20, "type": "ssd", "name": "base-1-data-1"}]}]},
+}
+
+
+@pytest.mark.parametrize("change", CHANGED)
+def test_a_volume_that_is_kept_or_moved_is_the_same_thing_to_the_engine(engine: Engine, work: Work, change: str) -> None:
+    ids = {"flavor_ids": {"m1.small": "f-1"}, "image_ids": {"cirros": "i-1"}, "volume_types": {"ssd": "t-1", "standard": "t-2"}}
+    resolved = replace(work.resolved, **ids)
+    document = to_document(work.spec)
+    planned = plan(parse(document | {"servers": SERVERS}), resolved).of("workload")
+    known, _ = rebuilt(None, work.stack, planned, {thing.name: f"id-{thing.name}" for thing in planned}, ())
+    engine.restore(work.stack, known)
+
+    changed = Work(layer="workload", spec=parse(document | CHANGED[change]), resolved=resolved)
+    found = {step.name: step.op for step in engine.forecast(changed, cloud=NOWHERE)}
+
+    assert found["volume-base-1-1"] in ("same", "update")
+    assert found["attachment-base-1-1"] == "delete"
