@@ -26,7 +26,7 @@ from dcctl.config import Settings
 from dcctl.errors import CloudError, DcctlError
 from dcctl.store import add_requests
 from metrics import collect, hours, records, store
-from metrics.confirming import confirm, confirm_projects
+from metrics.confirming import confirm, confirm_limits, confirm_projects
 from metrics.counting import KEYSTONE
 from metrics.readings import Reading
 from metrics.servers import Servers
@@ -174,7 +174,9 @@ class Collector:
     def _write(self, name: str, reading: Reading) -> int:
         with self._engine.connect() as database:
             fallen = store.fallen(database, self._cloud.region, reading, self._policy.shrink_share)
+            unlisted = store.unlisted(database, self._cloud.region, reading)
         confirm(self._cloud, reading, fallen)
+        confirm_limits(self._cloud, reading, unlisted)
         with self._engine.begin() as database:
             store.write_reading(database, name, self._cloud.region, reading)
         return len(reading.usage)

@@ -131,6 +131,22 @@ def fallen(database: Connection, region: str, reading: Reading, share: float) ->
     return [(project, resource) for fall, project, resource in sorted(falls, key=lambda found: -found[0]) if fall > 0]
 
 
+def unlisted(database: Connection, region: str, reading: Reading) -> list[str]:
+    """Ids of stored projects with limits of their own that the reading's list of limits does not name, though it names everyone's default."""
+    if not reading.default_limits:
+        return []
+    stored = _rows(
+        database,
+        """SELECT project_id, resource, backend_quota FROM project_observation JOIN observed_project USING (project_id)
+        WHERE region = :region AND service_type = :service AND backend_quota IS NOT NULL ORDER BY project_id""",
+        region=region,
+        service=reading.service_type,
+    )
+    named = {project for project, _ in reading.limits}
+    own = (project for project, resource, limit in stored if project not in named and limit != reading.default_limits.get(resource, limit))
+    return list(dict.fromkeys(own))
+
+
 def vanished(database: Connection, found: Projects, share: float) -> list[str]:
     """Ids of stored projects that were not found, where there are fewer by more than the share."""
     stored = set(database.execute(text("SELECT project_id FROM observed_project")).scalars())

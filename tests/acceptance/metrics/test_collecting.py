@@ -207,7 +207,8 @@ class Emptied(Cloud):
 
 EMPTIED = [
     ("/projects", "keystone"), ("/servers/detail", "compute"), ("/volumes/detail", "block-storage"), ("/snapshots/detail", "block-storage"),
-    ("/networks", "network"), ("/routers", "network"), ("/floatingips", "network"), ("/ports", "network"), ("/security-groups", "network"),
+    ("/networks", "network"), ("/routers", "network"), ("/floatingips", "network"),
+    ("/ports", "network"), ("/security-groups", "network"), ("/quotas", "network"),
 ]  # fmt: skip
 
 
