@@ -130,6 +130,9 @@ def proxy(weather: Weather, ports: range) -> Iterator[int]:
         def _take(self) -> None:
             port, _, path = self.path.lstrip("/").partition("/")  # a service is asked for its versions without a slash at the end
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if not port.isdigit():  # above the services' own addresses there is nothing
+                self._refused(404)
+                return
             agent, token = (self.headers.get(name) or "" for name in ("User-Agent", "X-Auth-Token"))
             call = Call(self.command, int(port), f"/{path}", agent=agent, body=body, token=token)
             fault = weather.choose(call)
