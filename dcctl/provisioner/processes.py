@@ -69,7 +69,16 @@ def marked(name: str, value: str) -> list[int]:
 
 
 def orphans() -> list[int]:
-    """Living processes of runs whose guardian is gone: it was killed together with its worker, or alone."""
+    """Living processes of runs whose guardian is gone: it was killed together with its worker, or alone.
+
+    Looked for twice: a list of processes takes its time, and of a run that begins meanwhile it may have a child without the guardian above it.
+    """
+    found = _without_guardian()
+    again = set(_without_guardian()) if found else set()
+    return [pid for pid in found if pid in again]
+
+
+def _without_guardian() -> list[int]:
     parents = dict(_processes())
     guardians = {pid for pid in parents if is_guardian(pid)}
     found = []

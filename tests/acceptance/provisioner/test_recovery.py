@@ -14,7 +14,6 @@ from dcctl.provisioner import state
 from dcctl.provisioner.errors import EngineFailed, EngineStateLost
 from stacks import tokens
 from stacks.plan import plan
-from stacks.specs import parse, to_document
 from tests.acceptance.provisioner.conftest import REGION
 from tests.acceptance.provisioner.killing import COUNTED, SMALL, Told, agree, begun, done, kill, killed, recorded, recovered, up
 from tests.acceptance.provisioner.world import WITNESS_WARNINGS, World
@@ -51,15 +50,6 @@ def test_killed_at_one_moment_after_the_other_it_goes_on_each_time_and_makes_not
     assert outcome.outputs["servers"]["server-web-1"]["id"] == known["server-web-1"]
     assert set(up(world, "workload", recovery_of_nothing(), expected=True).changes) == {"same"}
     assert len(told.of("recovered")) == kills
-
-    # A run that was killed while it resized leaves a server that waits for a word: the next one says it, and resizes nothing twice.
-    [server] = world.servers()
-    world.admin.compute.resize_server(server, world.resolved.flavor_ids["m1.small"])
-    world.admin.compute.wait_for_server(server, status="VERIFY_RESIZE", interval=0.5, wait=60)
-    world.spec = parse({**to_document(world.spec), "servers": [SMALL[0] | {"flavor": "m1.small"}]})
-    up(world, "workload", recovered(world, seer, "workload"), refresh=True)
-    assert [(server.status, server.flavor.original_name) for server in world.servers()] == [("ACTIVE", "m1.small")]
-    assert agree(world, seer, "workload") == known
 
 
 def recovery_of_nothing():  # type: ignore[no-untyped-def]

@@ -1,4 +1,4 @@
-"""What `make chaos` does at length, once: kills and a refusal at calls that a seed chooses, and clocks that jump; then cloud = state = ledger.
+"""What the other tests of chaos do at length, once: kills and a refusal at calls that a seed chooses, and clocks that jump.
 
 `DCCTL_CHAOS_SEED` replays a run.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.acceptance.main_job.conftest import Ministry
 from tests.acceptance.provisioner.world import WITNESS_WARNINGS
 from tests.chaos.clocks import Clock
-from tests.chaos.conftest import Agree, agree, crew, weather  # noqa: F401 - fixtures
+from tests.chaos.conftest import Agree
 from tests.chaos.crew import NAMES, Crew
 from tests.chaos.proxy import Call, Fault
 from tests.chaos.troubling import Trouble, followed, submitted
@@ -23,7 +23,7 @@ BARE = {"servers": [], "quota": {"networks": 1, "routers": 1, "floatingips": 1}}
 
 
 def test_an_environment_whose_api_database_and_engine_are_killed_and_one_thing_of_which_fails_is_whole_in_the_end(
-    crew: Crew, ministry: Ministry, agree: Agree  # noqa: F811
+    crew: Crew, ministry: Ministry, agree: Agree
 ) -> None:  # fmt: skip
     print(f"\nDCCTL_CHAOS_SEED={SEED}")
     dice = random.Random(SEED)
@@ -40,7 +40,7 @@ def test_an_environment_whose_api_database_and_engine_are_killed_and_one_thing_o
 
     trouble = Trouble(at=at, most=len(parts))
     crew.weather.after, crew.weather.choose = lambda call: trouble.meet(call, "after") and None, choose
-    told = followed(crew, ministry, submitted(crew, ministry, "recette", **BARE), trouble, seconds=300)
+    told = followed(crew, ministry, submitted(crew, ministry, "recette", **BARE), trouble, seconds=900)
 
     assert (told.state, bool(trouble.done)) == ("fulfilled", True), told
     agree()
@@ -48,7 +48,7 @@ def test_an_environment_whose_api_database_and_engine_are_killed_and_one_thing_o
 
 
 def test_clocks_that_jump_with_each_call_end_nothing_early_and_let_nobody_else_in(
-    crew: Crew, ministry: Ministry, agree: Agree, tmp_path: Path  # noqa: F811
+    crew: Crew, ministry: Ministry, agree: Agree, tmp_path: Path
 ) -> None:  # fmt: skip
     clock = Clock(tmp_path / "clock")
     crew.workers.more |= clock.environment
@@ -57,7 +57,7 @@ def test_clocks_that_jump_with_each_call_end_nothing_early_and_let_nobody_else_i
     crew.mend()
     jumps = iter(["+1h", "-1h", "+1d", "-1d"] * 1000)
     crew.weather.before = lambda call: clock.set(next(jumps))
-    told = followed(crew, ministry, submitted(crew, ministry, "horloge", **BARE), seconds=300)
+    told = followed(crew, ministry, submitted(crew, ministry, "horloge", **BARE), seconds=900)
 
     assert (told.state, told.retries) == ("fulfilled", 0), told
     assert crew.ask("SELECT token FROM lease WHERE administration = %s", ministry.code) == [(1,)]
