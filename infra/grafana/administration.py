@@ -36,8 +36,8 @@ BOARD = Board(
                 Panel(
                     title="Qui c'est",
                     kind="table",
-                    width=24,
-                    height=4,
+                    width=20,
+                    height=6,
                     labels={"administration": "Code", "name": "Nom", "parent": "Rattachée à"},
                     queries=[
                         Query(
@@ -46,6 +46,7 @@ BOARD = Board(
                         )
                     ],
                 ),
+                figures.age(),
                 Panel(
                     title="Engagé, en part de l'accordé",
                     description="Retenu par des demandes, alloué, ou accordé à des administrations rattachées. Alerte à 90 %.",

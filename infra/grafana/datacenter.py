@@ -39,6 +39,7 @@ BOARD = Board(
         Section(
             title="Aujourd'hui",
             panels=(
+                figures.age(),
                 figures.shares(
                     "Accordé, en part de la capacité", "Ce que le datacenter a promis par des enveloppes.",
                     f"{_CLUSTER}_granted{{{_IN_REGION}}}", f"{_CLUSTER}_capacity{{{_IN_REGION}}}",

@@ -6,8 +6,10 @@ Sums keep the labels that are named and lose those of the target.
 
 from collections.abc import Mapping
 
-from infra.grafana.panels import BYTES, COUNT, SHARE, SHARE_STEPS, Panel, Query
+from infra.grafana.panels import BYTES, COUNT, SECONDS, SHARE, SHARE_STEPS, Panel, Query
 
+#: Ages: red where DcctlSourceStale is; a source is as old as a full pass lets it be (collector.full_seconds).
+SOURCE_STEPS = ((None, "green"), (700, "orange"), (1500, "red"))
 #: What is drawn over time, and how people call it.
 DRAWN = {"cores": ("Cœurs", COUNT), "ram": ("Mémoire", BYTES), "gigabytes": ("Stockage", BYTES)}
 #: Families without their prefix -> what a column or a line is called.
@@ -78,4 +80,18 @@ def shares(title: str, description: str, part: str, whole: str) -> Panel:
         unit=SHARE,
         steps=SHARE_STEPS,
         queries=[Query(expression=f"sum by (resource) ({part}) / (sum by (resource) ({whole}) > 0)", name="{{resource}}")],
+    )
+
+
+def age() -> Panel:
+    """How old the oldest source is: beside figures that somebody decides by."""
+    return Panel(
+        title="Âge des chiffres",
+        description="La plus ancienne des sources ; le détail est dans Exploitation.",
+        kind="stat",
+        unit=SECONDS,
+        width=4,
+        height=6,
+        steps=SOURCE_STEPS,
+        queries=[Query(expression="max (dcctl:source:age_seconds)")],
     )
