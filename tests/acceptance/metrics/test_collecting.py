@@ -94,7 +94,7 @@ def test_a_list_goes_on_where_the_item_that_its_next_page_began_after_is_deleted
     cloud = Hasty(clouds_yaml, "cloud-admin", REGION)
     label = f"hasty-{secrets.token_hex(4)}"
     made = [
-        cloud.call("network", "POST", "/security-groups", json={"security_group": {"name": f"hasty-{number}", "description": label}})
+        cloud.call("network", "POST", "/security-groups", body={"security_group": {"name": f"hasty-{number}", "description": label}})
         for number in range(9)
     ]
     ids = {group["security_group"]["id"] for group in made}
