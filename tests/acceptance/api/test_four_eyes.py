@@ -81,12 +81,16 @@ def decisions(service: Service, number: str, token: str) -> list[dict[str, Any]]
 def test_one_person_with_both_roles_decides_on_others_wishes_and_never_on_their_own(
     service: Service, app: App, operator: str, agent: str, member: Member
 ) -> None:
+    """They asked as an agent, whose wish needs a lead's visa, and are a lead by the time; what they ask as a lead needs no lead at all."""
+    own, others = asked(service, app, member("eyes-both", "dc_agent"), "own-of-both"), asked(service, app, agent, "for-both")
     both = member("eyes-both", "dc_agent", "dc_lead")
-    own, others = asked(service, app, both, "own-of-both"), asked(service, app, agent, "for-both")
+    later = asked(service, app, both, "later-of-both")
 
-    assert [refused(decide(service, app, own, both, verdict)) for verdict in ("approve", "refuse", "return")] == [(409, "DCCTL-204")] * 3
+    for verdict in ("approve", "refuse", "return"):
+        assert refused(decide(service, app, own, both, verdict)) == (409, "DCCTL-204")
+        assert refused(decide(service, app, later, both, verdict)) == (403, "DCCTL-106")
     assert decide(service, app, others, both).status_code == 200
-    assert decisions(service, own, operator) == []
+    assert decisions(service, own, operator) == decisions(service, later, operator) == []
 
 
 def test_a_puppet_that_a_domain_manager_makes_is_nobody_whoever_gives_it_a_role(
