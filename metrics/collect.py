@@ -125,11 +125,14 @@ def _with_types(usage: Usage, named: Iterable[str]) -> tuple[str, ...]:
     return (*everywhere, *sorted(name for name in typed if (find(name) or structural(name)) is not None))
 
 
-def network(cloud: Cloud, page_size: int | None = None) -> Reading:
+def network(cloud: Cloud, page_size: int | None = None, last: Reading | None = None) -> Reading:
     """Networks, routers, floating IPs, ports and security groups of every project, and what is enforced on each, from Neutron.
 
     Neutron has no changes since a moment that would name what was deleted, but two fields of each item are enough, and its pages have no end
-    unless the site gave them one: five calls read everything.
+    unless the site gave them one: seven calls read everything.
+
+    Args:
+        last: a reading whose default limits still hold; None: they are read too.
     """
     at = datetime.now(UTC)
 
@@ -146,10 +149,13 @@ def network(cloud: Cloud, page_size: int | None = None) -> Reading:
             for quota in items(cloud, "network", "/quotas", "quotas", None, identity="project_id")
             for resource, value in network_limits(quota).items()
         }
-        default = cloud.session_json("network", f"/quotas/{cloud.own_project_id}/default")["quota"]
+        if last is not None:
+            defaults = last.default_limits
+        else:
+            defaults = network_limits(cloud.session_json("network", f"/quotas/{cloud.own_project_id}/default")["quota"])
         return Reading(
             service_type=NETWORK, at=at, resources=tuple(dict.fromkeys((*resources_of(NETWORK), *lists))), usage=usage, limits=limits,
-            default_limits=network_limits(default), lists=lists,
+            default_limits=defaults, lists=lists,
         )  # fmt: skip
 
     return settled(*NAMES[NETWORK], read)

@@ -85,6 +85,7 @@ class Collector:
         self._domains: dict[str, str] = {}
         self._nova: Reading | None = None
         self._cinder: Reading | None = None
+        self._neutron: Reading | None = None
         self._full_at: float | None = None
         self._failed: frozenset[str] = frozenset()
         """Sources that failed in the last pass are read again in the next, whatever that costs."""
@@ -102,7 +103,7 @@ class Collector:
             failed.append(COMPUTE)
         if not self._source(BLOCK_STORAGE, lambda: self._block_storage(full)):
             failed.append(BLOCK_STORAGE)
-        if (full or NETWORK in self._failed or self._is_cheap(NETWORK)) and not self._source(NETWORK, self._network):
+        if (full or NETWORK in self._failed or self._is_cheap(NETWORK)) and not self._source(NETWORK, lambda: self._network(full)):
             failed.append(NETWORK)
         if full:
             self._full_at = began
@@ -168,8 +169,11 @@ class Collector:
         self._cinder = reading
         return figures
 
-    def _network(self) -> int:
-        return self._write(NETWORK, collect.network(self._cloud, self._page_size))
+    def _network(self, full: bool) -> int:
+        reading = collect.network(self._cloud, self._page_size, None if full or NETWORK in self._failed else self._neutron)
+        figures = self._write(NETWORK, reading)
+        self._neutron = reading
+        return figures
 
     def _write(self, name: str, reading: Reading) -> int:
         with self._engine.connect() as database:

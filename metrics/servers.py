@@ -1,14 +1,15 @@
 """What servers there are: listed once in a while, brought up to date by Nova's `changes-since` in between, deleted ones included.
 
-A change of ten servers costs one call, whatever the number of servers. The listing remains the truth: a cell that does not answer is silent about
-its changes, and named by the list.
+A change of ten servers costs one call, whatever the number of servers. A cell that does not answer is silent about its changes, and a list of more
+than one page is silent about its servers (nova/compute/api.py makes up entries for them on the first page only, where that has room); so Nova is
+asked after each reading whether the services of a cell are unknown to it.
 """
 
 from collections import Counter
 from datetime import datetime, timedelta
 
 from dcctl.cloud.connect import Cloud
-from metrics.counting import Size, Usage, add_server, size_of
+from metrics.counting import Incomplete, Size, Usage, add_server, size_of
 from metrics.listing import items
 
 #: Embedded flavors came with 2.47, servers of silent cells with 2.69; 2.72 and later only add.
@@ -50,6 +51,7 @@ class Servers:
             project, cores, ram = size_of(server)
             size = known[str(server["id"])] = names.setdefault(project, project), cores, ram
             add_server(usage, size)
+        _require_cells(cloud)
         self._known, self._usage, self._as_of = known, usage, at
         return Counter(usage)
 
@@ -62,6 +64,7 @@ class Servers:
         changes: dict[str, Size | None] = {}
         for server in items(cloud, "compute", "/servers/detail", "servers", page_size, query, NOVA_MICROVERSION):
             changes[str(server["id"])] = None if server.get("status") in _GONE else size_of(server)
+        _require_cells(cloud)
         for identifier, size in changes.items():
             before = self._known.pop(identifier, None)
             if before is not None:
@@ -71,3 +74,11 @@ class Servers:
                 add_server(self._usage, size)
         self._as_of = at
         return Counter({key: amount for key, amount in self._usage.items() if amount})
+
+
+def _require_cells(cloud: Cloud) -> None:
+    """Raises Incomplete while a cell does not answer: Nova lists its services with the status UNKNOWN (since 2.69)."""
+    listed = cloud.call("compute", "GET", "/os-services", params={"binary": "nova-compute"}, microversion=NOVA_MICROVERSION)["services"]
+    silent = sorted(str(service.get("host")) for service in listed if service.get("status") == "UNKNOWN")
+    if silent:
+        raise Incomplete(f"a cell does not answer: nothing is known of {', '.join(silent[:3])}{' …' if len(silent) > 3 else ''}")

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 #: Service -> version in its paths, and what is read below it. The quotas are the second count of lists that became short.
 READS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "identity": ("v3", ("domains", "projects", "projects/*", "limits")),
-    "compute": ("v2.1", ("servers/detail", "os-simple-tenant-usage", "os-quota-sets/*/detail")),
+    "compute": ("v2.1", ("servers/detail", "os-services", "os-simple-tenant-usage", "os-quota-sets/*/detail")),
     "block-storage": ("v3", ("types", "volumes/detail", "snapshots/detail", "os-quota-sets/*")),
     "network": ("v2.0", ("networks", "routers", "floatingips", "ports", "security-groups", "quotas", "quotas/*/default", "quotas/*/details")),
 }

@@ -197,6 +197,7 @@ class Answers:
             "/identity/v3/projects": lambda _: self._projects(),
             "/identity/v3/limits": lambda _: {"limits": [], "links": {"next": None}},
             "/compute/v2.1/servers/detail": self._servers,
+            "/compute/v2.1/os-services": lambda _: {"services": [{"binary": "nova-compute", "host": "node-1", "status": "enabled"}]},
             "/volume/v3/types": lambda _: {"volume_types": [{"id": "1", "name": "ssd"}, {"id": "2", "name": "standard"}]},
             "/volume/v3/volumes/detail": self._volumes,
             "/volume/v3/snapshots/detail": lambda _: {"snapshots": []},

@@ -142,7 +142,7 @@ def test_a_pass_makes_as_many_calls_as_there_are_lists_whatever_the_number_of_pr
     assert Collector(site.collector, cloud, LOG).once() == []
 
     hours = 1  # of Nova's records, one at a time
-    assert cloud.calls() == 2 + 2 + 3 + 7 + hours  # Keystone, Nova and its limits, Cinder, Neutron
+    assert cloud.calls() == 2 + 3 + 3 + 7 + hours  # Keystone, Nova and its limits, Cinder, Neutron
 
 
 def test_a_project_that_vanished_takes_its_figures_with_it(site: Site, admin: Cloud, clouds_yaml, tmp_path):
@@ -224,6 +224,37 @@ def test_a_list_that_is_empty_all_of_a_sudden_lowers_nothing_however_often_it_co
     assert as_collected(site)[sante.id] == before
     assert site.source(source)[0] == success
     assert site.source(source)[2] is not None
+
+
+class Silent(Cloud):
+    """The real cloud, one cell of which does not answer: its servers are in no list, its services are unknown."""
+
+    silent = False
+
+    def call(self, service: str, method: str, path: str, **kwargs: Any) -> Any:
+        answer = super().call(service, method, path, **kwargs)
+        if self.silent and path == "/servers/detail":
+            return {**answer, "servers": [server for server in answer["servers"] if server["OS-EXT-SRV-ATTR:host"] is None]}
+        if self.silent and path == "/os-services":
+            return {"services": [{**one, "status": "UNKNOWN"} for one in answer["services"]]}
+        return answer
+
+
+def test_a_cell_that_falls_silent_keeps_its_servers_in_full_passes_and_in_light_ones(site: Site, admin: Cloud, sante: Tenant):
+    cloud = Silent(admin.config_file, admin.name, "cotonou")
+    collector = Collector(site.collector, cloud, LOG, policy=Policy(full_seconds=600))
+    assert collector.once() == []
+    before, success = as_collected(site)[sante.id], site.source("compute")[0]
+
+    cloud.silent = True
+    assert [collector.once(), Collector(site.collector, cloud, LOG).once()] == [["compute"], ["compute"]]
+
+    assert as_collected(site)[sante.id] == before
+    assert (site.source("compute")[0], "does not answer" in str(site.source("compute")[2])) == (success, True)
+    cloud.silent = False
+    assert collector.once() == []
+    assert as_collected(site)[sante.id] == before
+    assert site.source("compute")[0] > success
 
 
 def test_a_list_is_believed_to_be_empty_at_once_when_the_service_counts_nothing_either(site: Site, admin: Cloud, justice: Tenant):
