@@ -12,7 +12,7 @@ from dcctl.cloud import identity, limits
 from dcctl.errors import DcctlError, EngineError
 from dcctl.lifecycle import EnvironmentState, Kind, possible
 from dcctl.store import Environment, Operation, Request
-from dcctl.workflow import changes, evidence, feed, fulfilment, holding, provisioning
+from dcctl.workflow import binding, changes, evidence, feed, fulfilment, holding, provisioning
 from dcctl.workflow.app import App
 from dcctl.workflow.run import Run, perform
 from stacks.environment import EnvironmentSpec
@@ -33,6 +33,7 @@ def undo(app: App, identifier: str) -> None:
 def _change(app: App, run: Run) -> None:
     with run.transaction() as session:
         request, environment, project_id = _begin(session, run)
+        binding.require_approved(session, request)
         run.fulfilling(request)
         session.add(request)
         made = changes.made_by(session, environment)

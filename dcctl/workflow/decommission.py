@@ -11,7 +11,7 @@ from dcctl.cloud.finders import Mark
 from dcctl.errors import CloudError
 from dcctl.lifecycle import EnvironmentState, environment_after
 from dcctl.store import Environment, Operation, ProjectLimit, Request
-from dcctl.workflow import certificate, changes, evidence, feed, holding, provisioning, states
+from dcctl.workflow import binding, certificate, changes, evidence, feed, holding, provisioning, states
 from dcctl.workflow.app import App
 from dcctl.workflow.fulfilment import apply_limits
 from dcctl.workflow.run import Run, perform
@@ -78,6 +78,7 @@ def _begin(app: App, run: Run, outcome: str) -> tuple[Environment, Request]:
         environment = session.get_one(Environment, operation.environment_id, with_for_update=True)
         environment.state = environment_after(environment.name, EnvironmentState(environment.state), "decommission")
         if outcome == "succeed":
+            binding.require_approved(session, request)
             run.fulfilling(request)
         session.add_all((request, environment))
         return environment, changes.made_by(session, environment)

@@ -9,7 +9,7 @@ from dcctl.cloud import servers
 from dcctl.errors import DcctlError, SpecRefused
 from dcctl.lifecycle import EnvironmentState, environment_after, possible
 from dcctl.store import Environment, Offer, Operation, Request
-from dcctl.workflow import changes, clock, drafting, feed
+from dcctl.workflow import binding, changes, clock, drafting, feed
 from dcctl.workflow.app import App
 from dcctl.workflow.run import Run, perform
 from stacks.faults import SpecFaults
@@ -57,6 +57,7 @@ def _extend(app: App, run: Run) -> None:
         state = EnvironmentState(environment.state)
         if state not in EXTENDABLE:
             raise DcctlError("DCCTL-305", name=environment.name, state=state, action=EXTEND, possible=possible(state))
+        binding.require_approved(session, request)
         run.fulfilling(request)
         session.add(request)
     if state is EnvironmentState.STOPPED and environment.project_id is not None:

@@ -14,7 +14,7 @@ from dcctl.cloud import identity, limits, servers
 from dcctl.errors import CloudError, DcctlError, EngineError
 from dcctl.lifecycle import EnvironmentState, environment_after
 from dcctl.store import CatalogueItem, Environment, Offer, Operation, ProjectLimit, Request, now
-from dcctl.workflow import clock, evidence, holding, members, provisioning
+from dcctl.workflow import binding, clock, evidence, holding, members, provisioning
 from dcctl.workflow.app import App
 from dcctl.workflow.run import Run, perform
 from stacks.environment import EnvironmentSpec
@@ -31,6 +31,7 @@ def _fulfil(app: App, run: Run) -> None:
     environment_id = _begin(app, run)
     with app.reading() as session:
         request = session.get_one(Request, run.number)
+        binding.require_approved(session, request)
     spec, resolved = evidence.restored(request)
     tenant = provisioning.Layer(app, run, "tenant", spec, resolved)
     with run.step("tenant"):

@@ -306,6 +306,22 @@ def test_an_extension_is_counted_from_the_present_end_and_holds_nothing(built: A
     assert (requests.show(built, AGENT, number)["demand"], available(built).held) == ({}, 0)
 
 
+def test_an_extension_whose_end_was_changed_after_its_approval_is_not_carried_out(built: App) -> None:
+    number = extension(built, "30 days")
+    operation = str(approve(built, number, examined(built, number))["operation"])
+    with built.transaction() as session:  # as whoever has the application's role in the database could
+        request = session.get_one(Request, number)
+        request.steps = [{**request.steps[0], "until": (SOON + timedelta(days=3000)).isoformat()}]
+        request.digest = fingerprint(request, request.resolved, request.plan, request.steps)
+        session.add(request)
+
+    extensions.extend(built, operation)
+
+    shown = requests.show(built, AGENT, number)
+    assert (shown["state"], shown["error"]["code"]) == ("failed", "DCCTL-203")
+    assert environment(built).expires_at == SOON
+
+
 def test_an_extension_reaches_no_further_than_the_offer_does_from_today(built: App) -> None:
     with pytest.raises(DcctlError) as too_long:
         extension(built, "36 months")
