@@ -49,29 +49,33 @@ class Layer:
             replace: logical names of what may be destroyed for it; `change`: of what may be changed in place, where all went well before.
             refresh: look at the cloud first, and bring back what is otherwise there.
         """
-        run = self._of_a_run()
+        run, done = self._of_a_run(), False
+
+        def looking() -> Mapping[str, Any]:
+            return self._recovered(run, replace, refresh)
+
+        def at_once() -> Mapping[str, Any]:
+            try:
+                return self._up(recovery.Recovered(), replace, refresh, change=change, expected=self._made_before())
+            except (errors.EnginePending, errors.EngineStateLost, errors.EngineLocked):
+                self.engine.unlock(self.work.stack)  # this run has the environment, so nothing else may hold it
+                return looking()
+
         with self._translated():
             try:
-                if run.unclean:
-                    return self._recovered(run, replace, refresh)
-                try:
-                    return self._up(recovery.Recovered(), replace, refresh, change=change, expected=self._made_before())
-                except (errors.EnginePending, errors.EngineStateLost, errors.EngineLocked):
-                    self.engine.unlock(self.work.stack)  # this run has the environment, so nothing else may hold it
-                    return self._recovered(run, replace, refresh)
+                made = patience.patiently(looking if run.unclean else at_once, self._wait, looking)
+                done = True
+                return made
             finally:
-                states.keep(self.app, self.engine, self.work.stack, run.id, run.transaction)
+                states.keep(self.app, self.engine, self.work.stack, run.id, run.transaction, done=done)
 
     def _up(
         self, recovered: recovery.Recovered, replace: Collection[str], refresh: bool, *, change: Collection[str] | None = None, expected: bool = False
     ) -> Mapping[str, Any]:
-        def made() -> Mapping[str, Any]:
-            return self.engine.up(
-                self.work, cloud=self._entry(), on_event=self._tell, cancelled=self._cancelled, adopt=recovered.adopt, settled=recovered.settled,
-                replace=replace, change=change, refresh=refresh, expected=expected,
-            ).outputs  # fmt: skip
-
-        return patience.patiently(made, self._wait)
+        return self.engine.up(
+            self.work, cloud=self._entry(), on_event=self._tell, cancelled=self._cancelled, adopt=recovered.adopt, settled=recovered.settled,
+            replace=replace, change=change, refresh=refresh, expected=expected,
+        ).outputs  # fmt: skip
 
     def _recovered(self, run: Run, replace: Collection[str], refresh: bool) -> Mapping[str, Any]:
         return self._up(recovery.recover(self._ground(run), run.tell), replace, refresh)

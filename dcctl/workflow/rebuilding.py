@@ -184,7 +184,7 @@ def _write(app: App, run: Run, layer: Layer) -> None:
     ground = layer.ground
     state, things = skeleton.rebuilt(layer.state, ground.work.stack, ground.planned, adopt, forgotten)
     layer.stack.rebuild(state, things)
-    states.keep(app, layer.stack.engine, ground.work.stack, run.id, run.transaction)
+    states.keep(app, layer.stack.engine, ground.work.stack, run.id, run.transaction, done=True)
 
 
 def _layers(app: App, session: Session, environment: Environment, run: Run | None = None) -> tuple[Layer, ...]:

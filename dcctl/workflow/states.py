@@ -32,11 +32,13 @@ log = structlog.get_logger("dcctl.workflow.states")
 _ROW = text("SELECT data FROM pulumi_state WHERE key = current_database() || '/.pulumi/stacks/' || :project || '/' || :stack || '.json'")
 
 
-def keep(app: App, engine: Engine, stack: str, operation: str, transaction: Transaction) -> None:
+def keep(app: App, engine: Engine, stack: str, operation: str, transaction: Transaction, *, done: bool) -> None:
     """Add the stack's present state to those that are kept, and let the oldest go. That it could not be is logged, and stops nothing.
 
     Args:
         transaction: the run's own: whoever has lost the environment keeps nothing that its successor would take for the newest.
+        done: all went well, so a state without things is what was wanted. After a failure it may be a lost one, which must not pass for the newest:
+            what is kept says which volumes there were.
     """
     try:
         state = read(engine, stack)
@@ -44,6 +46,9 @@ def keep(app: App, engine: Engine, stack: str, operation: str, transaction: Tran
             log.warning("state_not_kept", stack=stack)
             return
         with transaction() as session:
+            if not done and not recorded(state) and expected(session, stack):
+                log.warning("state_not_kept", stack=stack, why="it has nothing")
+                return
             session.add(KeptState(stack=stack, operation=operation, state=dict(state)))
             session.flush()
             _prune(session, stack, app.settings.engine.kept_states)

@@ -11,14 +11,20 @@ from quotas import store as accounts
 
 #: What the engine tells of each thing is the operation's story.
 LEFT_OUT = ("resource", "step")
+#: Only the newest of these are told.
+COMMENT = "commented"
 
 
 def of(session: Session, request: Request) -> list[dict[str, Any]]:
-    """Everything that happened to it, the oldest first; a decision with its evidence, postings with their entries."""
-    query = select(Event).where(Event.request == request.number, col(Event.kind).not_in(LEFT_OUT)).order_by(col(Event.id)).limit(feed.PAGE)
+    """Everything that happened to it, the oldest first (of comments the newest 500); a decision with its evidence, postings with their entries."""
+    # What was decided and done is bounded by what may be done; what is said is not, and must not hide it.
+    of_it = select(Event).where(Event.request == request.number)
+    said = of_it.where(Event.kind == COMMENT).order_by(col(Event.id).desc()).limit(feed.PAGE)
+    done = of_it.where(col(Event.kind).not_in((*LEFT_OUT, COMMENT)))
+    events = sorted((*session.exec(said).all(), *session.exec(done).all()), key=lambda event: event.id or 0)
     decisions = list(session.exec(select(Decision).where(Decision.request == request.number).order_by(col(Decision.id))).all())
     told: list[tuple[Any, int, dict[str, Any]]] = []
-    for event in session.exec(query).all():
+    for event in events:
         told.append((event.at.astimezone(UTC), 0, {"kind": event.kind, **_with_decision(event, decisions)}))
     granted = [entry for _, _, line in told if line["kind"] == "granted" for entry in line.get("entries", ())]
     holder = accounts.find_holder(session, f"{request.administration}/{request.environment}") if request.environment else None

@@ -105,7 +105,7 @@ def test_the_last_states_are_kept_and_older_ones_go(app: App) -> None:
     engine = Exports({"version": 3, "deployment": None}, STATE, {**STATE, "n": 3}, None, {"deployment": "rien"})
 
     for _ in range(5):
-        states.keep(app, engine, "cotonou.min-sante.portail.workload", "O-2026-0001-1", app.transaction)  # type: ignore[arg-type]
+        states.keep(app, engine, "cotonou.min-sante.portail.workload", "O-2026-0001-1", app.transaction, done=True)  # type: ignore[arg-type]
 
     with app.reading() as session:
         kept = session.exec(select(KeptState).order_by(KeptState.id)).all()  # type: ignore[arg-type]
@@ -115,3 +115,18 @@ def test_the_last_states_are_kept_and_older_ones_go(app: App) -> None:
     with app.transaction() as session:
         states.forget(session, "cotonou.min-sante.portail.workload")
         assert not states.expected(session, "cotonou.min-sante.portail.workload")
+
+
+def test_a_state_that_was_lost_does_not_pass_for_the_newest_however_often_it_is_tried(app: App) -> None:
+    empty = {"version": 3, "deployment": {"resources": []}}
+    engine = Exports(STATE, *[empty] * 9)
+    stack, done = "cotonou.min-sante.portail.workload", (True, *[False] * 8)
+
+    for one in done:
+        states.keep(app, engine, stack, "O-2026-0001-1", app.transaction, done=one)  # type: ignore[arg-type]
+
+    with app.reading() as session:
+        assert states.latest(session, stack) == STATE
+    states.keep(app, engine, stack, "O-2026-0001-1", app.transaction, done=True)  # type: ignore[arg-type]
+    with app.reading() as session:
+        assert not states.expected(session, stack)  # a change took the last thing away

@@ -97,7 +97,7 @@ def test_a_run_that_lost_its_lease_writes_nothing_neither_in_our_tables_nor_in_t
         holding.allocate(session, request)
     with pytest.raises(Lost):
         lost.end(None)
-    states.keep(worker, Exports(STATE), "cotonou.min-sante.dossier-patient.workload", operation, lost.transaction)  # type: ignore[arg-type]
+    states.keep(worker, Exports(STATE), "cotonou.min-sante.dossier-patient.workload", operation, lost.transaction, done=True)  # type: ignore[arg-type]
 
     assert kinds(worker, number) == before
     with worker.reading() as session:

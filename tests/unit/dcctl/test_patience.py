@@ -34,6 +34,17 @@ def test_a_busy_service_is_left_alone_for_longer_each_time():
     assert service.paused == list(PAUSES_SECONDS[:2])
 
 
+def test_after_a_failure_it_is_done_the_other_way():
+    service, looked = Service(failed(503), failed(503)), list[int]()
+
+    def looking() -> str:
+        looked.append(service.asked)
+        return service.ask()
+
+    assert patiently(service.ask, service.pause, looking) == "fait"
+    assert looked == [1, 2]
+
+
 def test_one_that_stays_busy_is_a_failure_in_the_end():
     service = Service(*[failed(429)] * 99)
 
