@@ -5,11 +5,11 @@ from typing import Any
 
 from click.exceptions import Exit
 
-from dcctl.cli import deciding, submitting
+from dcctl.cli import deciding, once, submitting
 from dcctl.cli.desk import Desk
-from dcctl.cli.pending import key_for
+from dcctl.cli.pending import Key, key_for
 from dcctl.cli.specfile import Draft, read
-from dcctl.cli.talk import say
+from dcctl.cli.talk import say, tell
 from dcctl.cli.watching import error_words
 from dcctl.errors import CATALOGUE, DcctlError
 from dcctl.words import N_, _
@@ -41,20 +41,39 @@ def files(path: str) -> list[str]:
 
 
 def submit(desk: Desk, paths: list[str], *, confirm: str | None) -> None:
-    """Submit each; one that is refused stops no other, and one that was not answered is resumed when the same is run again."""
+    """Submit each; one that is refused stops no other.
+
+    One that is not answered does: on a link that is gone the others would only wait for as long again. The same command then finds what was sent
+    before, under the same keys, and goes on; and so it does after Ctrl-C.
+    """
     fetched = submitting.known(desk)
-    lines = [_line(desk, path, confirm, fetched) for path in paths]
+    lines: list[Json] = []
+    keys: list[Key] = []
+    for path in paths:
+        lines.append(_line(desk, path, confirm, fetched, keys))
+        if desk.for_people:
+            tell(f"{path}  {lines[-1]['number'] or lines[-1]['error']['code']}")
+        if (lines[-1]["error"] or {}).get("code") in once.UNANSWERED:
+            break
+    unsent = len(paths) - len(lines)
+    if unsent:
+        say(N_("{count} files were not sent; the same command again goes on from here."), count=unsent)
+    else:
+        for key in keys:
+            key.answered()
     _report(desk, lines, SENT)
 
 
-def _line(desk: Desk, path: str, confirm: str | None, fetched: tuple[Json, Json]) -> Json:
+def _line(desk: Desk, path: str, confirm: str | None, fetched: tuple[Json, Json], keys: list[Key]) -> Json:
     try:
         draft = read(path)
         submitting.examine(desk, draft, fetched)
         body: Json = {"kind": "environment", "spec": draft.document} | ({"confirm": confirm} if confirm else {})
-        made = submitting.sent(desk, body, key_for(body, desk.api.cloud.identity))
+        key = key_for(body, desk.api.cloud.identity)
+        made = submitting.sent(desk, body, key, keep=True)
     except DcctlError as error:
         return {"file": path, "number": None, "state": None, "error": error.to_json()}
+    keys.append(key)
     return {"file": path, "number": made["number"], "state": made["state"], "error": None}
 
 

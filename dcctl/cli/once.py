@@ -14,8 +14,12 @@ Json = dict[str, Any]
 UNANSWERED = {"DCCTL-011", "DCCTL-103", "DCCTL-105", "DCCTL-111", "DCCTL-112", "DCCTL-500", "DCCTL-501"}
 
 
-def answered(key: Key, call: Callable[[str], Json]) -> Json:
-    """What the API answers to the call under this key; the key is forgotten once there is an answer, be it a refusal."""
+def answered(key: Key, call: Callable[[str], Json], *, keep: bool = False) -> Json:
+    """What the API answers to the call under this key; the key is forgotten once there is an answer, be it a refusal.
+
+    Args:
+        keep: that it was done is told later, with others': the key stays until then.
+    """
     if key.resumed:
         say(N_("The same was asked before and not answered; it is resumed with the same key."))
     try:
@@ -25,7 +29,8 @@ def answered(key: Key, call: Callable[[str], Json]) -> Json:
         if error.code not in UNANSWERED:
             key.answered()
         raise
-    key.answered()
+    if not keep:
+        key.answered()
     return answer
 
 

@@ -110,9 +110,9 @@ def fault_json(fault: Any) -> Json:
     return {"path": list(fault.path), "code": fault.code, "params": dict(fault.params)}
 
 
-def sent(desk: Desk, body: Json, key: Key) -> Json:
+def sent(desk: Desk, body: Json, key: Key, *, keep: bool = False) -> Json:
     """Post the request under its key."""
-    return once.answered(key, lambda value: desk.api.post("requests", body=body, key=value, look="dcctl request list"))
+    return once.answered(key, lambda value: desk.api.post("requests", body=body, key=value, look="dcctl request list"), keep=keep)
 
 
 def reviewed(desk: Desk, number: str) -> None:

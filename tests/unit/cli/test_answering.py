@@ -94,6 +94,28 @@ def test_a_directory_is_submitted_with_one_report_and_one_fault_stops_no_other(d
     assert "perhaps standard?" in shown.out
 
 
+def test_a_link_that_goes_stops_a_directory_and_the_same_command_goes_on_with_the_same_requests(dcctl: Dcctl, api: FakeApi, home: Path) -> None:
+    folder = home / "demandes"
+    folder.mkdir()
+    for name in ("a-dossier", "b-portail", "c-registre"):
+        (folder / f"{name}.yaml").write_text(SPEC.replace("dossier-patient", name))
+    api.break_off("POST", "/v1/requests", "not", "after", "before", "before")
+
+    broken = dcctl("request", "submit", "demandes", "-f", "json")
+
+    lines = json.loads(broken.out)["items"]
+    assert [(Path(line["file"]).name, line["number"], (line["error"] or {}).get("code")) for line in lines] == [
+        ("a-dossier.yaml", "R-2026-0001", None), ("b-portail.yaml", None, "DCCTL-105"),
+    ]  # fmt: skip
+    assert (broken.status, "1 files were not sent" in broken.err) == (4, True)
+    api.broken.clear()
+
+    again = dcctl("request", "submit", "demandes", "-f", "json")
+
+    assert [line["number"] for line in json.loads(again.out)["items"]] == ["R-2026-0001", "R-2026-0002", "R-2026-0003"]
+    assert (again.status, len(api.requests)) == (0, 3)
+
+
 def test_a_trial_shows_what_each_would_need_and_sends_no_request(dcctl: Dcctl, api: FakeApi, spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     needs = [{"role": "dc_lead", "administration": "min-sante"}]
     answer = {"fits": True, "kind": "environment", "demand": {"cores": 8}, "needs": needs, "rule": "otherwise", "error": None}
