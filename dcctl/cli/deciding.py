@@ -114,11 +114,17 @@ def envelope(request: Mapping[str, Any]) -> str:
 
 
 def evidence(found: Mapping[str, Any]) -> str:
-    """Use, similar requests, doors that stand open, and of an envelope who pays and what would be left."""
+    """When it was looked at, what is left above and in the datacenter, use, similar requests, open doors; of an envelope who pays."""
     lines = []
+    if found.get("at"):
+        lines.append(labelled(_("As of"), moment(found["at"])))
+    for one in found.get("above") or ():
+        lines.append(labelled(_("Above"), f"{one['administration']} {_left(one.get('envelope'), 'granted')}"))
+    if found.get("pool"):
+        lines.append(labelled(_("Left in the datacenter"), _left(found["pool"], "declared")))
     if used := {name: f"{of.get('used', '–')}/{of.get('allocated')}" for name, of in (found.get("use") or {}).items()}:
         lines.append(labelled(_("In use of what is allocated"), output.text_of(used)))
-    if similar := [f"{one['number']} ({one['state']})" for one in found.get("similar") or ()]:
+    if similar := [f"{one['number']} ({one['state']}; {amounts(one.get('demand'))})" for one in found.get("similar") or ()]:
         lines.append(labelled(_("Similar open requests"), ", ".join(similar)))
     if doors := [f"{one['server']} {one['port']}/{one['protocol']}" for one in found.get("open_to_the_world") or ()]:
         lines.append(labelled(_("Open to the world"), ", ".join(doors)))
@@ -126,6 +132,11 @@ def evidence(found: Mapping[str, Any]) -> str:
         lines.append(labelled(_("Paid by"), str(found["payer"])))
         lines.append(labelled(_("Left there afterwards"), amounts(found.get("after"))))
     return "\n".join(f"  {line}" for line in lines) or "–"
+
+
+def _left(amounts: Any, of: str) -> str:
+    """`cores 96/512`: what is available of what there is."""
+    return output.text_of({name: f"{values.get('available', '–')}/{values.get(of, '–')}" for name, values in (amounts or {}).items()})
 
 
 def story(told: Any) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from dcctl.cli import deciding
 from dcctl.cli.environment import with_caller
 from tests.unit.cli.conftest import Dcctl
 from tests.unit.cli.fake_api import DIGEST, FakeApi
@@ -377,3 +378,15 @@ def test_ctrl_c_at_a_question_changes_nothing(api: FakeApi) -> None:
     ended, shown = on_a_terminal("request", "approve", "R-2026-0042", "--reason", "conforme", until="[y/N]", then=signal.SIGINT)
     assert (ended, api.requests["R-2026-0042"]["state"]) == (8, "in_review")
     assert "Cancelled; nothing was changed." in shown
+
+
+def test_a_decider_sees_what_is_left_and_when_that_was_and_how_much_similar_requests_ask():
+    left = {"cores": {"available": 96, "granted": 512, "declared": 2048}}
+    similar = [{"number": "R-2026-0041", "state": "in_review", "demand": {"cores": 32}}]
+
+    shown = deciding.evidence({
+        "at": "2026-11-22T09:15:00+00:00", "pool": left, "above": [{"administration": "min-numerique", "envelope": left}], "similar": similar,
+    })  # fmt: skip
+
+    for expected in ("2026-11-22", "Above: min-numerique cores 96/512", "Left in the datacenter: cores 96/2048", "R-2026-0041 (in_review; cores 32)"):
+        assert expected in shown, shown
