@@ -2,6 +2,7 @@
 
 import glob
 import os
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,7 +38,8 @@ class Clock:
 
     def set(self, offset: str) -> None:
         """From now on it is so much later or earlier: `+1d`, `-1h`, `+0`."""
-        aside = self.file.with_suffix(".new")
+        # Each of several threads that set it at once has a file of its own.
+        aside = self.file.with_suffix(f".{uuid.uuid4().hex}")
         aside.write_text(f"{offset}\n")
         aside.replace(self.file)
 

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from ruamel.yaml import YAML
 from dcctl.provisioner import processes as provisioner
 from infra.devcloud.devcloud import processes
 from infra.site import postgres, servers
-from infra.site.layout import REGION, Site, write_private
+from infra.site.layout import CHECKOUT, REGION, Site, write_private
 from stacks import naming
 from tests.acceptance.main_job.conftest import Ministry
 from tests.acceptance.main_job.workers import Workers, in_place_of_its_own
@@ -83,7 +84,7 @@ class Crew:
         """Start again what has died; False where nothing had."""
         mended = False
         if processes.find(self.layout.run / "postgres.pid") is None:
-            mended = postgres.start(self.layout)
+            mended = start_database(self.layout)
         for name in NAMES:
             if not self.workers.living(name):
                 self.workers.start(name)
@@ -128,7 +129,7 @@ class Crew:
         if self.api:
             self.api = {}
             self.kill("api")
-        postgres.start(self.layout)
+        start_database(self.layout)
         for child in self._children:
             if child.poll() is None:
                 child.returncode = 0  # the site's to end, not ours to wait for
@@ -178,3 +179,13 @@ def crew_of(site: RunningSite, weather: Weather, folder: Path, more: Mapping[str
             finally:
                 weather.clear()
                 crew.end()
+
+
+def start_database(site: Site) -> bool:
+    """Start the site's PostgreSQL from a process that ends at once: a child of the tests' own they would have to wait for. True: it was not there."""
+    if processes.find(site.run / "postgres.pid") is not None:
+        return False
+    code = "import sys; from pathlib import Path; from infra.site import postgres; from infra.site.layout import Site; "
+    code += "postgres.start(Site(state=Path(sys.argv[1]), ports=int(sys.argv[2])))"
+    subprocess.run([sys.executable, "-c", code, str(site.state), str(site.ports)], cwd=CHECKOUT, check=True, stdin=subprocess.DEVNULL)
+    return True

@@ -72,7 +72,8 @@ def test_a_server_that_goes_to_error_while_it_is_made_is_made_again(crew: Crew, 
 
     def spoil(call: Call) -> None:
         [server] = admin.compute.servers(all_projects=True, project_id=project_of(crew))
-        admin.compute.post(f"/servers/{server.id}/action", json={"os-resetState": {"state": "error"}})
+        admin.compute.post(f"/servers/{server.id}/action", json={"os-resetState": {"state": "error"}}).raise_for_status()
+        assert admin.compute.get_server(server.id).status == "ERROR"
         broken.append(server.id)
 
     crew.weather.after, _ = once(makes("/servers"), spoil)
@@ -82,7 +83,7 @@ def test_a_server_that_goes_to_error_while_it_is_made_is_made_again(crew: Crew, 
     assert (told.state, len(broken)) == ("fulfilled", 1), told
     agree()
     [server] = admin.compute.servers(all_projects=True, project_id=project_of(crew))
-    assert server.status == "ACTIVE"
+    assert (server.status, server.id != broken[0]) == ("ACTIVE", True)
 
 
 def test_an_image_that_is_deleted_between_approval_and_run_is_named_and_giving_up_gives_all_back(

@@ -153,6 +153,7 @@ def followed(crew: Crew, ministry: Ministry, number: str, trouble: Trouble | Non
         crew.mend()
         found = crew.request(number)
         if not found:
+            time.sleep(0.3)
             continue
         told.state = found["state"]
         if found["state"] in ENDED:
