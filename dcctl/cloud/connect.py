@@ -13,12 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import stamina
 from keystoneauth1.adapter import Adapter
 from keystoneauth1.session import Session
 from openstack.config import OpenStackConfig
 
-from dcctl.cloud.failures import failure, http_status, outcome_of, status_of, translated, worth_another_try
+from dcctl.cloud.failures import failure, http_status, outcome_of, persistently, status_of, translated
 from dcctl.cloud.paging import next_page
 from dcctl.errors import CloudError
 
@@ -28,7 +27,6 @@ RequestKind = tuple[str, str, str]
 #: Catalogue types and major versions of the services that we speak to.
 _VERSIONS = {"compute": "2", "block-storage": "3", "network": "2", "identity": "3", "image": "2", "placement": "1"}
 _ATTEMPTS = 4
-_RETRY_SECONDS = 15.0
 
 
 class Cloud:
@@ -118,17 +116,12 @@ class Cloud:
         query = list(params.items() if isinstance(params, Mapping) else params)
         try:
             with translated(service, action):
-                tries = stamina.retry_context(
-                    on=worth_another_try(method), attempts=self._attempts, timeout=_RETRY_SECONDS, wait_initial=0.3, wait_max=4.0, wait_jitter=0.3
-                )
-                for attempt in tries:
-                    with attempt:
-                        return self._once(service, method, path, body, query, microversion, headers)
+                again = persistently(method, attempts=self._attempts)
+                return again(self._once, service, method, path, body, query, microversion, headers)
         except CloudError as error:
             if absent_ok and status_of(error) == 404:
                 return None
             raise
-        raise AssertionError("unreachable: the last attempt raises")  # pragma: no cover
 
     @contextmanager
     def only_while(self, check: Callable[[], None]) -> Iterator[None]:

@@ -12,14 +12,12 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-import stamina
 from keystoneauth1 import exceptions, loading
 from keystoneauth1.session import Session
 
-from dcctl.cloud.failures import translated, worth_another_try
+from dcctl.cloud.failures import persistently, translated
 
 _TIMEOUT_SECONDS = 30.0
-_RETRY_SECONDS = 15.0
 #: For each call; and to make a credential, while roles of its user come and go.
 ATTEMPTS = 3
 
@@ -93,25 +91,13 @@ def _gone(session: Session, address: str) -> None:
 
 
 def _user(session: Session) -> str:
-    """The id of who signs in, which asks for the token."""
-    for attempt in _tries("GET"):  # a token more is no harm
-        with attempt:
-            return str(session.get_user_id())
-    raise AssertionError("unreachable: the last attempt raises")  # pragma: no cover
+    """The id of who signs in, which asks for the token; a token more is no harm."""
+    return str(persistently("GET", attempts=ATTEMPTS)(session.get_user_id))
 
 
 def _told(session: Session, method: str, address: str, **more: Any) -> Any:
     """The answer to one call, made again where that does nothing twice: whoever deletes again finds nothing, which is as good."""
-    for attempt in _tries("GET" if method == "DELETE" else method):
-        with attempt:
-            return session.request(address, method, **more)
-    raise AssertionError("unreachable: the last attempt raises")  # pragma: no cover
-
-
-def _tries(method: str) -> Any:
-    return stamina.retry_context(
-        on=worth_another_try(method), attempts=ATTEMPTS, timeout=_RETRY_SECONDS, wait_initial=0.3, wait_max=4.0, wait_jitter=0.3
-    )
+    return persistently("GET" if method == "DELETE" else method, attempts=ATTEMPTS)(session.request, address, method, **more)
 
 
 def _unscoped(entry: Mapping[str, Any]) -> Session:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import requests.exceptions
+import stamina
 import urllib3.exceptions
 from keystoneauth1 import exceptions as ksa
 from openstack import exceptions as sdk
@@ -31,6 +32,8 @@ _IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 
 #: A service may ask for more; whoever waits is told that it is away instead.
 LONGEST_PAUSE_SECONDS = 10.0
+#: After so long nothing is tried again.
+RETRY_SECONDS = 15.0
 #: Where a sentence about a connection goes over into the HTTP library's inner state.
 _LIBRARY = re.compile(r":?\s*(?:HTTPS?ConnectionPool|\('Connection aborted)")
 
@@ -78,6 +81,12 @@ def worth_another_try(method: str) -> Callable[[Exception], bool | float]:
         return _retry_after(error) or True if again else False
 
     return decide
+
+
+def persistently(method: str, *, attempts: int) -> stamina.BoundRetryingCaller:
+    """Calls what makes one call with this method, and again after what may pass and does nothing twice: so often at most, and not for long."""
+    tries = stamina.RetryingCaller(attempts=attempts, timeout=RETRY_SECONDS, wait_initial=0.3, wait_max=4.0, wait_jitter=0.3)
+    return tries.on(worth_another_try(method))
 
 
 def _retry_after(error: Exception) -> float | None:
