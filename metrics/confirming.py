@@ -18,6 +18,7 @@ from quotas.resources import NETWORK
 
 #: How many projects a service is asked about, those that fell most first, before a short list is believed.
 WITNESSES = 10
+_QUOTAS = {api.service_type: api for api in QUOTA_APIS}
 
 
 def confirm(cloud: Cloud, reading: Reading, fallen: Sequence[tuple[str, str]]) -> None:
@@ -29,7 +30,7 @@ def confirm(cloud: Cloud, reading: Reading, fallen: Sequence[tuple[str, str]]) -
     Raises:
         CloudError: the service counts what its list does not name, or does not say.
     """
-    quotas = next(api for api in QUOTA_APIS if api.service_type == reading.service_type)
+    quotas = _QUOTAS[reading.service_type]
     service, action = NAMES[reading.service_type]
     for project in list(dict.fromkeys(project for project, _ in fallen))[:WITNESSES]:
         _, used = quotas.read_use(cloud, project)
@@ -48,7 +49,7 @@ def confirm_limits(cloud: Cloud, reading: Reading, unlisted: Sequence[str]) -> N
     Raises:
         CloudError: one of them has a limit of its own.
     """
-    quotas = next(api for api in QUOTA_APIS if api.service_type == reading.service_type)
+    quotas = _QUOTAS[reading.service_type]
     service, action = NAMES[reading.service_type]
     for project in unlisted[:WITNESSES]:
         limits, _ = quotas.read_use(cloud, project)

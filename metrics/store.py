@@ -135,16 +135,20 @@ def unlisted(database: Connection, region: str, reading: Reading) -> list[str]:
     """Ids of stored projects with limits of their own that the reading's list of limits does not name, though it names everyone's default."""
     if not reading.default_limits:
         return []
-    stored = _rows(
+    found = _rows(
         database,
-        """SELECT project_id, resource, backend_quota FROM project_observation JOIN observed_project USING (project_id)
-        WHERE region = :region AND service_type = :service AND backend_quota IS NOT NULL ORDER BY project_id""",
+        """SELECT DISTINCT project_id FROM project_observation JOIN observed_project USING (project_id)
+        JOIN unnest(CAST(:resources AS text[]), CAST(:defaults AS bigint[])) AS by_default (resource, most) USING (resource)
+        WHERE region = :region AND service_type = :service AND backend_quota <> most
+            AND NOT EXISTS (SELECT FROM unnest(CAST(:named AS text[])) AS named (id) WHERE named.id = project_id)
+        ORDER BY project_id""",
         region=region,
         service=reading.service_type,
+        resources=list(reading.default_limits),
+        defaults=list(reading.default_limits.values()),
+        named=list({project for project, _ in reading.limits}),
     )
-    named = {project for project, _ in reading.limits}
-    own = (project for project, resource, limit in stored if project not in named and limit != reading.default_limits.get(resource, limit))
-    return list(dict.fromkeys(own))
+    return [project for (project,) in found]
 
 
 def vanished(database: Connection, found: Projects, share: float) -> list[str]:

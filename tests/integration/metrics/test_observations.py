@@ -68,6 +68,20 @@ def test_a_list_that_fell_by_more_than_the_share_is_known_with_the_projects_that
         assert fallen({("0f", "instances"): 4, ("0b", "instances"): 1}) == []
 
 
+def test_projects_whose_own_limits_are_no_longer_named_are_known_and_nobody_else(site: Site):
+    limits = {("0f", "networks"): 3, ("0f", "routers"): 0, ("0a", "networks"): 0}
+    read = replace(reading(NINE, {}, "network", ("networks", "routers")), limits=limits, default_limits={"networks": 0, "routers": 0})
+    with site.collecting() as database:
+        store.write_projects(database, "keystone", projects(NINE, "0f", "0a", "0b"))
+        store.write_reading(database, "network", REGION, read)
+
+        assert store.unlisted(database, REGION, read) == []
+        assert store.unlisted(database, REGION, replace(read, limits={("0a", "networks"): 0})) == ["0f"]
+        assert store.unlisted(database, REGION, replace(read, limits={}, default_limits={"networks": 3, "routers": 0})) == ["0a", "0b"]
+        assert store.unlisted(database, REGION, replace(read, limits={}, default_limits={})) == []
+        assert store.unlisted(database, "parakou", replace(read, limits={})) == []
+
+
 def test_a_list_of_projects_that_fell_by_more_than_the_share_names_those_that_vanished(site: Site):
     with site.collecting() as database:
         store.write_projects(database, "keystone", projects(NINE, "0f", "0a", "0b", "0c"))
