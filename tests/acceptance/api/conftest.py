@@ -134,13 +134,17 @@ Person = Callable[..., tuple[str, str]]
 
 @pytest.fixture(scope="session")
 def person(service: Service) -> Iterator[Person]:
-    """Make a user, by default in the datacenter's own domain; answers name and password. All are deleted at the end."""
+    """A user, by default in the datacenter's own domain, made when first asked for; answers name and password. All are deleted at the end."""
+    passwords: dict[str, str] = {}
     made: list[str] = []
 
     def make(what: str, *, home: str = HOME) -> tuple[str, str]:
-        name, password = f"apitest-{what}-{service.mark}", secrets.token_urlsafe(16)
-        made.append(registry.ensure_user(service.keystone.admin, name, home, password))
-        return name, password
+        name = f"apitest-{what}-{service.mark}"
+        # Asked for again they keep their password: Keystone takes no token of a user that it gave out in the second in which the password changed.
+        if name not in passwords:
+            passwords[name] = secrets.token_urlsafe(16)
+            made.append(registry.ensure_user(service.keystone.admin, name, home, passwords[name]))
+        return name, passwords[name]
 
     yield make
     for user in made:

@@ -98,7 +98,7 @@ def test_a_puppet_that_a_domain_manager_makes_is_nobody_whoever_gives_it_a_role(
 ) -> None:
     admin, number = service.keystone.admin, asked(service, app, agent, "for-a-puppet")
     domain = str(identity.find_domain(admin, ministry))
-    manager = manager_of(service, ministry, domain, person)
+    manager = manager_of(service, ministry, domain, person("eyes-puppeteer", home=ministry))
     puppet, password = person("eyes-puppet", home=ministry)
     user = identity.find_user(admin, puppet, [ministry])
     assert user is not None
@@ -119,7 +119,7 @@ def test_a_role_of_a_group_that_a_domain_manager_fills_makes_nobody_a_decider(
 ) -> None:
     admin, number = service.keystone.admin, asked(service, app, agent, "for-a-group")
     domain = str(identity.find_domain(admin, ministry))
-    manager = manager_of(service, ministry, domain, person)
+    manager = manager_of(service, ministry, domain, person("eyes-manager", home=ministry))
     made = manager("POST", "/groups", {"group": {"name": f"chefs-{service.mark}", "domain_id": domain}})
     assert made.status_code == 201, made.text
     group = made.json()["group"]["id"]
@@ -183,10 +183,9 @@ def test_by_the_command_line_a_lead_does_not_approve_what_they_asked_for(site: R
 # -- Keystone, as a manager of a ministry's domain meets it -------------------------------------------------------------------------------------
 
 
-def manager_of(service: Service, ministry: str, domain: str, person: Person) -> Callable[..., requests.Response]:
-    """Call Keystone with the token of a manager of the ministry's domain."""
-    admin = service.keystone.admin
-    name, password = person("eyes-manager", home=ministry)
+def manager_of(service: Service, ministry: str, domain: str, who: tuple[str, str]) -> Callable[..., requests.Response]:
+    """Call Keystone with the token of this user (name and password), who is made a manager of the ministry's domain."""
+    admin, (name, password) = service.keystone.admin, who
     user = identity.find_user(admin, name, [ministry])
     assert user is not None
     identity.assign(admin, user.id, "manager", domain_id=domain)
