@@ -5,6 +5,7 @@ They take no word but `--help` (and what a server adds): all that can be set is 
 
 import argparse
 import os
+import pwd
 import sys
 import textwrap
 import tomllib
@@ -75,6 +76,14 @@ def begun(
         sys.exit("\n".join(told_of(program, error)))
     words.use("en")  # from here on whoever asks says in which language; what a server logs by itself is for programs
     return options, chosen
+
+
+def account() -> str:
+    """Who runs this, as the machine names them; their number where it has no name for it."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 def told_of(program: str, error: DcctlError) -> list[str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dcctl import postoffice, words
+from dcctl.commandline import account, read_settings
 from dcctl.errors import DcctlError
 from dcctl.words import N_, _
 
@@ -204,9 +205,6 @@ def ledger() -> None:
 @click.option("--public-key", "key_file", metavar=N_("FILE"), help=N_("The auditor's key (PEM); no other one counts."))
 @click.option("--reason", required=True, help=N_("What was restored, and who knows; it is kept with your account."))
 def ledger_follow_again(files: tuple[str, ...], key_file: str | None, reason: str) -> None:
-    import os
-    import pwd
-
     from dcctl import signature
     from dcctl.cli import proving
     from dcctl.workflow import verifying
@@ -218,7 +216,7 @@ def ledger_follow_again(files: tuple[str, ...], key_file: str | None, reason: st
     kept = [signature.read(file, key).checkpoint for file in files]
     app = App(_settings())
     try:
-        report = verifying.follow_again(app, pwd.getpwuid(os.getuid()).pw_name, reason.strip(), lambda found: proving.refuse(found, key), kept)
+        report = verifying.follow_again(app, account(), reason.strip(), lambda found: proving.refuse(found, key), kept)
     finally:
         app.close()
     _say(_("The ledger is right. Its chain is followed from position {position} on."), position=report.sealed)
@@ -252,16 +250,13 @@ def _operators(users: tuple[str, ...], role: str, project: str, *, given: bool) 
 @contextmanager
 def _witnessed(settings: "Settings", action: str, asked: dict[str, Any]) -> Iterator[None]:
     """What is done in Keystone meanwhile is announced in the audit trail before, and its outcome after; without the first nothing is done."""
-    import os
-    import pwd
-
     from dcctl.workflow import witness
     from dcctl.workflow.app import App
 
     app = App(settings)
     try:
         with witness.by_itself("manage", action, ",".join(asked["users"])) as deed:
-            deed.body = {"account": pwd.getpwuid(os.getuid()).pw_name, **asked}
+            deed.body = {"account": account(), **asked}
             witness.announce(app)
             try:
                 yield
@@ -294,8 +289,6 @@ def _cloud(settings: "Settings", clouds_yaml: Path, name: str) -> "Cloud":
 
 
 def _settings() -> "Settings":
-    from dcctl.commandline import read_settings
-
     return read_settings()
 
 

@@ -1,12 +1,9 @@
 """`dcctl-manage letters`: letters whose end nobody knows, or that were given up."""
 
-import os
-import pwd
-
 import click
 
 from dcctl import words
-from dcctl.commandline import read_settings
+from dcctl.commandline import account, read_settings
 from dcctl.errors import DcctlError
 from dcctl.words import N_, _
 
@@ -63,6 +60,6 @@ def _settled(how: str, number: int, reason: str) -> None:
         raise DcctlError("DCCTL-613")
     app = App(read_settings())
     try:
-        getattr(outbox, how)(app, number, pwd.getpwuid(os.getuid()).pw_name, reason.strip())
+        getattr(outbox, how)(app, number, account(), reason.strip())
     finally:
         app.close()

@@ -54,10 +54,8 @@ def submit(desk: Desk, paths: list[str], *, confirm: str | None) -> None:
         if desk.for_people:
             tell(f"{path}  {lines[-1]['number'] or lines[-1]['error']['code']}")
         if (lines[-1]["error"] or {}).get("code") in once.UNANSWERED:
+            say(N_("Files without an answer: {count}. The same command again goes on from there."), count=len(paths) - len(lines) + 1)
             break
-    unsent = len(paths) - len(lines)
-    if unsent:
-        say(N_("{count} files were not sent; the same command again goes on from here."), count=unsent)
     else:
         for key in keys:
             key.answered()

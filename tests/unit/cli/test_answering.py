@@ -94,20 +94,25 @@ def test_a_directory_is_submitted_with_one_report_and_one_fault_stops_no_other(d
     assert "perhaps standard?" in shown.out
 
 
-def test_a_link_that_goes_stops_a_directory_and_the_same_command_goes_on_with_the_same_requests(dcctl: Dcctl, api: FakeApi, home: Path) -> None:
+@pytest.mark.parametrize(("lost", "told"), [(1, 2), (2, 1)])
+def test_a_link_that_goes_stops_a_directory_and_the_same_command_goes_on_with_the_same_requests(
+    dcctl: Dcctl, api: FakeApi, home: Path, lost: int, told: int
+) -> None:
+    """In the middle, and at the last file: those before it were answered, and are not asked for anew."""
     folder = home / "demandes"
     folder.mkdir()
-    for name in ("a-dossier", "b-portail", "c-registre"):
+    names = ("a-dossier", "b-portail", "c-registre")
+    for name in names:
         (folder / f"{name}.yaml").write_text(SPEC.replace("dossier-patient", name))
-    api.break_off("POST", "/v1/requests", "not", "after", "before", "before")
+    api.break_off("POST", "/v1/requests", *["not"] * lost, "after", "before", "before")
 
     broken = dcctl("request", "submit", "demandes", "-f", "json")
 
     lines = json.loads(broken.out)["items"]
-    assert [(Path(line["file"]).name, line["number"], (line["error"] or {}).get("code")) for line in lines] == [
-        ("a-dossier.yaml", "R-2026-0001", None), ("b-portail.yaml", None, "DCCTL-105"),
+    assert [(Path(line["file"]).stem, line["number"], (line["error"] or {}).get("code")) for line in lines] == [
+        *((name, f"R-2026-000{number}", None) for number, name in enumerate(names[:lost], start=1)), (names[lost], None, "DCCTL-105"),
     ]  # fmt: skip
-    assert (broken.status, "1 files were not sent" in broken.err) == (4, True)
+    assert (broken.status, f"Files without an answer: {told}." in broken.err) == (4, True)
     api.broken.clear()
 
     again = dcctl("request", "submit", "demandes", "-f", "json")
