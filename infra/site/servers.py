@@ -1,5 +1,6 @@
 """dcctl's own four processes: how each is started, and when it is ready."""
 
+import http.client
 import os
 import socket
 import sys
@@ -136,7 +137,7 @@ def _wait(site: Site, server: Server) -> None:
 def _is_ready(site: Site, server: Server) -> bool:
     try:
         return processes.find(_pid_file(site, server)) is not None and server.ready(site)
-    except (OSError, psycopg.Error):
+    except (OSError, http.client.HTTPException, psycopg.Error):
         return False
 
 

@@ -1,5 +1,6 @@
 """Start the service processes, wait until they answer, stop them again."""
 
+import http.client
 import os
 import shutil
 import socket
@@ -110,7 +111,7 @@ def answers(cloud: Cloud, service: Service) -> bool:
             return True
     except urllib.error.HTTPError:
         return True
-    except OSError:
+    except (OSError, http.client.HTTPException):  # the second when another program, or this very connection, has the port
         return False
 
 

@@ -4,6 +4,7 @@ One process, because they talk over oslo.messaging's in-process transport: there
 `python -m devcloud.servers.nova PORT PLACEMENT_PORT`, with OS_NOVA_CONFIG_DIR set.
 """
 
+import http.client
 import sys
 import time
 import urllib.error
@@ -22,7 +23,7 @@ def wait_for(port: int, seconds: float = 120.0) -> None:
             return
         except urllib.error.HTTPError:
             return
-        except OSError:
+        except (OSError, http.client.HTTPException):
             time.sleep(0.1)
     raise SystemExit(f"nothing answers on port {port}")
 
