@@ -9,7 +9,7 @@ What is not known has no figure: use of a service that never answered, a limit t
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
 from dcctl.lifecycle import Kind, OperationState, RequestState
 from metrics.counting import KEYSTONE, NETWORK_KEYS, STRUCTURAL_LIMITS, structural
@@ -61,6 +61,8 @@ class ProjectFigures:
     usage: int | None
     unlimited: bool = False
     """OpenStack enforces nothing; then `backend_quota` is None."""
+    limit_at: datetime | None = None
+    """When the limit, or that there is none, was seen; None: nobody knows of either."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,7 +240,7 @@ def _projects(facts: Facts, owners: Mapping[str, str], regions: Iterable[str], r
         for region in regions:
             for resource in resources:
                 key = (project, region, resource.name)
-                limit = enforced.get(key)
+                limit_at, limit = enforced.get(key, (None, None))
                 counted = holder is not None and find(resource.name) is not None
                 figures = ProjectFigures(
                     administration=code,
@@ -249,18 +251,18 @@ def _projects(facts: Facts, owners: Mapping[str, str], regions: Iterable[str], r
                     backend_quota=None if limit is None or limit < 0 else limit,
                     usage=usage.get(key),
                     unlimited=limit is not None and limit < 0,
+                    limit_at=limit_at,
                 )
                 if figures.unlimited or (figures.quota, figures.backend_quota, figures.usage) != (None, None, None):
                     yield figures
 
 
-def _enforced(facts: Facts) -> dict[tuple[str, str, str], int]:
-    """(project, region, resource) -> the limit that was seen last, whether it was observed or read back after it was written."""
+def _enforced(facts: Facts) -> dict[tuple[str, str, str], tuple[datetime, int]]:
+    """(project, region, resource) -> the limit that was seen last, and when, whether it was observed or read back after it was written."""
     latest: dict[tuple[str, str, str], tuple[datetime, int]] = {}
     for seen in facts.observations:
-        if seen.backend_quota is not None:
-            moment = seen.quota_at or datetime.min.replace(tzinfo=UTC)
-            latest[seen.project_id, seen.region, seen.resource] = (moment, seen.backend_quota)
+        if seen.backend_quota is not None and seen.quota_at is not None:
+            latest[seen.project_id, seen.region, seen.resource] = (seen.quota_at, seen.backend_quota)
     for limit in facts.limits:
         service = limit.service_type.replace("_", "-")
         resource = LIMIT_KEYS.get((service, limit.key), limit.key)
@@ -269,7 +271,7 @@ def _enforced(facts: Facts) -> dict[tuple[str, str, str], int]:
         known = find(resource) or structural(resource)
         if limit.value is not None and known is not None and (key not in latest or latest[key][0] <= limit.read_at):
             latest[key] = (limit.read_at, limit.value)
-    return {key: value for key, (_, value) in latest.items()}
+    return latest
 
 
 def _cluster(facts: Facts, regions: Iterable[str], resources: Iterable[Resource]) -> Iterable[ClusterFigures]:

@@ -2,7 +2,7 @@
 
 from infra.grafana import figures
 from infra.grafana.board import ADMINISTRATION, REGION, Board, Section
-from infra.grafana.panels import BYTES, COUNT, MOMENT, SHARE, SHARE_STEPS, Panel, Query
+from infra.grafana.panels import BYTES, COUNT, MOMENT, SECONDS, SHARE, SHARE_STEPS, Panel, Query
 
 _OURS = 'administration="$administration",cloud_region="$region"'
 _PREFIX = "dcctl_administration_resource"
@@ -84,6 +84,22 @@ BOARD = Board(
                                 'max by (project_id) (dcctl_project_expires_timestamp_seconds{administration="$administration"}) * 1000'
                             ),
                             name="Échéance",
+                        )
+                    ],
+                ),
+                Panel(
+                    title="Limites : lues il y a",
+                    description="De chaque projet et service, la plus ancienne des limites montrées : observée, ou relue après son écriture.",
+                    kind="table",
+                    unit=SECONDS,
+                    labels={"project_name": "Projet", "environment_name": "Environnement", "project_id": "Identifiant", "service_type": "Service"},
+                    queries=[
+                        Query(
+                            expression=figures.named(
+                                "max by (project_id, service_type) "
+                                f"(time() - dcctl_project_limits_read_timestamp_seconds{{{_OURS}}})"
+                            ),
+                            name="Lues il y a",
                         )
                     ],
                 ),

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from string import ascii_uppercase
 from typing import Any
 
+from infra.grafana import words
+
 Json = dict[str, Any]
 
 #: Each panel asks the data source that the reader chose.
@@ -23,8 +25,11 @@ _FIGURES = re.compile(r"(?:rate|increase)\(dcctl_\w+(?:\{[^{}]*\})?\[\w+\]\)|\bd
 
 
 def once(expression: str) -> str:
-    """The same question with each figure taken once, whatever the number of exporters that tell it: a sum over two of them would be double."""
-    return _FIGURES.sub(r"max without (instance) (\g<0>)", expression)
+    """The same question with each figure taken once, whatever the number of exporters that tell it: a sum over two of them would be double.
+
+    One whose text stands still while another's goes on is not listened to (recording.yml): its figures may be the larger ones.
+    """
+    return _FIGURES.sub(r"max without (instance) (\g<0> unless on (job, instance) dcctl:exporter:outdated)", expression)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,9 +99,17 @@ class Panel:
         return {"unit": self.unit, "thresholds": {"mode": "absolute", "steps": steps}, "custom": drawn} | limits
 
     def _overrides(self) -> list[Json]:
-        return [
+        units = [
             {"matcher": {"id": "byName", "options": heading}, "properties": [{"id": "unit", "value": unit}]} for heading, unit in self.units.items()
         ]
+        columns = [words.in_a_column(heading, label) for label, heading in self.labels.items()]
+        legends = [override for label in self._told() for override in words.in_a_legend(label)]
+        return [*units, *(column for column in columns if column is not None), *legends]
+
+    def _told(self) -> list[str]:
+        """Labels whose value alone is the name of a line or a bar."""
+        named = {query.name.removeprefix("{{").removesuffix("}}") for query in self.queries if re.fullmatch(r"{{\w+}}", query.name)}
+        return sorted(named & words.WORDS.keys())
 
     def _options(self) -> Json:
         reduced = {"calcs": ["lastNotNull"], "fields": "", "values": False}
@@ -113,7 +126,7 @@ class Panel:
     def _transformations(self) -> list[Json]:
         """Of a table: the columns of all queries side by side, under their headings, in their order."""
         if self.kind != "table":
-            return []
+            return words.renamed_types() if "resource" in self._told() else []
         values = {"Value": self.queries[0].name} if len(self.queries) == 1 else {
             f"Value #{letter}": query.name for letter, query in zip(ascii_uppercase, self.queries, strict=False)
         }  # fmt: skip

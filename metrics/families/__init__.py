@@ -25,6 +25,7 @@ FAMILIES: tuple[Callable[[Snapshot], Family], ...] = (
     projects.project_resource_backend_quota,
     projects.project_resource_unlimited,
     projects.project_resource_usage,
+    projects.project_limits_read,
     projects.project_info,
     projects.project_expires,
     datacenter.cluster_resource_capacity,

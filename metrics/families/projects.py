@@ -3,9 +3,10 @@
 This module is pure: no clock, no database, no network.
 """
 
+import math
 from operator import attrgetter
 
-from metrics.exposition import Family
+from metrics.exposition import Family, Labels
 from metrics.snapshot import Snapshot
 
 
@@ -39,6 +40,24 @@ def project_resource_usage(snapshot: Snapshot) -> Family:
     dcctl_project_resource_usage{administration="min-sante",project_id="0f",cloud_region="cotonou",service_type="compute",resource="cores"} 9
     """
     return _resource("usage", "Units in use in the project, as OpenStack counts them.", snapshot)
+
+
+def project_limits_read(snapshot: Snapshot) -> Family:
+    """# HELP dcctl_project_limits_read_timestamp_seconds When the oldest of a project's limits in a service was read from it; absent while none was.
+    # TYPE dcctl_project_limits_read_timestamp_seconds gauge
+    dcctl_project_limits_read_timestamp_seconds{administration="min-sante",project_id="0f",cloud_region="cotonou",service_type="compute"} 1780000000.0
+    """
+    oldest: dict[Labels, float] = {}
+    for figures in snapshot.projects:
+        if figures.limit_at is not None:
+            key = (figures.administration, figures.project_id, figures.region, figures.resource.service_type)
+            oldest[key] = min(oldest.get(key, math.inf), figures.limit_at.timestamp())
+    return Family(
+        name="dcctl_project_limits_read_timestamp_seconds",
+        help="When the oldest of a project's limits in a service was read from it; absent while none was.",
+        labels=("administration", "project_id", "cloud_region", "service_type"),
+        samples=list(oldest.items()),
+    )
 
 
 def project_info(snapshot: Snapshot) -> Family:

@@ -25,6 +25,7 @@ def test_the_families_are_exactly_these(facts):
         "dcctl_project_resource_backend_quota",
         "dcctl_project_resource_unlimited",
         "dcctl_project_resource_usage",
+        "dcctl_project_limits_read_timestamp_seconds",
         "dcctl_project_info",
         "dcctl_project_expires_timestamp_seconds",
         "dcctl_cluster_resource_capacity",
@@ -80,6 +81,7 @@ def test_names_say_their_unit_and_are_in_snake_case(facts):
         assert family.name.endswith("_total") == (family.type == "counter")
         assert family.help.endswith(".")
     assert [f.name for f in families(assemble(facts), "0.1.0") if f.name.endswith("_seconds")] == [
+        "dcctl_project_limits_read_timestamp_seconds",
         "dcctl_project_expires_timestamp_seconds",
         "dcctl_request_oldest_timestamp_seconds",
         "dcctl_operation_idle_timestamp_seconds",

@@ -5,6 +5,7 @@ import pytest
 
 from dcctl.lifecycle import RequestState
 from metrics.facts import EnvironmentFact, Facts
+from metrics.families.projects import project_limits_read, project_resource_backend_quota, project_resource_unlimited
 from metrics.snapshot import AdministrationFigures, ProjectFigures, Snapshot, assemble
 from quotas.resources import find
 from tests.unit.metrics.rows import READ_AT, limit, observed
@@ -168,3 +169,22 @@ def test_a_second_region_has_figures_of_its_own(facts: Facts):
 
     usage = {f.region: f.usage for f in snapshot.administrations if (f.administration, f.resource.name) == ("min-sante", "cores")}
     assert usage == {"cotonou": 11, "parakou": 3}
+
+
+def test_the_time_of_a_projects_limits_is_that_of_the_oldest_shown_in_each_service(facts):
+    later = READ_AT + timedelta(hours=2)
+    read_back = (limit("0f", "network", "network", 5, later), limit("0f", "network", "router", -1, later), limit("0f", "compute", "ram", 8192, later))
+    snapshot = assemble(replace(facts, limits=(*facts.limits, *read_back)))
+
+    times = {(labels[1], labels[3]): at for labels, at in project_limits_read(snapshot).samples}
+
+    # Networks of 0f were read back after they were observed; its cores before its memory; of its gigabytes nobody knows.
+    assert times == {("0f", "compute"): READ_AT.timestamp(), ("0f", "network"): later.timestamp(), ("0a", "network"): READ_AT.timestamp()}
+
+
+def test_every_limit_that_is_shown_has_a_time(facts):
+    snapshot = assemble(facts)
+
+    timed = {labels for labels, _ in project_limits_read(snapshot).samples}
+    shown = {labels[:-1] for family in (project_resource_backend_quota, project_resource_unlimited) for labels, _ in family(snapshot).samples}
+    assert shown == timed != set()

@@ -10,6 +10,7 @@ import click
 import pytest
 from ruamel.yaml import YAML
 
+from dcctl import manage
 from dcctl.cli import main
 from dcctl.cli.desk import Desk
 from tests.promtool import promtool
@@ -17,7 +18,7 @@ from tests.promtool import promtool
 CHECKOUT = Path(__file__).parents[3]
 SHIPPED = CHECKOUT / "infra" / "prometheus"
 RUNBOOKS = CHECKOUT / "docs" / "runbooks"
-TESTS = Path(__file__).with_name("alerts.test.yml")
+TESTS = [Path(__file__).with_name(f"{name}.test.yml") for name in ("alerts", "days")]
 SECTIONS = ["Ce que cela veut dire", "Regarder", "Faire", "Réveiller quelqu'un ?"]
 
 
@@ -44,16 +45,26 @@ def test_the_configuration_names_every_file_of_rules():
 
 
 def test_every_alert_fires_when_it_should_and_only_then():
-    checked("test", "rules", TESTS)
+    checked("test", "rules", *TESTS)
 
 
-def test_a_second_exporter_doubles_no_rule_and_no_alert():
-    checked("test", "rules", TESTS.with_name("two_exporters.test.yml"))
+def test_a_second_exporter_doubles_no_rule_and_no_alert_and_one_that_hangs_is_not_listened_to():
+    checked("test", "rules", TESTS[0].with_name("two_exporters.test.yml"))
+
+
+@pytest.mark.parametrize("file", ["recording.yml", "alerts.yml"])
+def test_wherever_a_figure_is_taken_once_an_exporter_that_hangs_is_left_out(file: str):
+    rules = [rule["expr"] for group in read(SHIPPED / file)["groups"] for rule in group["rules"]]
+
+    for expression in rules:
+        taken = re.findall(r"without \(instance", expression)
+        history = re.findall(r"max_over_time", expression)
+        assert len(taken) - len(history) == len(re.findall(r"unless on \(job, instance\) dcctl:exporter:outdated", expression)), expression
 
 
 @pytest.mark.parametrize("name", ALERTS)
 def test_an_alert_is_tested_firing_and_silent(name: str):
-    cases = [case["exp_alerts"] for test in read(TESTS)["tests"] for case in test["alert_rule_test"] if case["alertname"] == name]
+    cases = [case["exp_alerts"] for file in TESTS for test in read(file)["tests"] for case in test["alert_rule_test"] if case["alertname"] == name]
 
     assert [] in cases
     assert any(cases)
@@ -66,8 +77,17 @@ def test_an_alert_says_what_is_wrong_in_both_languages_how_urgent_it_is_and_wher
     assert rule["labels"]["severity"] in ("page", "ticket")
     assert rule["annotations"].keys() == {"summary", "summary_en", "runbook"}
     assert rule["annotations"]["runbook"] == f"docs/runbooks/{name}.md"
-    used = [set(re.findall(r"{{.*?}}", rule["annotations"][key])) for key in ("summary", "summary_en")]
+    used = [set(re.findall(r"\$[\w.]+", rule["annotations"][key])) for key in ("summary", "summary_en")]
     assert used[0] == used[1]
+
+
+@pytest.mark.parametrize("name", ALERTS)
+def test_an_alert_names_states_kinds_and_resources_in_words(name: str):
+    """What a template writes as it is are codes, ids, times and numbers; a resource only where no word is known for it."""
+    written = re.findall(r"{{-? *\$labels\.(\w+) *-?}}", ALERTS[name]["annotations"]["summary"])
+
+    assert set(written) <= {"administration", "project_id", "instance", "source", "resource"}
+    assert "resource" not in written or 'eq $labels.resource "cores"' in ALERTS[name]["annotations"]["summary"]
 
 
 def test_there_is_a_page_for_each_alert_and_for_nothing_else():
@@ -84,23 +104,63 @@ def test_a_page_tells_what_it_means_what_to_look_at_what_to_do_and_whom_to_wake(
     assert re.match(r"(Oui|Non|Seulement)\b", text.partition(f"## {SECTIONS[-1]}\n\n")[2])
 
 
-def understood(line: str) -> None:
-    """Read a command line of dcctl as dcctl does, without doing it; click raises for what it cannot read."""
-    command: click.Command = main.build()
-    context, words = click.Context(command, info_name="dcctl", obj=Desk()), shlex.split(line)[1:]
+def understood(line: str, program: click.Command, *, whole: bool) -> None:
+    """Read a command line as the program does, without doing it; click raises for what it cannot read.
+
+    Args:
+        whole: as it is to be typed; else something may be missing, or stand there as an ellipsis.
+    """
+    command, words = program, shlex.split(line)
+    context = click.Context(command, info_name=words.pop(0), obj=Desk())
     while isinstance(command, click.Group):
         name, found, words = command.resolve_command(context, words)
         assert found is not None, line
         command = found
         context = click.Context(command, info_name=name, parent=context) if isinstance(command, click.Group) else context
-    command.make_context(command.name, words, parent=context)
+    try:
+        command.make_context(command.name, words, parent=context)
+    except click.NoSuchOption:
+        raise
+    except click.BadParameter:  # a missing one is one, too
+        if whole:
+            raise
+
+
+#: What pages name besides dcctl's own programs; each is of the machine or of OpenStack, and its first words are checked where it can be seen.
+OF_OTHERS = {"journalctl", "systemctl", "curl", "promtool", "openstack", "timedatectl", "cinder-manage"}
+PROGRAMS: dict[str, click.Group] = {"dcctl": main.build(), "dcctl-manage": manage.manage}
+#: What Debian's package or the operators' guide installs: a page that restarts another unit sends its reader nowhere.
+UNITS = {"dcctl-api", "dcctl-worker", "dcctl-collector", "dcctl-exporter", "postgresql"}
+
+
+def commands(text: str) -> list[tuple[str, bool]]:
+    """What a page tells its reader to type, and whether it is whole: lines of blocks, and what stands between backticks."""
+    blocks = re.findall(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    prose = re.sub(r"^```\n.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    lines = [(line.strip(), True) for block in blocks for line in block.splitlines() if line.strip()]
+    nouns = PROGRAMS["dcctl"].commands.keys()
+    for inline in re.findall(r"`([^`]+)`", prose):
+        first = inline.split()[0]
+        if " " in inline and first in {*PROGRAMS, *OF_OTHERS}:
+            lines.append((inline, False))
+        elif " " in inline and first in nouns:
+            lines.append((f"dcctl {inline}", False))
+    return lines
 
 
 @pytest.mark.parametrize("name", ALERTS)
-def test_every_command_of_dcctl_that_a_page_names_is_one(name: str):
-    text = (RUNBOOKS / f"{name}.md").read_text()
-    lines = [line for block in re.findall(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL) for line in block.splitlines()]
+def test_every_command_that_a_page_names_is_one(name: str):
+    """Those of dcctl are read as dcctl reads them; an ellipsis stands for what the reader fills in."""
+    found = commands((RUNBOOKS / f"{name}.md").read_text())
 
-    for line in lines:
-        if line.startswith("dcctl "):
-            understood(line)
+    assert found
+    for line, whole in found:
+        words = shlex.split(line)
+        if words[0] in PROGRAMS:
+            understood(line, PROGRAMS[words[0]], whole=whole)
+        elif words[0] in ("systemctl", "journalctl"):
+            named = {word for word in words if word in UNITS or word.startswith("dcctl")}
+            assert named, line
+            assert named <= UNITS, line
+        else:
+            assert words[0] in OF_OTHERS, line
