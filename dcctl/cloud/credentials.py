@@ -1,6 +1,6 @@
 """An application credential in the place of a password, for one run: it can be taken away while whoever has it is frozen.
 
-    made(entry, name) ──▶ the entry that the run gets ──▶ ended        removed(entry, prefix) ──▶ how many others of that user were taken away
+    made(entry, name) ──▶ the entry that the run gets ──▶ ended        removed(entry, prefix) ──▶ which others of that user were taken away
 
 `entry` is one of a clouds.yaml, with a user's password; one without (a site may have application credentials there itself) is given as it is, for
 such a credential may not make others. A credential has the user's roles on the entry's project, cannot make credentials or trusts, and ends by
@@ -8,7 +8,7 @@ itself.
 """
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -20,10 +20,18 @@ from dcctl.cloud.failures import persistently, translated
 _TIMEOUT_SECONDS = 30.0
 #: For each call; and to make a credential, while roles of its user come and go.
 ATTEMPTS = 3
+Choose = Callable[[Collection[str]], Collection[str]]
 
 
-def made(entry: Mapping[str, Any], name: str, *, seconds: float) -> dict[str, Any]:
+def _anything() -> None:
+    """Nothing keeps a call from being sent."""
+
+
+def made(entry: Mapping[str, Any], name: str, *, seconds: float, check: Callable[[], None] = _anything) -> dict[str, Any]:
     """The entry with a fresh credential of that name, which ends by itself after so many seconds.
+
+    Args:
+        check: asked directly before each attempt; what it raises keeps the call from being sent.
 
     Raises:
         CloudError: Keystone refuses or does not answer.
@@ -40,7 +48,7 @@ def made(entry: Mapping[str, Any], name: str, *, seconds: float) -> dict[str, An
         body = {"application_credential": {"name": name, "description": "one run of dcctl", "expires_at": end}}
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                answer = _told(session, "POST", address, json=body).json()["application_credential"]
+                answer = _told(session, "POST", address, check=check, json=body).json()["application_credential"]
                 break
             except exceptions.HttpError as error:
                 if attempt == ATTEMPTS or error.response is None or "role assignment" not in error.response.text:
@@ -65,23 +73,27 @@ def ended(entry: Mapping[str, Any], own: Mapping[str, Any]) -> None:
         _gone(session, f"{_address(entry['auth'])}/users/{_user(session)}/application_credentials/{identifier}")
 
 
-def removed(entry: Mapping[str, Any], prefix: str) -> int:
+def removed(entry: Mapping[str, Any], prefix: str, choose: Choose = lambda names: names) -> list[str]:
     """Take away every credential of the entry's user whose name begins so; what was issued by it ends with it, as far as services ask again.
+
+    Args:
+        choose: of these names those that are to go.
 
     Raises:
         CloudError: Keystone refuses or does not answer.
     """
     auth = entry["auth"]
     if "password" not in auth:
-        return 0
+        return []
     session = _unscoped(entry)
     with translated("identity", "DELETE /application_credentials"):
         own = f"{_address(auth)}/users/{_user(session)}/application_credentials"
         known = _told(session, "GET", own).json()["application_credentials"]
-        found = [item["id"] for item in known if str(item["name"]).startswith(prefix)]
-        for identifier in found:
-            _gone(session, f"{own}/{identifier}")
-    return len(found)
+        found = {str(item["name"]): str(item["id"]) for item in known if str(item["name"]).startswith(prefix)}
+        going = sorted(choose(found)) if found else []
+        for name in going:
+            _gone(session, f"{own}/{found[name]}")
+    return going
 
 
 def _gone(session: Session, address: str) -> None:
@@ -95,9 +107,14 @@ def _user(session: Session) -> str:
     return str(persistently("GET", attempts=ATTEMPTS)(session.get_user_id))
 
 
-def _told(session: Session, method: str, address: str, **more: Any) -> Any:
+def _told(session: Session, method: str, address: str, *, check: Callable[[], None] = _anything, **more: Any) -> Any:
     """The answer to one call, made again where that does nothing twice: whoever deletes again finds nothing, which is as good."""
-    return persistently("GET" if method == "DELETE" else method, attempts=ATTEMPTS)(session.request, address, method, **more)
+
+    def once() -> Any:
+        check()
+        return session.request(address, method, **more)
+
+    return persistently("GET" if method == "DELETE" else method, attempts=ATTEMPTS)(once)
 
 
 def _unscoped(entry: Mapping[str, Any]) -> Session:

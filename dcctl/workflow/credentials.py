@@ -1,5 +1,10 @@
-"""The credentials of one run: made when its engine first needs them, taken away at its end, or by its successor before that one looks."""
+"""The credentials of one run: made when its engine first needs them, taken away at its end, or by its successor before that one looks.
 
+What neither of them could take away (a kill between a run's last word and its last call, a call that lay in Keystone while its successor looked)
+`dcctl.workflow.leftovers` does a minute later.
+"""
+
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -12,6 +17,8 @@ from stacks.naming import LAYERS, Layer
 
 #: A credential that nobody took away ends by itself so much later than the longest run of the engine.
 GRACE_SECONDS = 3600.0
+#: Of all names; `PREFIX` ADMINISTRATION `.` ENVIRONMENT `.` TOKEN `.` NUMBER is one.
+PREFIX = "dcctl.run."
 
 log = structlog.get_logger("dcctl.workflow.credentials")
 
@@ -19,16 +26,24 @@ log = structlog.get_logger("dcctl.workflow.credentials")
 class Credentials:
     """One for each of the two service users, named by environment and token: `dcctl.run.ADMINISTRATION.ENVIRONMENT.TOKEN.1`."""
 
-    def __init__(self, settings: Settings, administration: str, environment: str, token: int) -> None:
+    def __init__(
+        self, settings: Settings, administration: str, environment: str, token: int, *, check: Callable[[], None], confirm: Callable[[], None]
+    ) -> None:
+        """Both raise `leases.Lost` where the environment is not this run's any more: `check` by this machine's clock, `confirm` by the database."""
         self.settings = settings
-        self.prefix = f"dcctl.run.{administration}.{environment}."
+        self.prefix = f"{PREFIX}{administration}.{environment}."
         self.token = token
+        self._check, self._confirm = check, confirm
         self._made: dict[tuple[Layer, str | None], dict[str, Any]] = {}
 
     def entry(self, layer: Layer, project_id: str | None = None) -> dict[str, Any]:
         """The clouds.yaml entry that a run of the engine gets: the tenant's of the administrator, the workload's of the build user in the project.
 
+        Whoever was frozen while Keystone made one may find that a successor has looked for such meanwhile: nothing is begun with it, and the run's
+        end takes it away.
+
         Raises:
+            Lost: the environment is not this run's any more.
             CloudError: Keystone did not make the credential.
             DcctlError: DCCTL-109, the servers' clouds.yaml lacks the entry.
         """
@@ -37,11 +52,13 @@ class Credentials:
             seconds = self.settings.engine.seconds + GRACE_SECONDS
             own = service_entry(self.settings, layer, project_id)
             # Numbered: a user's credentials have different names, whatever their projects.
-            self._made[key] = credentials.made(own, f"{self.prefix}{self.token}.{len(self._made) + 1}", seconds=seconds)
+            name = f"{self.prefix}{self.token}.{len(self._made) + 1}"
+            self._made[key] = credentials.made(own, name, seconds=seconds, check=self._check)
+            self._confirm()
         return self._made[key]
 
     def remove(self) -> None:
-        """Take this run's away; one that Keystone does not let go now is left to the next run, and to its own end."""
+        """Take this run's away; one that Keystone does not let go now is left to whoever looks for such (`leftovers`), and to its own end."""
         for (layer, _), made in self._made.items():
             try:
                 credentials.ended(service_entry(self.settings, layer), made)
@@ -55,7 +72,7 @@ class Credentials:
         Raises:
             CloudError: Keystone refuses or does not answer: then nothing is begun.
         """
-        return sum(credentials.removed(service_entry(self.settings, layer), self.prefix) for layer in LAYERS)
+        return sum(len(credentials.removed(service_entry(self.settings, layer), self.prefix)) for layer in LAYERS)
 
 
 def service_entry(settings: Settings, layer: Layer, project_id: str | None = None) -> dict[str, Any]:

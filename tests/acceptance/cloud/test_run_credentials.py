@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 from dcctl.cloud import credentials
 from dcctl.cloud.connect import Cloud
 from dcctl.errors import CloudError
+from dcctl.workflow.leases import Lost
 from tests.chaos.proxy import Call, Fault, Weather, proxy, through
 
 DAY = timedelta(days=1)
@@ -70,6 +71,18 @@ def test_taking_it_away_is_tried_again_and_what_stays_is_an_error(entry: dict[st
 
     tries.clear()
     weather.choose = lambda call: refuse(call, 2)
-    assert credentials.removed(entry, prefix) == 1
+    assert credentials.removed(entry, prefix, lambda names: []) == []
+    assert credentials.removed(entry, prefix) == [f"{prefix}1"]
     assert known(admin, prefix) == {}
     credentials.ended(entry, own)  # gone already, which is as good
+
+
+def test_whoever_lost_its_environment_meanwhile_makes_none(entry: dict[str, Any], admin: Cloud) -> None:
+    prefix = f"dcctl.run.essai.{secrets.token_hex(4)}."
+
+    def check() -> None:
+        raise Lost("not renewed in time")
+
+    with pytest.raises(Lost):
+        credentials.made(entry, f"{prefix}1", seconds=3600, check=check)
+    assert known(admin, prefix) == {}
