@@ -50,6 +50,8 @@ class Cloud(_Section):
     region: str = "RegionOne"
     calls_at_once: int = Field(default=8, ge=0)
     """Most calls that one worker has under way towards one service; 0: any number."""
+    operations_at_once: int = Field(default=16, ge=0)
+    """Most operations that all workers together run at a time; 0: any number. Times `engine.parallel` it bounds what engines ask of one service."""
     people_domain: str = "asin"
     """The domain that no ministry manages; dcctl's people are looked up there first."""
 
@@ -80,7 +82,7 @@ class Engine(_Section):
     seconds: int = 900
     """Longest time that one run of the engine may take."""
     parallel: int = Field(default=16, ge=1, le=64)
-    """Most calls that one run has under way; with `worker.concurrency` it bounds what reaches a service."""
+    """Most calls that one run has under way; with `cloud.operations_at_once` it bounds what reaches a service."""
     kept_states: int = Field(default=5, ge=1, le=1000)
     """How many of each stack's last states are kept beside the engine's own."""
 

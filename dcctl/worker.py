@@ -41,10 +41,12 @@ from dcctl.workflow import (
     witness,
 )  # fmt: skip
 from dcctl.workflow.app import App
+from dcctl.workflow.leftovers import Cleaner
 from dcctl.workflow.post import Postman
 from dcctl.workflow.queue import BUILDING, COMPARING, PLAN, RECONCILE, REVIEW, SHORT, conninfo
 from dcctl.workflow.sealing import Sealer
 from dcctl.workflow.stalled import Keeper, silence
+from dcctl.workflow.timetable import Timetable
 
 #: Reviews at once; each is some calls of Keystone and two transactions.
 REVIEWERS = 2
@@ -120,8 +122,9 @@ def tasks(app: App) -> procrastinate.App:
     def plan(number: int) -> None:
         previews.run(app, number)
 
-    @queue.periodic(cron="43 2 * * *")
-    @queue.task(name="every_night", queue=COMPARING, lock="drift", queueing_lock="every_night")
+    # When these begin, and beside what they do not run, is in `dcctl.workflow.timetable`.
+
+    @queue.task(name="every_night", queue=COMPARING)
     def every_night(timestamp: int) -> None:
         log.info("plans_forgotten", plans=previews.forget(app))
         log.info("drift_compared", **drift.compare_all(app))
@@ -130,24 +133,20 @@ def tasks(app: App) -> procrastinate.App:
     def reconcile(number: int) -> None:
         reconciling.run(app, number)
 
-    @queue.periodic(cron="17 * * * *")
-    @queue.task(name="every_hour", queue=COMPARING, lock="reconcile", queueing_lock="every_hour")
+    @queue.task(name="every_hour", queue=COMPARING)
     def every_hour(timestamp: int) -> None:
         log.info("limits_audited", projects=auditing.audit(app))
 
-    @queue.periodic(cron="41 * * * *")
-    @queue.task(name="follow_chain", queue=COMPARING, queueing_lock="follow_chain")
+    @queue.task(name="follow_chain", queue=COMPARING)
     def follow_chain(timestamp: int) -> None:
         verifying.follow(app)
 
-    @queue.periodic(cron="*/5 * * * *")
-    @queue.task(name="every_five_minutes", queue=COMPARING, lock="reconcile", queueing_lock="every_five_minutes")
+    @queue.task(name="every_five_minutes", queue=COMPARING)
     def every_five_minutes(timestamp: int) -> None:
         if written := auditing.shrink_again(app):
             log.info("limits_written_again", projects=written)
 
-    @queue.periodic(cron="* * * * *")
-    @queue.task(name="every_minute", queue=SHORT, lock="every_minute", queueing_lock="every_minute")
+    @queue.task(name="every_minute", queue=SHORT)
     def every_minute(timestamp: int) -> None:
         with witness.by_itself("worker", "clock", ""):
             lapsed = expiry.expire(app)
@@ -265,6 +264,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     heap.settle()
     stalled = Keeper(app)
     stalled.start()
+    cleaner = Cleaner(app)
+    cleaner.start()
+    timetable = Timetable(app)
+    timetable.start()
     postman = Postman(app)
     postman.start()
     log.info("started", concurrency=app.settings.worker.concurrency)
@@ -274,6 +277,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         keeper.ending.set()
         watch.ending.set()
         stalled.ending.set()
+        cleaner.ending.set()
+        timetable.ending.set()
         sealer.ending.set()
         postman.ending.set()
         counter.end()

@@ -5,10 +5,14 @@ given a socket that listens already.
 """
 
 import contextlib
+import errno
 import socket
 import threading
+import time
 
 PIECE = 65536
+#: Between two looks, while nobody can be let in.
+PAUSE_SECONDS = 0.1
 
 
 class Door:
@@ -32,18 +36,32 @@ class Door:
 
     def _accept(self) -> None:
         while True:
-            caller, _ = self._listening.accept()
+            try:
+                caller, _ = self._listening.accept()
+            except OSError:  # whoever called is gone, or no more files may be open now: the next one is let in all the same
+                time.sleep(PAUSE_SECONDS)
+                continue
             threading.Thread(target=self._lead, args=(caller,), daemon=True).start()
 
     def _lead(self, caller: socket.socket) -> None:
         self._leading.wait()
-        with caller, contextlib.suppress(OSError), socket.create_connection(self._target) as served:
+        with caller, contextlib.suppress(OSError), self._connected() as served:
             for one in (caller, served):
                 one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             back = threading.Thread(target=_pass, args=(served, caller), daemon=True)
             back.start()
             _pass(caller, served)
             back.join()
+
+    def _connected(self) -> socket.socket:
+        """Raises OSError where nobody is there; while no more files may be open, it is tried again."""
+        while True:
+            try:
+                return socket.create_connection(self._target)
+            except OSError as error:
+                if error.errno not in (errno.EMFILE, errno.ENFILE):
+                    raise
+                time.sleep(PAUSE_SECONDS)
 
 
 def _pass(source: socket.socket, sink: socket.socket) -> None:

@@ -51,6 +51,10 @@ _OVERTAKE = text(f"UPDATE lease SET token = :younger, unclean = true WHERE {_MIN
 _REQUIRE = text(f"SELECT 1 FROM lease WHERE {_MINE} FOR KEY SHARE")
 _GIVE_BACK = text(f"UPDATE lease SET holder = NULL, operation = NULL, expires_at = clock_timestamp(), unclean = :unclean WHERE {_MINE}")
 
+_COUNTING = text("SELECT pg_advisory_xact_lock(hashtextextended('dcctl.leases', 0))")
+_HELD = text("SELECT count(*) FROM lease WHERE holder IS NOT NULL AND expires_at > clock_timestamp()")
+_ENDLESS = 1 << 30
+
 
 def take(session: Session, administration: str, environment: str, *, operation: str | None, seconds: float, holder: str = HOLDER) -> Lease | None:
     """Take the environment's lease, in the caller's transaction; None while another holds it."""
@@ -64,6 +68,17 @@ def take(session: Session, administration: str, environment: str, *, operation: 
     given = {**key, "holder": holder, "operation": operation, "seconds": seconds, "unclean": unclean}
     token = int(session.connection().execute(_TAKE, given).scalar_one())
     return Lease(administration=administration, environment=environment, holder=holder, token=token, unclean=unclean)
+
+
+def room(session: Session, most: int) -> int:
+    """How many leases more may be held at a time by all workers together; less than 0: more are held than may be, this transaction's among them.
+
+    Whoever asks is alone in that until the transaction ends: ask last, with the lease's row locked already. `most` 0: any number.
+    """
+    if not most:
+        return _ENDLESS
+    session.connection().execute(_COUNTING)
+    return most - int(session.connection().execute(_HELD).scalar_one())
 
 
 def renew(session: Session, lease: Lease, seconds: float) -> bool:

@@ -3,11 +3,13 @@
 Jobs of one environment have the same lock, so that one runs at a time; nothing future-dated is deferred under such a lock.
 """
 
+import json
 from typing import Any
 
 import procrastinate
 from procrastinate.exceptions import AlreadyEnqueued
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 #: Of operations, a task for each kind, and its name is the kind.
@@ -62,6 +64,18 @@ class Queue:
         else:
             savepoint.commit()
 
+    def defer_once(self, session: Session, task: str, *, queue: str, lock: str, at: int) -> bool:
+        """Queue what is begun at this moment (seconds since 1970) by whichever worker comes first; False where it was, or where one still waits."""
+        given = {"queue": queue, "lock": lock, "task": task, "at": at, "arguments": json.dumps({"timestamp": at})}
+        savepoint = session.begin_nested()
+        try:
+            job = session.connection().execute(_AT, given).scalar_one()
+        except IntegrityError:  # one of an earlier moment still waits
+            savepoint.rollback()
+            return False
+        savepoint.commit()
+        return job is not None
+
     def give_up(self, session: Session, operation: str) -> None:
         """End the jobs of an operation that a worker has begun and will not end: they block their lock.
 
@@ -83,6 +97,7 @@ class Queue:
         return [str(job.task_name) for job in found]
 
 
+_AT = text("SELECT procrastinate_defer_periodic_job_v2(:queue, :lock, :task, :task, 0, '', :at, CAST(:arguments AS jsonb))")
 _BEGUN = text("SELECT id FROM procrastinate_jobs WHERE status = 'doing' AND args ->> 'operation' = :operation FOR UPDATE")
 _FINISH = text("SELECT procrastinate_finish_job_v1(:number, 'failed', false)")
 _SILENT = text("""

@@ -42,11 +42,26 @@ class Run:
         self.app = app
         self.lease = lease
         self.heartbeat = Heartbeat(app, lease, since=since)
-        self.credentials = Credentials(app.settings, lease.administration, lease.environment, lease.token)
+        self.credentials = self._credentials()
         self.id = operation.id
         self.number = operation.request
         self.administration = operation.administration
         self.environment = operation.environment
+
+    def _credentials(self) -> Credentials:
+        lease = self.lease
+        return Credentials(
+            self.app.settings, lease.administration, lease.environment, lease.token, check=self.heartbeat.check, confirm=self.confirm
+        )  # fmt: skip
+
+    def confirm(self) -> None:
+        """Return while the lease is this run's by the database's word.
+
+        Raises:
+            Lost: it is not.
+        """
+        with self.transaction():
+            pass
 
     @property
     def token(self) -> int:
@@ -67,8 +82,8 @@ class Run:
     def begin(cls, app: App, identifier: str) -> "Run | None":
         """Take a queued operation with its environment's lease.
 
-        None when it is not queued any more (cancelled, or the job came twice), while another run has the environment, and during maintenance:
-        what stays queued gets its job again (`stalled`).
+        None when it is not queued any more (cancelled, or the job came twice), while another run has the environment, while as many run as the
+        cloud is to bear, and during maintenance: what stays queued gets its job again (`stalled`).
         """
         since = boottime()
         with app.transaction() as session:
@@ -76,7 +91,8 @@ class Run:
             seconds = app.settings.worker.lease_seconds
             lease = leases.take(session, known.administration, known.environment, operation=identifier, seconds=seconds)
             operation = session.get_one(Operation, identifier, with_for_update=True, populate_existing=True)
-            if lease is None or operation.state != OperationState.QUEUED or maintenance.is_on(session):
+            queued = lease is not None and operation.state == OperationState.QUEUED and not maintenance.is_on(session)
+            if lease is None or not queued or leases.room(session, app.settings.cloud.operations_at_once) < 0:
                 session.rollback()
                 return None
             operation.state = operation_after(identifier, OperationState.QUEUED, "run")
@@ -117,7 +133,7 @@ class Run:
             with self.app.transaction() as session:
                 younger = leases.overtake(session, self.lease, token)
             self.lease = self.heartbeat.lease = younger
-            self.credentials = Credentials(self.app.settings, younger.administration, younger.environment, younger.token)
+            self.credentials = self._credentials()
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:

@@ -22,7 +22,7 @@ _LAPSED = text("""
     SELECT o.id FROM operation o LEFT JOIN lease l ON (l.administration, l.environment) = (o.administration, o.environment)
     WHERE o.state = 'running' AND (l.holder IS NULL OR l.operation IS DISTINCT FROM o.id OR l.expires_at <= clock_timestamp())
     ORDER BY o.created_at""")
-#: Queued, and no job will begin them: they met another's lease or maintenance, or the job was lost with its worker.
+#: Queued, and no job will begin them: they met another's lease, a cloud that bears no more, or maintenance, or the job was lost with its worker.
 _FORGOTTEN = text("""
     SELECT o.id FROM operation o LEFT JOIN lease l ON (l.administration, l.environment) = (o.administration, o.environment)
     WHERE o.state = 'queued' AND (l.holder IS NULL OR l.expires_at <= clock_timestamp())
@@ -41,7 +41,9 @@ def take_up(app: App) -> list[str]:
     with app.transaction() as session:
         if maintenance.is_on(session):
             return found
-        forgotten = list(session.connection().execute(_FORGOTTEN).scalars())
+        # No more than can begin: a job that finds no room ends, and would only be queued again.
+        room = leases.room(session, app.settings.cloud.operations_at_once)
+        forgotten = list(session.connection().execute(_FORGOTTEN).scalars())[: max(room, 0)]
     return found + [identifier for identifier in forgotten if _deferred(app, identifier)]
 
 

@@ -49,10 +49,14 @@ def succeed(app: App, run: "Run") -> None:
 
 
 def lifted(backend: str, stacks: list[str], run: "Run") -> None:
-    """Fence older tokens off. A younger one, while the lease is this run's, says that dcctl's database was restored: tokens go on from there."""
-    for stack in stacks:
+    """Fence older tokens off. A younger one, while the lease is this run's, says that dcctl's database was restored: tokens go on from there.
+
+    Each stack may be of another younger token; all have the same one in the end.
+    """
+    while True:
         try:
-            fencing.lift(backend, [stack], run.token)
-        except fencing.Behind as behind:
-            run.overtake(behind.found)
             fencing.lift(backend, stacks, run.token)
+        except fencing.Behind as behind:
+            run.overtake(behind.found)  # raises Lost where the younger token is another run's
+        else:
+            return

@@ -186,21 +186,21 @@ def until(happened: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
-def test_an_operation_whose_lease_lapsed_is_queued_again_once_and_the_attempt_is_in_the_feed(worker: App) -> None:
-    number, operation = approved(worker)
-    assert Run.begin(worker, operation) is not None
-    assert stalled.take_up(worker) == []
-    lapse(worker)
+def test_an_operation_whose_lease_lapsed_is_queued_again_once_and_the_attempt_is_in_the_feed(bare: App) -> None:  # noqa: F811
+    number, operation = approved(bare)
+    assert Run.begin(bare, operation) is not None
+    assert stalled.take_up(bare) == []
+    lapse(bare)
 
-    assert stalled.take_up(worker) == [operation]
-    assert stalled.take_up(worker) == []
+    assert stalled.take_up(bare) == [operation]
+    assert stalled.take_up(bare) == []
 
-    assert state(worker, number)[1] == "queued"
-    with worker.reading() as session:
+    assert state(bare, number)[1] == "queued"
+    with bare.reading() as session:
         assert session.get_one(Operation, operation).attempt == 2
         told = session.exec(select(Event).where(Event.operation == operation, Event.kind == "requeued")).one()
     assert (told.document["attempt"], told.document["why"]) == (1, "lapsed")
-    again = Run.begin(worker, operation)
+    again = Run.begin(bare, operation)
     assert again is not None
     assert again.unclean
 
@@ -238,16 +238,19 @@ def test_a_database_that_went_away_in_the_middle_is_nobodys_failure(worker: App,
 
 def test_after_a_restore_tokens_go_on_from_what_the_engines_state_has_seen(worker: App, postgresql: postgres.Server) -> None:
     dsn = postgresql.database()
-    backend, stack = dsn.replace("postgresql://", "postgres://", 1), "cotonou.min-sante.dossier-patient.workload"
+    backend = dsn.replace("postgresql://", "postgres://", 1)
+    stacks = [f"cotonou.min-sante.dossier-patient.{layer}" for layer in ("tenant", "workload")]
     fence.install(backend)
-    fencing.lift(backend, [stack], 40)  # seen before the restore
+    fencing.lift(backend, stacks[:1], 20)  # seen before the restore: by either stack, the tenant's long before
+    fencing.lift(backend, stacks[1:], 40)
     _, operation = approved(worker)
     mine = Run.begin(worker, operation)
     assert mine is not None
 
     with mine.heartbeat:
-        succession.lifted(backend, [stack], mine)
-        assert (mine.token, mine.unclean) == (41, True)
+        succession.lifted(backend, stacks, mine)
+        assert (mine.token, mine.unclean, mine.credentials.token) == (41, True, 41)
+        fencing.lift(backend, stacks, 41)  # both are of it
         mine.tell("resource", name="web-1")
         time.sleep(1.0)  # renewed as what it is by now
         mine.tell("resource", name="web-2")
@@ -255,7 +258,72 @@ def test_after_a_restore_tokens_go_on_from_what_the_engines_state_has_seen(worke
     lapse(worker)
     successor = taken(worker, holder="worker-2")
     assert successor is not None
-    fencing.lift(backend, [stack], 50)
+    fencing.lift(backend, stacks[1:], 50)
     with pytest.raises(Lost):
-        succession.lifted(backend, [stack], mine)
+        succession.lifted(backend, stacks, mine)
     postgresql.drop(dsn)
+
+
+def test_all_workers_together_run_no_more_operations_than_the_cloud_is_to_bear(worker: App) -> None:
+    bear(worker, 1)
+    number, operation = approved(worker)
+    with worker.transaction() as session:
+        held = leases.take(session, "min-justice", "casier", operation=None, seconds=60.0, holder="worker-2")
+    assert held is not None
+
+    assert Run.begin(worker, operation) is None
+    with worker.transaction() as session:
+        session.execute(text("DELETE FROM procrastinate_jobs"))
+    assert state(worker, number) == ("approved", "queued")
+    assert stalled.take_up(worker) == []  # its job would only end again
+
+    with worker.transaction() as session:
+        leases.give_back(session, held, unclean=False)
+    assert stalled.take_up(worker) == [operation]
+    assert Run.begin(worker, operation) is not None
+
+
+def test_of_many_that_begin_at_once_only_so_many_do(app: App) -> None:
+    def begin(number: int) -> None:
+        with app.transaction() as session:
+            leases.take(session, "min-sante", f"environnement-{number}", operation=None, seconds=60.0, holder=f"worker-{number}")
+            waiting.wait(20)
+            if leases.room(session, 3) < 0:
+                session.rollback()
+
+    waiting = threading.Barrier(8)
+    threads = [threading.Thread(target=begin, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+
+    with app.reading() as session:
+        assert session.execute(text("SELECT count(*) FROM lease WHERE holder IS NOT NULL")).scalar_one() == 3
+
+
+def bear(app: App, operations: int) -> None:
+    app.settings = app.settings.model_copy(update={"cloud": app.settings.cloud.model_copy(update={"operations_at_once": operations})})
+
+
+def test_a_credential_that_was_made_while_the_lease_lapsed_is_used_for_nothing(worker: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, operation = approved(worker)
+    mine = Run.begin(worker, operation)
+    assert mine is not None
+    made: list[str] = []
+
+    def frozen_meanwhile(entry: object, name: str, **more: object) -> dict[str, object]:
+        made.append(name)
+        lapse(worker)
+        return {"auth": {}}
+
+    monkeypatch.setattr("dcctl.workflow.credentials.service_entry", lambda *of: {"auth": {}})
+    monkeypatch.setattr("dcctl.cloud.credentials.made", frozen_meanwhile)  # Keystone is slow
+    with pytest.raises(Lost):
+        mine.credentials.entry("tenant")
+
+    assert made == ["dcctl.run.min-sante.dossier-patient.1.1"]
+    taken_away: list[object] = []
+    monkeypatch.setattr("dcctl.cloud.credentials.ended", lambda entry, own: taken_away.append(own))
+    mine.credentials.remove()
+    assert len(taken_away) == 1
