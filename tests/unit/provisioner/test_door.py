@@ -1,6 +1,11 @@
 """Who comes before anybody is there waits, and is led on with all that was said."""
 
+import contextlib
+import os
+import resource
 import socket
+import subprocess
+import sys
 import threading
 
 from dcctl.provisioner.door import Door
@@ -36,3 +41,34 @@ def test_where_nobody_is_the_caller_hears_it():
     with socket.create_connection((host, int(port)), timeout=10) as caller:
         door.lead_to(nowhere)
         assert caller.recv(100) == b""
+
+
+def test_callers_who_come_while_no_file_can_be_opened_are_let_in_later():
+    """In a process of its own, whose files are few."""
+    code = f"from {__name__} import few_files; few_files()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "UN\nDEUX\n"), done.stderr
+
+
+def few_files() -> None:
+    door = Door()
+    server = socket.create_server(("127.0.0.1", 0))
+    for _ in range(2):
+        threading.Thread(target=answering, args=(server,), daemon=True).start()
+    door.lead_to(f"127.0.0.1:{server.getsockname()[1]}")
+    host, _, port = door.address.rpartition(":")
+    callers = [socket.socket(), socket.socket()]
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, most))
+    with contextlib.suppress(OSError):
+        while True:
+            os.open(os.devnull, os.O_RDONLY)
+    for caller, words in zip(callers, (b"un", b"deux"), strict=True):
+        caller.settimeout(20)
+        # The kernel takes them. The first one is let in by what `accept` has kept for it, and led nowhere; the second one is not even let in.
+        caller.connect((host, int(port)))
+        caller.sendall(words)
+    threading.Event().wait(0.5)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (128, most))
+    for caller in callers:
+        print(caller.recv(100).decode())
