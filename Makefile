@@ -23,7 +23,9 @@ make lint          ruff, mypy --strict, import contracts
 make test-unified  the main job and the limits with Nova's limits in Keystone
 make unit          the tests that need nothing
 make bench         each workload beside its reference; the trial cloud's start and memory
-make chaos         the ledger at full size: steps against a dict, storms, killed servers (an hour or more)
+make chaos         the ledger at full size and under killed servers; worker, API, PostgreSQL, guardian, run, engine and provider killed
+                   at each call of an environment's life and at random; bad weather, spoilt limits, roles, images and servers, runs
+                   that sleep past their lease, clocks that jump: seeds printed, DCCTL_CHAOS_SEED replays (several hours)
 make messages      extract, update and compile the French words
 make dashboards    write Grafana's dashboards from infra/grafana
 make lock          resolve the lock files anew
@@ -40,7 +42,10 @@ make lint          ruff, mypy --strict, contrats d’importation
 make test-unified  le travail principal et les limites, celles de Nova dans Keystone
 make unit          les essais qui n’ont besoin de rien
 make bench         chaque charge à côté de sa référence ; démarrage et mémoire du nuage d’essai
-make chaos         le registre en vraie grandeur : pas contre un dict, tempêtes, serveurs tués (une heure ou plus)
+make chaos         le registre en vraie grandeur et serveurs tués ; worker, API, PostgreSQL, gardien, exécution, moteur,
+                   fournisseur tués à chaque appel de la vie d’un environnement et au hasard ; mauvais temps, limites, rôles, images et serveurs
+                   gâtés, exécutions qui dorment au-delà de leur bail, horloges qui sautent : graines affichées, DCCTL_CHAOS_SEED
+                   les rejoue (plusieurs heures)
 make messages      extraire, mettre à jour et compiler les mots français
 make dashboards    écrire les tableaux de bord de Grafana depuis infra/grafana
 make lock          résoudre à nouveau les fichiers de verrouillage
@@ -90,7 +95,7 @@ bench:
 
 chaos:
 	@$(PYTHON) -m infra.setup --ports $(TEST_PORTS)
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) tests/chaos
+	$(BIN)/python -m pytest -n 0 -rA tests/chaos
 
 CLICK = $(shell $(BIN)/python -c "import click, pathlib; print(pathlib.Path(click.__file__).parent)")
 

@@ -45,12 +45,14 @@ class Agreement:
         """Everything that does not agree; empty when all does."""
         found: list[str] = []
         with postgres.connect(self.site, postgres.DATABASE) as own, postgres.connect(self.site, postgres.ENGINE_DATABASE) as engine:
-            for environment in _rows(own, "SELECT * FROM environment WHERE administration = %s ORDER BY id", self.administration):
+            known = _rows(own, "SELECT * FROM environment WHERE administration = %s ORDER BY id", self.administration)
+            living = {environment["name"] for environment in known if environment["state"] != "decommissioned"}
+            for environment in known:
                 made = _rows(own, "SELECT * FROM request WHERE number = %s", environment["made_by"] or environment["request"])[0]
                 if environment["state"] in BUILT:
                     found += self._built(own, engine, environment, made)
                 elif environment["state"] == "decommissioned":
-                    found += self._gone(engine, environment, made)
+                    found += self._gone(engine, environment, made, named_again=environment["name"] in living)
                 else:
                     found.append(f"stuck: environment {environment['name']} is {environment['state']}")
             found += self._ledger(own)
@@ -79,8 +81,8 @@ class Agreement:
                 found.append(f"use: {spec.name} uses {used} {resource} of {allocated.get(resource, 0)}")
         return found
 
-    def _gone(self, engine: psycopg.Connection[Any], environment: Row, made: Row) -> list[str]:
-        """Nothing is left of it, in the cloud or in the engine; its name may be another's by now."""
+    def _gone(self, engine: psycopg.Connection[Any], environment: Row, made: Row, *, named_again: bool) -> list[str]:
+        """Nothing is left of it, in the cloud or in the engine; where its name is another's by now, the engine's stacks are that one's."""
         found = []
         if environment["project_id"]:
             resolved = Resolved.from_document(made["resolved"])
@@ -89,7 +91,7 @@ class Agreement:
             found += [f"left: security group {group.name} {group.id} of {environment['name']}" for group in groups]
             if any(project.id == environment["project_id"] for project in self.admin.identity.projects()):
                 found.append(f"left: project {environment['name']} {environment['project_id']}")
-        for layer in naming.LAYERS:
+        for layer in () if named_again else naming.LAYERS:
             recorded, wrong = looking.recorded(engine, naming.stack_name(REGION, self.administration, environment["name"], layer))
             found += wrong + [f"left in the state: {name} {id}" for name, id in recorded.items()]
         return found
@@ -140,12 +142,7 @@ class Agreement:
 
     def _credentials(self) -> list[str]:
         """Of the service users' credentials none is left of a run of this administration."""
-        found = []
-        for name in ("dcctl-admin", "dcctl-build"):
-            for user in self.admin.identity.users(name=name):
-                known = self.admin.identity.get(f"/users/{user.id}/application_credentials").json()["application_credentials"]
-                found += [f"left: credential {one['name']}" for one in known if one["name"].startswith(f"dcctl.run.{self.administration}.")]
-        return found
+        return [f"left: credential {name}" for name in looking.credentials(self.admin) if name.startswith(f"dcctl.run.{self.administration}.")]
 
     def _rules(self) -> list[str]:
         """Balances rebuilt from the entries are the stored ones."""

@@ -22,12 +22,23 @@ from tests.acceptance.provisioner.world import World
 from tests.chaos.agreement import Agreement
 from tests.chaos.crew import Crew, crew_of
 from tests.chaos.proxy import Weather
+from tests.chaos.seeds import SAID
 from tests.site import RunningSite
 
 MakeWorld = Callable[..., World]
 Agree = Callable[[], None]
 #: A job whose end PostgreSQL did not hear of is taken back after some seconds.
 SETTLES_SECONDS = 30.0
+
+
+def pytest_report_header() -> str:
+    return SAID
+
+
+@pytest.fixture(autouse=True)
+def seed() -> None:
+    """Said with each test, so that a failure says how to have it again."""
+    print(f"\n{SAID}")
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -15,6 +17,7 @@ import psycopg
 from ruamel.yaml import YAML
 
 from dcctl.provisioner import processes as provisioner
+from dcctl.workflow.queue import environment_lock
 from infra.devcloud.devcloud import processes
 from infra.site import postgres, servers
 from infra.site.layout import CHECKOUT, REGION, Site, write_private
@@ -43,6 +46,10 @@ class Crew:
     api: Mapping[str, str] = field(default_factory=dict)
     """Environment variables with which the API is started again."""
     _children: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    _last: int = 0
+    """The worker that had the environment last; it may still have something to do that needs no lease."""
+    _hands: threading.RLock = field(default_factory=threading.RLock)
+    """Nothing is killed while it is being started: what starts it would take that for its own failure."""
 
     @property
     def layout(self) -> Site:
@@ -50,15 +57,16 @@ class Crew:
 
     def of(self, ministry: Ministry, environment: str) -> None:
         """From now on this environment's runs are meant."""
-        self.environment, self.code = environment, ministry.code
+        self.environment, self.code, self._last = environment, ministry.code, 0
         self.stacks = [naming.stack_name(REGION, ministry.code, environment, layer) for layer in naming.LAYERS]
 
     def pids(self, part: str) -> list[int]:
-        """The processes of that part that are there now; of the workers the one that has the environment."""
+        """The processes of that part that are there now; of the workers the one that has the environment, or had it last."""
         match part:
             case "worker":
                 name = self.workers.holder(self.code, self.environment)
-                return [self.workers.started[name]] if name is not None and self.workers.living(name) else []
+                self._last = self.workers.started[name] if name is not None else self._last
+                return [pid for name, pid in self.workers.started.items() if pid == self._last and self.workers.living(name)]
             case "api":
                 found = processes.find(self.layout.run / "api.pid")
                 return [found.pid] if found else []
@@ -72,7 +80,7 @@ class Crew:
 
     def kill(self, part: str, sign: signal.Signals = signal.SIGKILL) -> int:
         """kill -9; how many processes there were to kill."""
-        with suppress(psycopg.OperationalError):
+        with self._hands, suppress(psycopg.OperationalError):
             found = self.pids(part)
             for pid in found:
                 with suppress(ProcessLookupError):
@@ -81,34 +89,55 @@ class Crew:
         return 0
 
     def mend(self) -> bool:
-        """Start again what has died; False where nothing had."""
-        mended = False
-        if processes.find(self.layout.run / "postgres.pid") is None:
-            mended = start_database(self.layout)
-        for name in NAMES:
-            if not self.workers.living(name):
-                self.workers.start(name)
-                mended = True
-        if processes.find(self.layout.run / "api.pid") is None:
-            self.start_api(self.api)
-            mended = True
-        return mended
+        """Start again what has died; False where nothing had. Only PostgreSQL is waited for, without which nothing else can be seen.
 
-    def start_api(self, more: Mapping[str, str]) -> None:
-        """Start the API, with these environment variables, and wait until it answers."""
-        [server] = [server for server in servers.SERVERS if server.name == "api"]
-        environment, pid_file = servers.environment(self.layout) | dict(more), self.layout.run / "api.pid"
-        program = [str(servers.BIN / server.program)]
-        output = self.layout.log / "api.log"
-        self._children.append(processes.start(program, pid_file=pid_file, output=output, env=environment, state=self.layout.state))
-        self.site.until(lambda: answers(server, self.layout), "the API is there again", seconds=90)
+        Only for the test's own thread.
+        """
+        with self._hands:
+            mended = start_database(self.layout)
+            for name in NAMES:
+                if not self.workers.living(name):
+                    self.workers.start(name)
+                    mended = True
+            if processes.find(self.layout.run / "api.pid") is None:
+                self._start_api()
+                mended = True
+            return mended
+
+    def ready(self) -> None:
+        """Return once all of it is there and the API answers, whatever dies meanwhile."""
+
+        def there() -> bool:
+            return not self.mend() and answers(_API, self.layout)
+
+        self.site.until(there, "the API is there again", seconds=120, pause=0.3)
+
+    def answering(self) -> bool:
+        """Return once the API answers, which somebody else starts; False where it never did."""
+        until = time.monotonic() + 60
+        while not answers(_API, self.layout) and time.monotonic() < until:
+            time.sleep(0.2)
+        return time.monotonic() < until
+
+    def restart_workers(self, more: Mapping[str, str]) -> None:
+        """End the workers and start them with these environment variables, then and whenever they die."""
+        with self._hands:
+            self.workers.more |= more
+            for name in NAMES:
+                self.workers.end_one(name)
+        self.ready()
 
     def restart_api(self, more: Mapping[str, str]) -> None:
         """End the API and start it with these environment variables, then and whenever it dies."""
         self.api = more
         self.kill("api", signal.SIGTERM)
         self.site.until(lambda: not self.pids("api"), "the API has ended")
-        self.start_api(more)
+        self.ready()
+
+    def _start_api(self) -> None:
+        environment, pid_file = servers.environment(self.layout) | dict(self.api), self.layout.run / "api.pid"
+        program, output = [str(servers.BIN / _API.program)], self.layout.log / "api.log"
+        self._children.append(processes.start(program, pid_file=pid_file, output=output, env=environment, state=self.layout.state))
 
     def ask(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """What dcctl's database says; nothing while it is away."""
@@ -117,6 +146,11 @@ class Crew:
                 return [tuple(row) for row in connection.execute(statement.encode(), values).fetchall()]
         except psycopg.OperationalError:
             return []
+
+    def idle(self) -> bool:
+        """Whether the queue knows of nothing that is being done for the environment; False while the database is away."""
+        lock = environment_lock(self.code, self.environment)
+        return self.ask("SELECT count(*) FROM procrastinate_jobs WHERE lock = %s AND status = 'doing'", lock) == [(0,)]
 
     def request(self, number: str) -> dict[str, Any]:
         """State and error of a request, and of its operation; empty while the database is away."""
@@ -135,6 +169,7 @@ class Crew:
                 child.returncode = 0  # the site's to end, not ours to wait for
 
 
+[_API] = [server for server in servers.SERVERS if server.name == "api"]
 #: The newest operation of the request is the one that goes on.
 _REQUEST = """
     SELECT r.state, r.error, o.id, o.state, o.attempt, o.step FROM request r LEFT JOIN LATERAL (

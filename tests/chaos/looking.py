@@ -97,6 +97,13 @@ def tenant(admin: Any, resolved: Resolved, group: str) -> list[Item]:
     return found
 
 
+def credentials(admin: Any) -> list[str]:
+    """Names of the credentials of both service users."""
+    users = [user.id for name in ("dcctl-admin", "dcctl-build") for user in admin.identity.users(name=name)]
+    found = [admin.identity.get(f"/users/{user}/application_credentials").json()["application_credentials"] for user in users]
+    return [str(one["name"]) for known in found for one in known]
+
+
 def recorded(engine: psycopg.Connection[Any], stack: str) -> tuple[dict[str, str], list[str]]:
     """Ids in the engine's state by logical name, and what is wrong about it: things begun or half deleted, a lock that nobody holds any more."""
     rows = engine.execute("SELECT data FROM pulumi_state WHERE key LIKE %s", (f"%.pulumi/stacks/dcctl/{stack}.json",)).fetchall()

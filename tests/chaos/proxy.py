@@ -9,6 +9,7 @@ import http.client
 import random
 import threading
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -21,7 +22,8 @@ _OF_A_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content
 
 
 class Fault(StrEnum):
-    """What can be done to a call. Of the first four nothing reaches the service; of the last three it has done what it was told."""
+    """What can be done to a call. Of the first four nothing reaches the service; of the last three it has done what it was told, and the answer is
+    lost, half of its JSON (of whatever method), or late."""
 
     ERROR = "500"
     GATEWAY = "502"
@@ -80,12 +82,28 @@ class Weather:
     """How many calls had which fault; `well` those that had none."""
     asked: Counter[tuple[str, int, str]] = field(default_factory=Counter)
     """How often each method and address was asked, whatever came of it, since this was emptied last."""
+    wrong: list[str] = field(default_factory=list)
+    """What went wrong in the test's own words above: the end of the proxy says so, since nobody else hears of it."""
     _counting: threading.Lock = field(default_factory=threading.Lock)
 
-    def count(self, call: Call, fault: Fault | None) -> None:
+    @contextlib.contextmanager
+    def minded(self) -> Iterator[None]:
+        """Around what a test put in: the call goes on whatever becomes of that, but for `KeptBack`."""
+        try:
+            yield
+        except KeptBack:
+            raise
+        except Exception:
+            self.wrong.append(traceback.format_exc())
+
+    def fault(self, call: Call) -> Fault | None:
+        fault = None
+        with self.minded():
+            fault = self.choose(call)
         with self._counting:
             self.calls[fault or "well"] += 1
             self.asked[call.method, call.port, call.path.partition("?")[0]] += 1
+        return fault
 
     def clear(self) -> None:
         """From now on the weather is fine, and nobody is told of anything."""
@@ -119,7 +137,11 @@ def nth(number: int, fault: Fault = Fault.ERROR) -> Choose:
 
 @contextlib.contextmanager
 def proxy(weather: Weather, ports: range) -> Iterator[int]:
-    """Run it before the services of these ports; its own port."""
+    """Run it before the services of these ports; its own port.
+
+    Raises:
+        AssertionError: at the end, when something that a test put into the weather went wrong.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -135,10 +157,10 @@ def proxy(weather: Weather, ports: range) -> Iterator[int]:
                 return
             agent, token = (self.headers.get(name) or "" for name in ("User-Agent", "X-Auth-Token"))
             call = Call(self.command, int(port), f"/{path}", agent=agent, body=body, token=token)
-            fault = weather.choose(call)
-            weather.count(call, fault)
+            fault = weather.fault(call)
             if call.changes:
-                weather.before(call)
+                with weather.minded():
+                    weather.before(call)
             if fault in (Fault.ERROR, Fault.GATEWAY, Fault.UNAVAILABLE, Fault.BUSY):
                 self._refused(int(fault))
                 return
@@ -163,11 +185,15 @@ def proxy(weather: Weather, ports: range) -> Iterator[int]:
                 upstream.request(call.method, call.path, body=body or None, headers={**headers, "Accept-Encoding": "identity"})
                 answer = upstream.getresponse()
                 content = answer.read()
+            except (OSError, http.client.HTTPException):  # the service itself is away, which is no fault of ours and no silence either
+                self._refused(502)
+                return
             finally:
                 upstream.close()
-            weather.answered(call, answer.status)
-            if call.changes:
-                weather.after(call)
+            with weather.minded():
+                weather.answered(call, answer.status)
+                if call.changes:
+                    weather.after(call)
             if fault is Fault.RESET:
                 self.close_connection = True
                 self.connection.shutdown(2)
@@ -177,7 +203,7 @@ def proxy(weather: Weather, ports: range) -> Iterator[int]:
                 if name.lower() not in _OF_A_HOP:
                     self.send_header(name, self._ours(value.encode()).decode())
             content = self._ours(content)
-            self._ended(content[: len(content) // 2] if fault is Fault.TRUNCATED and call.method == "GET" else content)
+            self._ended(content[: len(content) // 2] if fault is Fault.TRUNCATED else content)
 
         def _ours(self, content: bytes) -> bytes:
             """The services' addresses in the proxy's form."""
@@ -206,6 +232,7 @@ def proxy(weather: Weather, ports: range) -> Iterator[int]:
         server.shutdown()
         server.server_close()
         thread.join()
+    assert weather.wrong == [], "\n".join(weather.wrong)
 
 
 def through(address: str, port: int) -> str:

@@ -1,18 +1,21 @@
-"""The clocks of worker and API jump by an hour and a day, there and back, while they work: nothing ends early, and nobody's place is taken."""
+"""The clocks of worker and API jump by an hour and a day, there and back, while they work: nothing ends before its time or stays after it, and
+nobody's place is taken."""
 
 import threading
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from infra.site import postgres
 from stacks.specs import duration
 from tests.acceptance.main_job.conftest import Ministry
 from tests.acceptance.provisioner.world import WITNESS_WARNINGS
 from tests.chaos.clocks import Clock
 from tests.chaos.conftest import Agree
-from tests.chaos.crew import NAMES, Crew
+from tests.chaos.crew import Crew
 from tests.chaos.proxy import Call
 from tests.chaos.troubling import followed, submitted
 
@@ -28,13 +31,49 @@ def clock(tmp_path: Path) -> Clock:
     return Clock(tmp_path / "clock")
 
 
-def test_the_workers_clocks_jump_with_each_call_and_each_environment_has_one_holder(
+@dataclass(frozen=True, slots=True)
+class NearItsEnd:
+    """A request that waits, with its hold, and an environment that is there: both end in less than an hour by the database's clock."""
+
+    crew: Crew
+    ministry: Ministry
+    waiting: str
+    environment: str
+
+    def put(self, seconds: float) -> None:
+        """From now on their ends are so far away."""
+        away = timedelta(seconds=seconds)
+        with postgres.connect(self.crew.layout, postgres.DATABASE) as connection:
+            moment = datetime.now(UTC) + away
+            for statement, who in ((_LAPSES, (moment, self.waiting)), (_EXPIRES, (moment, self.waiting)),
+                                   (_ENDS, (moment, self.ministry.code, self.environment))):  # fmt: skip
+                assert connection.execute(statement.encode(), who).rowcount, statement
+
+    def states(self) -> tuple[str, str, int]:
+        """Of the request and of the environment, and how many holds are open."""
+        [(request,)] = self.crew.ask("SELECT state FROM request WHERE number = %s", self.waiting)
+        query = "SELECT state FROM environment WHERE administration = %s AND name = %s"
+        [(environment,)] = self.crew.ask(query, self.ministry.code, self.environment)
+        [(held,)] = self.crew.ask("SELECT count(*) FROM quotas.hold WHERE reference = %s AND state = 'open'", self.waiting)
+        return request, environment, held
+
+
+_LAPSES = "UPDATE request SET lapses_at = %s WHERE number = %s"
+_EXPIRES = "UPDATE quotas.hold SET expires_at = %s WHERE reference = %s AND state = 'open'"
+_ENDS = "UPDATE environment SET expires_at = %s WHERE administration = %s AND name = %s"
+
+
+def test_the_workers_clocks_jump_with_each_call_and_nothing_ends_before_its_time_and_each_environment_has_one_holder(
     crew: Crew, ministry: Ministry, agree: Agree, clock: Clock
 ) -> None:
-    for name in NAMES:
-        crew.workers.more |= clock.environment
-        crew.workers.end_one(name)
-    crew.mend()
+    """What ends in half an hour does not end by a clock that is a day ahead; what has ended by the database's does by one that is a day late."""
+    crew.restart_workers(clock.environment)
+    site = ministry.site
+    assert followed(crew, ministry, submitted(crew, ministry, "finit", **BARE)).state == "fulfilled"
+    waiting = str(site.answer(ministry.agent, "request", "submit", str(ministry.spec("attente", **BARE)))["number"])
+    site.until(lambda: crew.request(waiting).get("state") == "in_review", "it waits for its lead", seconds=120)
+    near = NearItsEnd(crew, ministry, waiting, "finit")
+    near.put(1800)
     jumps, turn, lock = list(JUMPS), [0], threading.Lock()
 
     def jump(call: Call) -> None:
@@ -42,26 +81,45 @@ def test_the_workers_clocks_jump_with_each_call_and_each_environment_has_one_hol
             clock.set(jumps[turn[0] % len(jumps)])
             turn[0] += 1
 
-    waiting = str(ministry.site.answer(ministry.agent, "request", "submit", str(ministry.spec("attente", **BARE)))["number"])
-    [(lapses,)] = crew.ask("SELECT lapses_at FROM request WHERE number = %s", waiting)
     crew.weather.before = jump
     told = followed(crew, ministry, submitted(crew, ministry, "horloge", **BARE))
+    crew.weather.clear()
+    clock.set("+1d")
+    first = look(crew)
+    site.until(lambda: look(crew) >= first + 120, "the worker has looked twice for what has ended", seconds=240, pause=3)
 
     assert (told.state, told.retries) == ("fulfilled", 0), told
     assert turn[0] >= 8
+    assert near.states() == ("in_review", "warning", len(held(crew, waiting))), "ended before its time"
+    assert held(crew, waiting)
     [(token, expires)] = crew.ask(
-        "SELECT l.token, e.expires_at FROM lease l JOIN environment e USING (administration) WHERE l.administration = %s AND e.name = l.environment",
-        ministry.code,
-    )
+        "SELECT l.token, e.expires_at FROM lease l JOIN environment e ON (e.administration, e.name) = (l.administration, l.environment)"
+        " WHERE l.administration = %s AND e.name = 'horloge'", ministry.code,
+    )  # fmt: skip
     assert token == 1, "the environment has had more than one holder"
+    assert len(crew.ask("SELECT 1 FROM event WHERE request = (SELECT request FROM environment WHERE administration = %s AND name = 'horloge')"
+                        " AND kind = 'running'", ministry.code)) == 1  # fmt: skip
     assert abs(expires - duration("3 months").after(datetime.now(UTC))) < MOMENT
-    [(state, later)] = crew.ask("SELECT state, lapses_at FROM request WHERE number = %s", waiting)
-    assert state in ("submitted", "in_review")
-    assert later == lapses
+
+    # The same looks do end what is over: by a clock that is a day late, too.
+    clock.set("-1d")
+    near.put(-1)
+    site.until(lambda: near.states() == ("lapsed", "stopped", 0), "what is over has ended", seconds=240, pause=3)
     clock.set("+0")
-    assert followed(crew, ministry, ministry.decommission("horloge")).state == "fulfilled"
+    for name in ("horloge", "finit"):
+        assert followed(crew, ministry, ministry.decommission(name)).state == "fulfilled"
     agree()
-    print(f"\n{turn[0]} jumps; one holder; nothing lapsed")
+    print(f"{turn[0]} jumps; one holder; nothing ended early, and what was over did; 0 twice, 0 unknown, 0 stuck")
+
+
+def look(crew: Crew) -> float:
+    """Of which minute the newest look for what has ended is."""
+    [(newest,)] = crew.ask("SELECT coalesce(max(defer_timestamp), 0) FROM procrastinate_periodic_defers WHERE task_name = 'every_minute'")
+    return float(newest)
+
+
+def held(crew: Crew, number: str) -> list[tuple[Any, ...]]:
+    return crew.ask("SELECT resource FROM quotas.hold WHERE reference = %s AND state = 'open'", number)
 
 
 @pytest.mark.parametrize("jump", JUMPS)

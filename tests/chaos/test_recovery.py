@@ -13,6 +13,7 @@ from stacks.plan import plan
 from tests.acceptance.provisioner.conftest import REGION
 from tests.acceptance.provisioner.killing import COUNTED, SMALL, Told, agree, killed, nth, recovered, up
 from tests.acceptance.provisioner.world import WITNESS_WARNINGS, World
+from tests.chaos.seeds import SEED
 from tests.chaos.worlds import whole
 
 ROUNDS = int(os.environ.get("DCCTL_CHAOS_KILLS", "40")) // 8
@@ -23,9 +24,7 @@ pytestmark = WITNESS_WARNINGS
 
 @pytest.mark.parametrize("round_", range(ROUNDS))
 def test_killed_at_moments_that_a_seed_chooses_an_environment_is_whole_in_the_end(make_world: MakeWorld, clouds_yaml: Path, round_: int) -> None:
-    seed = int(os.environ.get("DCCTL_CHAOS_SEED", random.randrange(2**32))) + round_
-    print(f"\nDCCTL_CHAOS_SEED={seed - round_} (round {round_})")
-    dice, told, kills = random.Random(seed), Told(), 0
+    dice, told, kills = random.Random(SEED + round_), Told(), 0
     world = make_world(f"hasard{round_}", servers=SMALL)
     cloud = Cloud(clouds_yaml, "cloud-admin", REGION)
     step = Recovered()

@@ -10,6 +10,7 @@ import pytest
 
 from dcctl.provisioner.engine import Engine, Work
 from dcctl.provisioner.errors import EngineBroken, EngineCancelled, EnginePending
+from tests.chaos.seeds import SEED
 from tests.integration.pulumi.conftest import Silence, engine, engine_home, silence, work  # noqa: F401 - fixtures
 from tests.integration.pulumi.test_runs import ENGINE, GUARDIAN, PLUGIN, RUN, base, processes_of, read  # noqa: F401 - a fixture
 
@@ -20,9 +21,7 @@ LONGEST_SECONDS = 6.0
 
 
 def test_forty_runs_killed_at_random_moments_leave_nothing_behind(engine: Engine, work: Work, silence: Silence) -> None:  # noqa: F811
-    seed = int(os.environ.get("DCCTL_CHAOS_SEED", random.randrange(2**32)))
-    print(f"\nDCCTL_CHAOS_SEED={seed}")
-    dice, outcomes = random.Random(seed), Counter[str]()
+    dice, outcomes = random.Random(SEED), Counter[str]()
     for _ in range(KILLS):
         name = dice.choice(sorted(PARTS))
         outcomes[f"{name}: {killed(engine, work, silence, PARTS[name], dice.uniform(0.0, LONGEST_SECONDS))}"] += 1

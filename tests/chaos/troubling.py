@@ -20,8 +20,6 @@ from tests.chaos.proxy import Call, Choose, Fault, KeptBack
 RETRIES = 200
 #: For one request, with all that is done to it.
 SECONDS = 7200.0
-#: When what was killed has not been missed: the run went on without it.
-UNMISSED_SECONDS = 8.0
 ENDED = ("fulfilled", "failed", "refused", "abandoned", "withdrawn")
 _IDS = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}")
 
@@ -52,57 +50,89 @@ def _said(body: bytes) -> Iterator[str]:
                 todo += items
 
 
+#: A moment at a call: `before`, `after` or `at`, and the call's signature.
+Moment = tuple[str, str]
+
+
 @dataclass(slots=True)
 class Trouble:
-    """What is done at calls: `at(call, when)` does it and returns what it was, None where it could not; once for each signature and moment.
-
-    Between two of them somebody has to `arm` it again.
-    """
+    """What is done at calls: `at(call, when)` does it and returns what it was, None where it could not; once for each signature and moment."""
 
     at: Callable[[Call, str], str | None]
     most: int
+    met: set[Moment] = field(default_factory=set)
+    """Shared by the lives of one environment: what one life did not come to, the next one meets."""
     done: list[str] = field(default_factory=list)
-    _met: set[tuple[str, str]] = field(default_factory=set)
-    _armed: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def arm(self) -> None:
-        self._armed = len(self.done) < self.most
-
-    @property
-    def armed(self) -> bool:
-        return self._armed
 
     def meet(self, call: Call, when: str) -> bool:
         """Whether it was done at this call."""
         with self._lock:
-            key = (when, signature(call))
-            if not self._armed or key in self._met:
+            moment = (when, signature(call))
+            if len(self.done) >= self.most or moment in self.met:
                 return False
             what = self.at(call, when)
             if what is None:
                 return False
-            self._met.add(key)
-            self._armed = False
+            self.met.add(moment)
             self.done.append(f"{what} {when} {call.method} {call.path.partition('?')[0]}")
             return True
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The calls that change something of an undisturbed run, once each, in order: their signatures, and which of them the engine made."""
+
+    calls: dict[str, bool] = field(default_factory=dict)
+
+    def moments(self, part: str) -> set[Moment]:
+        """At which of them, and when, that part is there to be killed (or the call to be refused)."""
+        if part == "refusal":
+            return {("at", one) for one in self.calls}
+        return {(when, one) for one, engines in self.calls.items() if engines or part not in OF_A_RUN for when in ("before", "after")}
+
+
+#: Parts that are there only while the engine runs, and so at its calls alone.
+OF_A_RUN = ("guardian", "run", "engine", "provider")
+
+
 @contextmanager
-def deaths(crew: Crew, part: str, most: int) -> Iterator[Trouble]:
-    """`part` is killed before and after each call, when it is there to be killed."""
+def recording(crew: Crew) -> Iterator[Recorded]:
+    """Nothing is done; what is called is written down."""
+    found, lock = Recorded(), threading.Lock()
+
+    def hear(call: Call) -> None:
+        with lock:
+            found.calls.setdefault(signature(call), call.by_the_engine)
+
+    crew.weather.after = hear
+    try:
+        yield found
+    finally:
+        crew.weather.clear()
+
+
+@contextmanager
+def deaths(crew: Crew, part: str, most: int, met: set[Moment]) -> Iterator[Trouble]:
+    """`part` is killed before and after each call, when it is there to be killed.
+
+    A call before which something of the run was killed is not made, as if that had died a moment earlier; the next run makes it. On the API no run
+    depends: its death holds the call up until it is there again, so that the next call finds it.
+    """
 
     def kill(call: Call, when: str) -> str | None:
         return part if crew.kill(part) else None
 
-    trouble = Trouble(at=kill, most=most)
+    trouble = Trouble(at=kill, most=most, met=met)
 
-    def before(call: Call) -> None:
-        # A call that its sender did not live to make is kept back; that of anybody else goes on.
-        if trouble.meet(call, "before") and part == ("provider" if call.by_the_engine else "worker"):
-            raise KeptBack
+    def meet(call: Call, when: str) -> None:
+        if trouble.meet(call, when):
+            if part == "api":
+                assert crew.answering(), "the API did not come back"
+            elif when == "before":
+                raise KeptBack
 
-    crew.weather.before, crew.weather.after = before, lambda call: trouble.meet(call, "after") and None
+    crew.weather.before, crew.weather.after = (lambda call: meet(call, "before")), (lambda call: meet(call, "after"))
     try:
         yield trouble
     finally:
@@ -110,9 +140,9 @@ def deaths(crew: Crew, part: str, most: int) -> Iterator[Trouble]:
 
 
 @contextmanager
-def refusals(crew: Crew, most: int, fault: Fault = Fault.ERROR) -> Iterator[Trouble]:
+def refusals(crew: Crew, most: int, met: set[Moment], fault: Fault = Fault.ERROR) -> Iterator[Trouble]:
     """Each call is refused once."""
-    trouble = Trouble(at=lambda call, when: str(fault), most=most)
+    trouble = Trouble(at=lambda call, when: str(fault), most=most, met=met)
 
     def choose(call: Call) -> Fault | None:
         return fault if call.changes and trouble.meet(call, "at") else None
@@ -145,10 +175,9 @@ class Told:
     words: list[str] = field(default_factory=list)
 
 
-def followed(crew: Crew, ministry: Ministry, number: str, trouble: Trouble | None = None, *, seconds: float = SECONDS, retrying: bool = True) -> Told:
+def followed(crew: Crew, ministry: Ministry, number: str, *, seconds: float = SECONDS, retrying: bool = True) -> Told:
     """See a request to its end: what dies is started again, and what has failed is retried, as a person would."""
     told, until = Told(state=""), time.monotonic() + seconds
-    killed_at, of_attempt, count = 0.0, None, len(trouble.done) if trouble else 0
     while time.monotonic() < until:
         crew.mend()
         found = crew.request(number)
@@ -158,6 +187,9 @@ def followed(crew: Crew, ministry: Ministry, number: str, trouble: Trouble | Non
         told.state = found["state"]
         if found["state"] in ENDED:
             if found["state"] != "failed" or not retrying:
+                if not crew.idle():
+                    continue  # it has said its last word, and still has calls to make
+                crew.ready()
                 return told
             told.retries += 1
             error = found["error"] or {}
@@ -167,13 +199,8 @@ def followed(crew: Crew, ministry: Ministry, number: str, trouble: Trouble | Non
                 break
             retry(crew, ministry, found["operation"])
             continue
-        if trouble is not None:
-            if len(trouble.done) > count:
-                count, killed_at, of_attempt = len(trouble.done), time.monotonic(), found["attempt"]
-            elif not trouble.armed and (found["attempt"] != of_attempt or time.monotonic() - killed_at > UNMISSED_SECONDS):
-                trouble.arm()
         time.sleep(0.3)
-    pytest.fail(f"{number} is {told.state} after {told.retries} retries ({dict(told.failures)}): {trouble.done if trouble else ''} {told.words[-3:]}")
+    pytest.fail(f"{number} is {told.state} after {told.retries} retries ({dict(told.failures)}): {told.words[-3:]}")
 
 
 def retry(crew: Crew, ministry: Ministry, operation: str) -> None:

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -107,6 +108,34 @@ def test_a_test_hears_of_each_change_before_and_after_and_can_keep_it_back(upstr
 
     assert heard == ["before /v3/projects", "after /v3/projects"]
     assert [line.split()[1] for line in asked] == ["/v3/auth/tokens", "/v3/projects"]
+
+
+def test_what_goes_wrong_in_a_tests_own_words_fails_it_and_lets_the_call_through(upstream: tuple[int, list[str]]) -> None:
+    port, asked = upstream
+
+    def spoil(call: Call) -> None:
+        raise AssertionError("the server is not in ERROR")
+
+    with pytest.raises(AssertionError, match="the server is not in ERROR"), proxy(Weather(after=spoil), range(port, port + 1)) as own:
+        assert ask(through(f"http://127.0.0.1:{port}/v3/projects", own), "POST", b"{}")[0] == 201
+    assert len(asked) == 1
+
+
+def test_a_service_that_is_away_is_said_to_be() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        nowhere = gone.getsockname()[1]
+    with proxy(Weather(), range(nowhere, nowhere + 1)) as own:
+        assert ask(through(f"http://127.0.0.1:{nowhere}/v3", own))[0] == 502
+
+
+def test_the_answer_to_a_change_is_garbled_too(upstream: tuple[int, list[str]]) -> None:
+    port, asked = upstream
+    with proxy(Weather(choose=lambda call: Fault.TRUNCATED), range(port, port + 1)) as own:
+        status, _, said = ask(through(f"http://127.0.0.1:{port}/v3/projects", own), "POST", b"{}")
+
+    assert (status, len(asked)) == (201, 1)
+    with pytest.raises(ValueError):
+        json.loads(said)
 
 
 def test_one_change_of_many_is_chosen_by_its_number() -> None:

@@ -3,7 +3,7 @@
 import json
 
 from tests.chaos.proxy import Call
-from tests.chaos.troubling import Trouble, signature
+from tests.chaos.troubling import Recorded, Trouble, signature
 
 ONE, OTHER = "5f1c0d2e8a9b4c3d9e7f6a5b4c3d2e1f", "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9"
 
@@ -35,21 +35,33 @@ def test_what_is_done_to_another_thing_is_another_call():
     assert len({signature(one) for one in calls}) == len(calls)
 
 
-def test_trouble_comes_once_at_each_call_and_moment_and_only_when_it_is_armed_and_something_can_be_done():
-    there = True
+def test_trouble_comes_once_at_each_call_and_moment_where_something_can_be_done_and_so_often_at_most():
+    there = False
     trouble = Trouble(at=lambda call, when: "engine" if there else None, most=3)
     network, subnet = call("POST", "/networks"), call("POST", "/subnets")
 
-    assert not trouble.meet(network, "before")  # not armed
-    trouble.arm()
-    there = False
     assert not trouble.meet(network, "before")
     there = True
-    assert [trouble.meet(network, "before"), trouble.meet(network, "after")] == [True, False]
-    trouble.arm()
-    assert [trouble.meet(network, "before"), trouble.meet(network, "after")] == [False, True]
-    trouble.arm()
+    assert [trouble.meet(network, when) for when in ("before", "before", "after")] == [True, False, True]
     assert trouble.meet(subnet, "before")
-    trouble.arm()  # that were three
-    assert not trouble.meet(subnet, "after")
+    assert not trouble.meet(subnet, "after")  # that were three
     assert trouble.done == ["engine before POST /networks", "engine after POST /networks", "engine before POST /subnets"]
+
+
+def test_what_one_life_did_not_come_to_the_next_one_meets():
+    met = set()
+    first = Trouble(at=lambda call, when: "engine", most=1, met=met)
+    network = call("POST", "/networks")
+    assert first.meet(network, "before")
+
+    again = Trouble(at=lambda call, when: "engine", most=10, met=met)
+
+    assert [again.meet(network, when) for when in ("before", "after")] == [False, True]
+
+
+def test_what_runs_with_the_engine_alone_is_met_at_the_engines_calls_alone():
+    recorded = Recorded(calls={"POST /networks": True, "PUT /quotas": False})
+
+    assert recorded.moments("engine") == {("before", "POST /networks"), ("after", "POST /networks")}
+    assert recorded.moments("worker") == {(when, one) for when in ("before", "after") for one in recorded.calls}
+    assert recorded.moments("refusal") == {("at", "POST /networks"), ("at", "PUT /quotas")}
