@@ -5,6 +5,8 @@ repeated when the connection fails; the others are not, and an error says that n
 """
 
 import json
+import math
+import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -22,6 +24,8 @@ Json = dict[str, Any]
 CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 30.0
 #: Tries of a call that may be repeated, and the seconds that they may take together.
 ATTEMPTS, RETRY_SECONDS = 3, 20.0
+#: However little time a caller has left, an answer that is under way is waited for so long.
+SHORTEST_SECONDS = 0.5
 #: What the API gives at once, at most.
 LARGEST_PAGE = 1000
 AGAIN = (502, 503, 504)
@@ -45,9 +49,9 @@ class Client:
 
     # -- calls
 
-    def get(self, *path: str, wait: float = 0, query: Json | None = None, **more: Any) -> Json:
-        """Read. `wait` (seconds) asks the server to answer late, when something has happened."""
-        return self._json("GET", path, {**(query or {}), **more, "wait": wait or None}, again=True, seconds=ANSWER_SECONDS + wait)
+    def get(self, *path: str, wait: float = 0, within: float = math.inf, query: Json | None = None, **more: Any) -> Json:
+        """Read. `wait` (seconds) asks the server to answer late, when something has happened; `within` is all that the caller has time for."""
+        return self._json("GET", path, {**(query or {}), **more, "wait": wait or None}, again=True, seconds=ANSWER_SECONDS + wait, within=within)
 
     def pages(self, *path: str, limit: int | None = None, query: Json | None = None, **more: Any) -> Json:
         """Read a list to its end, or to `limit` items, page by page."""
@@ -91,7 +95,7 @@ class Client:
 
     def _json(
         self, method: str, path: tuple[str, ...], query: Mapping[str, Any], *, body: Json | None = None, key: str | None = None,
-        again: bool = False, look: str = "", seconds: float = ANSWER_SECONDS,
+        again: bool = False, look: str = "", seconds: float = ANSWER_SECONDS, within: float = math.inf,
     ) -> Json:  # fmt: skip
         url = self._url(path, query)
         headers = {"Accept": "application/json", "Accept-Language": words.current()}
@@ -100,28 +104,31 @@ class Client:
         if key is not None:
             headers["Idempotency-Key"] = key
         data = None if body is None else json.dumps(body, ensure_ascii=False).encode()
-        for attempt in self._attempts(again):
-            try:
-                answer = self._exchange(method, url, headers, data, seconds)
-            except KeyboardInterrupt:
-                if method == "GET":
-                    raise
-                raise DcctlError("DCCTL-011", command=look or "dcctl status") from None
-            except _Unanswered as error:
-                if attempt:
+        last: _Answer | _Unanswered | None = None
+        until = time.monotonic() + within
+        try:
+            for _ in self._attempts(again, within):
+                try:
+                    last = self._exchange(method, url, headers, data, max(min(seconds, until - time.monotonic()), SHORTEST_SECONDS))
+                except _Unanswered as error:
+                    last = error
                     continue
-                raise self._unanswered(error, again, look) from error.cause
-            if answer.status in AGAIN and attempt and method == "GET":
-                continue
-            return self._understood(answer)
-        raise AssertionError("there is always a last attempt")
+                if not (method == "GET" and last.status in AGAIN):
+                    break
+        except KeyboardInterrupt:
+            if method == "GET":
+                raise
+            raise DcctlError("DCCTL-011", command=look or "dcctl status") from None
+        if isinstance(last, _Unanswered):
+            raise self._unanswered(last, again, look) from last.cause
+        assert last is not None, "there is always a first attempt"
+        return self._understood(last)
 
-    def _attempts(self, again: bool) -> Iterator[bool]:
-        """True for an attempt after which another one may follow; stamina's waits lie between them."""
+    def _attempts(self, again: bool, within: float) -> Iterator[None]:
+        """Once, and for what may be sent again as often as there is time for; stamina's waits lie between them."""
+        yield
         if not again:
-            yield False
             return
-        yield True
         import stamina
         import stamina.instrumentation
 
@@ -130,12 +137,12 @@ class Client:
         class Another(Exception):
             """Makes stamina wait and count."""
 
-        tries = stamina.retry_context(on=Another, attempts=ATTEMPTS, timeout=RETRY_SECONDS, wait_initial=0.2, wait_max=2.0)
+        tries = stamina.retry_context(on=Another, attempts=ATTEMPTS, timeout=min(RETRY_SECONDS, within), wait_initial=0.2, wait_max=2.0)
         try:
             for attempt in tries:
                 with attempt:
                     if attempt.num > 1:
-                        yield attempt.num < ATTEMPTS
+                        yield
                     raise Another
         except Another:
             return
@@ -148,7 +155,7 @@ class Client:
         try:
             answer = session.request(
                 url, method, headers=headers, data=data, authenticated=True, raise_exc=False, redirect=False, log=False,
-                connect_retries=0, user_agent=f"dcctl/{__version__}", timeout=(CONNECT_SECONDS, seconds),
+                connect_retries=0, user_agent=f"dcctl/{__version__}", timeout=(min(CONNECT_SECONDS, seconds), seconds),
             )  # fmt: skip
         except (exceptions.ConnectionError, requests.RequestException) as error:  # a read that takes too long is a ConnectTimeout there
             raise _Unanswered(error) from error

@@ -119,10 +119,10 @@ def reviewed(desk: Desk, number: str) -> None:
     """Wait until the request is in review or has ended; say what comes next. It is submitted whatever happens here."""
     request: Mapping[str, Any] = {}
     try:
-        for page in watching.pages(desk, ("requests", number), REVIEW_SECONDS, wait=2):
+        for page in watching.pages(desk, ("requests", number), REVIEW_SECONDS - 2 * watching.GRACE_SECONDS, wait=2):
             if page.get("state") != "submitted":
                 break
-        request = desk.api.get("requests", number)
+        request = desk.api.get("requests", number, within=watching.GRACE_SECONDS)
     except (DcctlError, KeyboardInterrupt) as error:
         if isinstance(error, DcctlError) and desk.for_people:
             tell(str(error))

@@ -21,6 +21,8 @@ Json = dict[str, Any]
 
 #: How long a following lasts at most, when nothing else is said; how long one question may wait; how long a broken connection is tried again.
 WAIT_SECONDS, POLL_SECONDS, PATIENCE_SECONDS = 3600, 10, 120
+#: An answer that was due by the end of the time may be so late.
+GRACE_SECONDS = 1.0
 #: Exit status of a request that ended without being fulfilled, and without an error of its own.
 ENDINGS = {"fulfilled": 0, "succeeded": 0, "refused": 5, "withdrawn": 8, "cancelled": 8, "lapsed": 1, "abandoned": 1, "failed": 1}
 AWAITED = ("submitted", "in_review", "returned", "proposed")
@@ -32,7 +34,7 @@ def pages(desk: Desk, path: tuple[str, ...], seconds: float, *, wait: float = PO
     while True:
         left = until - time.monotonic()
         try:
-            page = desk.api.get(*path, "events", after=cursor, wait=max(0.0, min(wait, left)))
+            page = desk.api.get(*path, "events", after=cursor, wait=max(0.0, min(wait, left)), within=max(left, 0.0) + GRACE_SECONDS)
         except DcctlError as error:
             if error.code not in ("DCCTL-104", "DCCTL-105", "DCCTL-112", "DCCTL-501") or not cursor:
                 raise

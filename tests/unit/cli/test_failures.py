@@ -84,6 +84,25 @@ def test_a_moment_of_weakness_is_asked_again(dcctl: Dcctl, cloud: Path, api: Fak
     assert dcctl("whoami").status == 0
 
 
+def test_an_api_that_takes_the_connection_and_says_nothing(dcctl: Dcctl, cloud: Path, api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time for further attempts may be over before the last of them is."""
+    monkeypatch.setattr("dcctl.client.ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr("dcctl.client.RETRY_SECONDS", 0.1)
+    api.slow["GET", "/v1/whoami"] = 2.0
+    result = dcctl("whoami")
+    assert (result.status, "Error DCCTL-105" in result.err) == (4, True)
+
+
+def test_a_weakness_that_outlasts_the_time_for_it_is_told_as_it_was(
+    dcctl: Dcctl, cloud: Path, api: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dcctl.client.RETRY_SECONDS", 0.1)
+    api.slow["GET", "/v1/whoami"] = 0.3
+    api.refuse("GET", "/v1/whoami", *[DcctlError("DCCTL-501")] * 5)
+    result = dcctl("whoami")
+    assert (result.status, "Error DCCTL-501" in result.err) == (4, True)
+
+
 def test_what_is_not_safe_to_ask_twice_is_asked_once_and_what_is_unknown_is_said(dcctl: Dcctl, cloud: Path, api: FakeApi) -> None:
     api.break_off("POST", "/v1/administrations/min-sante/people", "after")
     result = dcctl("administration", "person", "add", "min-sante", "sante-agent", "--role", "dc_agent")

@@ -1,10 +1,12 @@
 """Submitting: everything wrong is said before anything is sent; what was sent arrives once."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 
+from dcctl.cli import submitting
 from dcctl.errors import DcctlError, QuotaShort
 from tests.unit.cli.conftest import SPEC, Dcctl
 from tests.unit.cli.fake_api import FakeApi
@@ -61,6 +63,21 @@ def test_a_review_that_takes_long_is_said_and_is_no_failure(dcctl: Dcctl, api: F
     result = dcctl("request", "submit", "dossier-patient.yaml")
     assert (result.status, result.out) == (0, "R-2026-0001\n")
     assert "is still being examined" in result.err
+
+
+def test_a_link_that_stalls_after_the_submit_is_waited_for_no_longer_than_a_review(
+    dcctl: Dcctl, api: FakeApi, spec: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is late are the events and then the request itself: each for longer than all of it may take."""
+    assert submitting.REVIEW_SECONDS == 20
+    monkeypatch.setattr(submitting, "REVIEW_SECONDS", 3)
+    for address in ("/v1/requests/R-2026-0001/events", "/v1/requests/R-2026-0001"):
+        api.slow["GET", address] = 20.0
+    began = time.monotonic()
+    result = dcctl("request", "submit", "dossier-patient.yaml")
+    assert (result.status, result.out) == (0, "R-2026-0001\n")
+    assert "R-2026-0001 is submitted; see it with: dcctl request show R-2026-0001" in result.err
+    assert time.monotonic() - began < 15.0
 
 
 def test_everything_wrong_is_said_at_once_with_lines_and_nothing_is_sent(dcctl: Dcctl, api: FakeApi, home: Path) -> None:
