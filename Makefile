@@ -59,7 +59,7 @@ help:
 	@:$(info $(HELP))
 
 setup:
-	@$(PYTHON) -m infra.setup --ports $(DEMO_PORTS)
+	@$(PYTHON) -m infra.setup --ports $(DEMO_PORTS) --state .demo
 
 demo: setup
 	@$(SITE) up --state .demo --ports $(DEMO_PORTS)
@@ -77,12 +77,12 @@ lint:
 	$(BIN)/lint-imports
 
 test:
-	@$(PYTHON) -m infra.setup --ports $(TEST_PORTS)
+	@$(PYTHON) -m infra.setup --ports $(TEST_PORTS) --state .cache/test-site
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --no-loadscope-reorder
 
 test-unified:
-	@$(PYTHON) -m infra.setup --ports $(TEST_PORTS)
+	@$(PYTHON) -m infra.setup --ports $(TEST_PORTS) --state .cache/test-site
 	DCCTL_TEST_UNIFIED_LIMITS=1 $(BIN)/python -m pytest -n $(TEST_PROCESSES) --no-loadscope-reorder tests/acceptance/test_main_job.py tests/acceptance/main_job \
 		tests/acceptance/cloud
 
@@ -90,11 +90,11 @@ unit:
 	$(BIN)/python -m pytest tests/unit
 
 bench:
-	@$(PYTHON) -m infra.setup --ports $(TEST_PORTS)
+	@$(PYTHON) -m infra.setup --ports $(TEST_PORTS) --state .cache/bench-site
 	$(BIN)/python -m tests.bench
 
 chaos:
-	@$(PYTHON) -m infra.setup --ports $(TEST_PORTS)
+	@$(PYTHON) -m infra.setup --ports $(TEST_PORTS) --state .cache/test-site
 	$(BIN)/python -m pytest -n 0 -rA tests/chaos
 
 CLICK = $(shell $(BIN)/python -c "import click, pathlib; print(pathlib.Path(click.__file__).parent)")

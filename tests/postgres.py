@@ -29,8 +29,8 @@ from psycopg import sql
 SUPERUSER = "postgres"
 OWNER = "dcctl_owner"
 START_TIMEOUT_SECONDS = 60.0
-#: `sun_path` has 108 bytes; PostgreSQL adds `/.s.PGSQL.5432`.
-SOCKET_DIRECTORY_BYTES = 80
+#: Paths of sockets stay below 100 bytes: a server's own directory adds 12, PostgreSQL `/.s.PGSQL.5432`.
+SOCKET_DIRECTORY_BYTES = 74
 PR_SET_PDEATHSIG = 1
 #: The wheel brings 16 (`pginstall`) and 18.
 INSTALLATION = "pginstall18"

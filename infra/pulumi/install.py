@@ -100,6 +100,12 @@ def install(cache: Path, uv: Path | None) -> Path:
     return built
 
 
+def there(cache: Path) -> bool:
+    """Whether an earlier `install` has left what another one would use: nothing will be fetched or built."""
+    home = cache / "pulumi"
+    return any(complete(directory) for directory in (home / modules_hash(), *home.glob("installed-*")))
+
+
 def modules_hash() -> str:
     """Names what is built: the module files, the flags and the layout."""
     digest = hashlib.sha256(repr((FLAGS, LINKER, str(PLUGIN))).encode())

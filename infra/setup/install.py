@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dcctl.words import N_, _, sentence
+from infra.pulumi import install as engines
 from infra.setup.machine import cache_home
 from infra.setup.steps import Steps
 
@@ -100,6 +101,11 @@ def engine(steps: Steps, uv: Path) -> Path:
         [sys.executable, CHECKOUT / "infra" / "pulumi" / "install.py", "--uv", uv, "--cache", cache_home()], environment(),
     )  # fmt: skip
     return Path(said.splitlines()[-1])
+
+
+def engine_there() -> bool:
+    """Whether engine and provider are there for today's module files, so that nothing has to be fetched or built for them."""
+    return engines.there(cache_home())
 
 
 def template(steps: Steps, ports: int) -> None:

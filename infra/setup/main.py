@@ -18,10 +18,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python3 -m infra.setup", description=_("Install everything that the trial site and the tests need."))
     ports = _("free ports from here on, for making the trial cloud's first data (%(default)s)")
     parser.add_argument("--ports", type=int, default=25000, metavar="BASE", help=ports)
+    state = _("the site that is started next: while it is up it has the memory that it needs")
+    parser.add_argument("--state", type=Path, default=Path(".demo"), metavar=_("DIR"), help=state)
     parser.add_argument("--check", action="store_true", help=_("only look whether this machine will do"))
     arguments = parser.parse_args()
-    installed = install.DCCTL.complete() and install.OPENSTACK.complete()
-    lacking = machine.missing(install.CHECKOUT, installed=installed, running=_something_runs())
+    installed = install.DCCTL.complete() and install.OPENSTACK.complete() and install.engine_there()
+    lacking = machine.missing(install.CHECKOUT, installed=installed, running=_runs(arguments.state))
     if lacking:
         print(_("setup: this machine will not do yet; nothing was begun."), *(f"  - {one}" for one in lacking), sep="\n", file=sys.stderr)
         return 1
@@ -64,6 +66,6 @@ def _environments(steps: Steps, uv: Path, ports: int) -> None:
     install.template(steps, ports)
 
 
-def _something_runs() -> bool:
-    """Whether the demo or the tests' site of this checkout is up, and so has the memory that it needs."""
-    return any(processes.find(file) for state in (".demo", ".cache/test-site") for file in (install.CHECKOUT / state).glob("**/run/*.pid"))
+def _runs(state: Path) -> bool:
+    """Whether the site in this directory is up; another one beside it needs memory of its own."""
+    return any(processes.find(file) for file in (install.CHECKOUT / state).glob("**/run/*.pid"))

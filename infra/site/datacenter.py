@@ -70,11 +70,29 @@ def provide(site: Site, agent: str, lead: str, spec: str, *, reason: str, ask: A
     Raises:
         SiteError: when any of it does not succeed, with what was said.
     """
-    number = str(ask(site, agent, "request", "submit", spec)["number"])
+    return build(site, agent, approve(site, lead, submit(site, agent, spec, ask=ask), reason=reason, ask=ask), ask=ask)
+
+
+def submit(site: Site, agent: str, spec: str, *, ask: Ask = answer) -> str:
+    """Ask for what the spec says; the request's number."""
+    return str(ask(site, agent, "request", "submit", spec)["number"])
+
+
+def approve(site: Site, lead: str, number: str, *, reason: str, ask: Ask = answer) -> str:
+    """Approve the request by its digest, unless it is beyond that; its number."""
     end = time.monotonic() + REVIEW_SECONDS
     while (shown := ask(site, lead, "request", "show", number))["state"] == "submitted" and time.monotonic() < end:
         time.sleep(1)  # on a busy machine the review takes longer than `submit` waits
-    ask(site, lead, "request", "approve", number, "--digest", str(shown["digest"]), "--reason", reason)
+    if shown["state"] in ("submitted", "in_review"):
+        ask(site, lead, "request", "approve", number, "--digest", str(shown["digest"]), "--reason", reason)
+    return number
+
+
+def build(site: Site, agent: str, number: str, *, ask: Ask = answer) -> dict[str, Any]:
+    """Follow the approved request to its end, one that failed before by another try; the request as it then is."""
+    shown = ask(site, agent, "request", "show", number)
+    if shown["state"] == "failed" and shown["operation"]:
+        ask(site, agent, "operation", "retry", str(shown["operation"]))
     told = ""
     try:
         ask(site, agent, "request", "watch", number)

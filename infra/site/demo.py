@@ -2,13 +2,17 @@
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from dcctl.words import N_, _, sentence
 from infra.site import datacenter
 from infra.site.layout import CHECKOUT, Site
-from infra.site.person import answer
+from infra.site.person import Ask, answer
+
+Done = TypeVar("Done")
 
 ENVIRONMENT = "portail-recette"
 ADMINISTRATIONS = {
@@ -27,20 +31,24 @@ ENVELOPES: Mapping[str, Mapping[str, int]] = {
 }  # fmt: skip
 
 
+#: Requests that a run before this one left on their way.
+UNDER_WAY = ("submitted", "in_review", "approved", "fulfilling", "failed")
+
+
 def run(site: Site) -> None:
     """Do the main job and say what was done; the last line on standard output is the metrics' address."""
     begun = time.monotonic()
     say(_("The main job, by the dcctl command, as the people of .demo/clouds.yaml:"))
-    told("operator", datacenter.declare_capacity(site), _("declared the datacenter's capacity"))
+    step("operator", _("declares the datacenter's capacity"), lambda: datacenter.declare_capacity(site))
     for code, (name, agent, lead) in ADMINISTRATIONS.items():
-        made = sentence(N_("created the administration {code} ({name})"), {"code": code, "name": name})
-        told("operator", datacenter.administration(site, code, name), made)
+        made = sentence(N_("creates the administration {code} ({name})"), {"code": code, "name": name})
+        step("operator", made, partial(datacenter.administration, site, code, name))
         for user, role in ((agent, "dc_agent"), (lead, "dc_lead")):
-            may = sentence(N_("made {user} {role} of {code}"), {"user": user, "role": role, "code": code})
-            told("operator", datacenter.person(site, code, user, role), may)
-        granted = datacenter.envelope(site, code, ENVELOPES[code], reason="dotation initiale", document="arrêté 2026-017")
+            may = sentence(N_("makes {user} {role} of {code}"), {"user": user, "role": role, "code": code})
+            step("operator", may, partial(datacenter.person, site, code, user, role))
         envelope = {"code": code, "cores": ENVELOPES[code]["cores"], "memory": ENVELOPES[code]["ram"] // 1024}
-        told("operator", granted, sentence(N_("granted {code} its envelope: {cores} cores, {memory} GiB of memory, …"), envelope))
+        grants = sentence(N_("grants {code} its envelope: {cores} cores, {memory} GiB of memory, …"), envelope)
+        step("operator", grants, partial(datacenter.envelope, site, code, ENVELOPES[code], reason="dotation initiale", document="arrêté 2026-017"))
     provide(site)
     show(site)
     done = N_("Done in {seconds:.0f} s. Everything stays up; `make demo-down` ends it. Now yourself:")
@@ -54,19 +62,35 @@ def run(site: Site) -> None:
     print(site.metrics_url)
 
 
-def provide(site: Site) -> None:
-    """Ask for, approve and build the environment, unless it is there."""
-    found = [item for item in answer(site, "sante-agent", "environment", "list")["items"] if item["name"] == ENVIRONMENT]
-    if found and found[0]["state"] == "active":
-        told("sante-agent", False, sentence(N_("asked for {environment}; it is active"), {"environment": ENVIRONMENT}))
+def provide(site: Site, *, ask: Ask = answer) -> None:
+    """Ask for, approve and build the environment, unless it is there; what an earlier run left on its way is taken up where it stands."""
+    agent, lead = "sante-agent", "sante-lead"
+    number, stands = found(site, ask)
+    named = {"environment": ENVIRONMENT, "number": number}
+    if stands == "there":
+        step(agent, sentence(N_("asks for {environment} with examples/portail-recette.yaml"), named), lambda: False)
         return
-    begun = time.monotonic()
-    spec = str(CHECKOUT / "examples" / "portail-recette.yaml")
-    request = datacenter.provide(site, "sante-agent", "sante-lead", spec, reason="conforme au schéma directeur")
-    facts = {"environment": ENVIRONMENT, "number": request["number"], "seconds": time.monotonic() - begun}
-    told("sante-agent", True, sentence(N_("asked for {environment} with examples/portail-recette.yaml: {number}"), facts))
-    told("sante-lead", True, sentence(N_("approved {number}"), facts))
-    told(_("the worker"), True, sentence(N_("built it in {seconds:.0f} s from submit to active"), facts))
+    if number is None:
+        spec = str(CHECKOUT / "examples" / "portail-recette.yaml")
+        asks = sentence(N_("asks for {environment} with examples/portail-recette.yaml"), named)
+        number = step(agent, asks, lambda: datacenter.submit(site, agent, spec, ask=ask), usually=_("5 seconds"))
+        named["number"] = number
+    else:
+        say(f"  {agent:<12} " + sentence(N_("takes up {number}, which an earlier run left {state}"), named | {"state": stands}))
+    of, reason = number, "conforme au schéma directeur"
+    step(lead, sentence(N_("approves {number}"), named), lambda: datacenter.approve(site, lead, of, reason=reason, ask=ask))
+    what = sentence(N_("builds it: project, limits, people, network, servers, volume"), named)
+    step(_("the worker"), what, lambda: datacenter.build(site, agent, of, ask=ask), usually=_("30 seconds"))
+
+
+def found(site: Site, ask: Ask) -> tuple[str | None, str]:
+    """The environment's open request and its state; (None, "there") where the environment is built, (None, "") where there is nothing of it."""
+    standing = [item["state"] for item in ask(site, "sante-agent", "environment", "list")["items"] if item["name"] == ENVIRONMENT]
+    if any(state not in ("provisioning", "failed", "decommissioned") for state in standing):
+        return None, "there"
+    asked = [item for item in ask(site, "sante-agent", "request", "list")["items"] if item["environment"] == ENVIRONMENT]
+    under_way = [(item["number"], item["state"]) for item in asked if item["kind"] == "environment" and item["state"] in UNDER_WAY]
+    return under_way[0] if under_way else (None, "")
 
 
 def show(site: Site) -> None:
@@ -78,9 +102,14 @@ def show(site: Site) -> None:
     say("  " + sentence(cores, quota["cores"]))
 
 
-def told(who: str, done: bool, what: str) -> None:
-    there = _("(was there already)")
-    say(f"  {who:<12} {what}" if done else f"  {who:<12} {there} {what}")
+def step(who: str, what: str, do: Callable[[], Done], *, usually: str = "") -> Done:
+    """Do it; say before what it is and how long it usually takes, then how long it took. `do` answers False where there was nothing to do."""
+    say(f"  {who:<12} " + sentence(N_("{what} (usually {usually}) …"), {"what": what, "usually": usually or _("1 second")}))
+    begun = time.monotonic()
+    done = do()
+    took = sentence(N_("done in {seconds:.0f} s"), {"seconds": time.monotonic() - begun})
+    say(f"  {'':<12} " + (_("was there already") if done is False else took))
+    return done
 
 
 def say(text: str) -> None:

@@ -29,8 +29,11 @@ def up(site: Site, *, unified: bool | None = None) -> list[str]:
     site.make_directories()
     with _locked(site):
         steps = Steps(logs=site.log)
+        begun = time.monotonic()
+        steps.tell("postgres", sentence(N_("{what} (usually {usually}) …"), {"what": _("starting dcctl's PostgreSQL"), "usually": _("3 seconds")}))
         started, _moved = _start_database(site)
         postgres.prepare(site)
+        steps.tell("postgres", sentence(N_("done in {seconds:.0f} s"), {"seconds": time.monotonic() - begun}))
         _start_cloud(site, steps, unified=unified)
         configuration.write(site, engine_home())
         _manage(site, steps, "database", _("bringing dcctl's tables up to date"), "db", "upgrade")
@@ -61,9 +64,16 @@ def restart(site: Site) -> list[str]:
 
 
 def down(site: Site) -> list[str]:
-    """End every process of the site, the trial cloud's too, and nothing else; the data stay. Returns what ran."""
+    """End every process of the site, the trial cloud's too, and nothing else; the data stay. Returns what ran.
+
+    Processes carry their site's mark, so those of a site whose directory somebody has removed are found too; and so is the trial cloud's first build
+    where its terminal went.
+    """
     if not site.state.is_dir():
-        return []
+        left = [*processes.strays(site.state), *processes.strays(site.cloud)]
+        processes.stop(left, grace_seconds=servers.GRACE_SECONDS)
+        shutil.rmtree(site.sockets, ignore_errors=True)
+        return [*([sentence(N_("{count} processes of a site whose directory is gone"), {"count": len(left)})] if left else []), *_cloud_down(site)]
     site.make_directories()
     with _locked(site):
         stopped = servers.stop(site)
@@ -71,12 +81,19 @@ def down(site: Site) -> list[str]:
             stopped.append("postgres")
         shutil.rmtree(site.sockets, ignore_errors=True)
         (site.state / sockets.NOTE).unlink(missing_ok=True)
-        if site.cloud.is_dir():
-            done = subprocess.run([DEVCLOUD, "down", "--state", site.cloud], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise SiteError(sentence(N_("the trial cloud could not be stopped: {failure}"), {"failure": done.stderr.strip()}))
-            stopped += [done.stderr.strip()]
+        stopped += _cloud_down(site)
     return stopped
+
+
+def _cloud_down(site: Site) -> list[str]:
+    if not DEVCLOUD.exists():
+        return []
+    ran = bool(processes.strays(site.cloud))
+    command = [DEVCLOUD, "down", "--state", site.cloud, "--template-cache", cache_home() / "devcloud"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SiteError(sentence(N_("the trial cloud could not be stopped: {failure}"), {"failure": done.stderr.strip()}))
+    return [done.stderr.strip()] if ran else []
 
 
 def status(site: Site) -> dict[str, bool]:

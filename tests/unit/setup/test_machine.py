@@ -1,14 +1,18 @@
 """What is said of a machine that will not do, before anything is begun."""
 
+import json
 import os
 import subprocess
 import sys
 from collections import namedtuple
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from infra.setup import machine
+from infra.devcloud.devcloud import processes
+from infra.pulumi import install as engines
+from infra.setup import install, machine, main
 
 CHECKOUT = Path(__file__).parents[3]
 Usage = namedtuple("Usage", "total used free")
@@ -79,3 +83,38 @@ def test_looking_at_the_machine_installs_nothing(tmp_path):
 
     assert done.returncode in (0, 1), done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_machine_that_lacks_something_is_refused_before_anything_is_begun(tmp_path):
+    environment = {**os.environ, "PATH": str(tmp_path / "nothing"), "XDG_CACHE_HOME": str(tmp_path / "cache"), "DCCTL_LANG": "en"}
+
+    done = subprocess.run([sys.executable, "-m", "infra.setup"], cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr.splitlines()[0]) == (1, "setup: this machine will not do yet; nothing was begun.")
+    assert not (tmp_path / "cache").exists()
+
+
+def test_only_the_site_that_is_to_be_started_has_its_memory_already(monkeypatch, tmp_path):
+    monkeypatch.setattr(install, "CHECKOUT", tmp_path)
+    run = tmp_path / ".demo" / "cloud" / "run"
+    run.mkdir(parents=True)
+    with subprocess.Popen(["/bin/sleep", "60"]) as process:
+        (run / "nova.pid").write_text(json.dumps(asdict(processes.observe(process.pid))))
+
+        assert main._runs(Path(".demo"))
+        assert not main._runs(Path(".cache/test-site"))
+        process.kill()
+    assert not main._runs(Path(".demo"))
+
+
+def test_an_engine_that_has_to_be_built_needs_the_disk_for_it(monkeypatch, tmp_path):
+    """The environments may be complete, and the cache gone."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert not install.engine_there()
+
+    made = tmp_path / "dcctl" / "pulumi" / engines.modules_hash()
+    for part in (engines.ENGINE, engines.PLUGIN):
+        (made / part).parent.mkdir(parents=True, exist_ok=True)
+        (made / part).touch(mode=0o755)
+
+    assert install.engine_there()

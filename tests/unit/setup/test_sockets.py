@@ -8,6 +8,7 @@ import pytest
 
 from infra.devcloud.devcloud import sockets
 from infra.site.layout import Site
+from tests import postgres
 
 
 @pytest.mark.parametrize("variable", ["TMPDIR", "XDG_RUNTIME_DIR"])
@@ -19,6 +20,19 @@ def test_paths_of_sockets_stay_under_100_bytes(monkeypatch: pytest.MonkeyPatch, 
 
     for directory in (sockets.directory("devcloud") / ("0" * 16), Site(state=tmp_path, ports=25000).sockets):
         assert len(os.fsencode(directory / sockets.SOCKET)) < 100
+
+
+def test_the_sockets_of_the_tests_own_servers_stay_under_100_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as first:
+        for length in range(60, 100):
+            named = Path(first, "x" * (length - len(first) - 1))
+            named.mkdir()
+            monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+            monkeypatch.setattr(tempfile, "tempdir", str(named))
+            server = Path(tempfile.mkdtemp(prefix="pg-", dir=postgres.short_directory()))
+            server.rmdir()
+
+            assert len(os.fsencode(server / sockets.SOCKET)) < 100
 
 
 def test_a_directory_that_others_may_enter_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
