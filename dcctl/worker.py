@@ -84,6 +84,7 @@ class Growing(procrastinate.BaseRetryStrategy):
 
 def _operating(app: App, kind: str, perform: Callable[[App, str], None]) -> Callable[[str], None]:
     def operate(operation: str) -> None:
+        regions.watch(app)  # a database may have been restored since the last look; then the operation stays queued
         with witness.by_itself("worker", kind, operation):
             perform(app, operation)
 
@@ -212,11 +213,22 @@ async def _work(app: App) -> None:
         loop.add_signal_handler(number, stopping.set)
     while not stopping.is_set():
         try:
-            await _take_jobs(app, stopping)
+            if await asyncio.to_thread(_looked, app):
+                await _take_jobs(app, stopping)
         except procrastinate.exceptions.ConnectorException as error:
             log.warning("queue_away", why=str(error.__cause__ or error))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), AWAY_SECONDS)
+
+
+def _looked(app: App) -> bool:
+    """Whether the ledger was compared with what this worker has seen of it: until then it takes no job, and whoever started it is told."""
+    try:
+        regions.watch(app)
+    except DcctlError as error:
+        log.warning("ledger_not_watched", code=error.code, **{key: str(value) for key, value in error.params.items()})
+        return False
+    return True
 
 
 async def _take_jobs(app: App, stopping: asyncio.Event) -> None:

@@ -6,7 +6,7 @@ from sqlmodel import col, select
 from dcctl.cloud import limits
 from dcctl.cloud.limit_rules import LimitState
 from dcctl.lifecycle import EnvironmentState
-from dcctl.store import Environment, ProjectLimit, RegionMode
+from dcctl.store import Environment, ProjectLimit
 from dcctl.workflow import reconciling, regions
 from dcctl.workflow.app import App
 
@@ -43,8 +43,7 @@ def shrink_again(app: App) -> int:
     """
     regions.watch(app)
     with app.reading() as session:
-        mode = session.get(RegionMode, app.region)
-        if mode is not None and mode.mode == regions.OBSERVE:
+        if regions.observes(app, session):
             return 0
         blocked: dict[str, list[ProjectLimit]] = {}
         for row in session.exec(select(ProjectLimit).where(ProjectLimit.state == str(LimitState.BLOCKED_BY_USAGE))).all():

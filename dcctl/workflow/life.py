@@ -1,6 +1,7 @@
 """The end of an environment's time, by the database's clock: warnings 30, 14, 7 and 1 days before it, then its servers are stopped.
 
-Nothing is destroyed by the clock, and an extension leads back. Each step is done once, and may be repeated after whatever ended it: what was done is
+Nothing is destroyed by the clock, and an extension leads back. In a region that observes nobody is warned and nothing stopped: a restored database
+does not know of later extensions. Each step is done once, and may be repeated after whatever ended it: what was done is
 written down in the transaction that does it, or in one before.
 """
 
@@ -15,7 +16,7 @@ from dcctl.cloud import servers
 from dcctl.errors import CloudError
 from dcctl.lifecycle import EnvironmentState, OperationState, environment_after
 from dcctl.store import Environment, Operation, Request
-from dcctl.workflow import feed, letters
+from dcctl.workflow import feed, letters, regions
 from dcctl.workflow.app import App
 
 WARNINGS = (30, 14, 7, 1)
@@ -28,6 +29,8 @@ log = structlog.get_logger("dcctl.workflow.life")
 def tend(app: App) -> Iterator[tuple[str, str]]:
     """Warn of every end that is near, stop what has ended; yields each environment with what happened to it."""
     with app.reading() as session:
+        if regions.observes(app, session):
+            return
         soon = func.now() + timedelta(days=WARNINGS[0])
         due = session.exec(select(Environment.id).where(col(Environment.state).in_(LIVING), col(Environment.expires_at) <= soon)).all()
     for identifier in due:
@@ -51,7 +54,7 @@ def warning_due(begun: datetime, expires_at: datetime, at: datetime, warned: int
 def _tend(app: App, identifier: int) -> tuple[str, str] | None:
     with app.transaction() as session:
         environment, at = _locked(session, identifier)
-        if environment is None or environment.expires_at is None:
+        if environment is None or environment.expires_at is None or regions.observes(app, session):
             return None
         name, project_id = f"{environment.administration}/{environment.name}", environment.project_id
         ended = environment.expires_at <= at
@@ -82,6 +85,8 @@ def _stop(app: App, identifier: int, name: str, project_id: str) -> tuple[str, s
     with app.transaction() as session:
         environment, at = _locked(session, identifier)
         if environment is None or environment.expires_at is None or environment.expires_at > at or _busy(session, identifier):
+            return None
+        if regions.observes(app, session):
             return None
         servers.stop(app.cloud(), project_id)
         if servers.running(app.cloud(), project_id):

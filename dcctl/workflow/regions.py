@@ -1,7 +1,8 @@
 """The mode of a region, and how it gets to *observe* by itself: when the ledger is behind what this worker has seen of it.
 
-A database that was restored knows less than OpenStack has; so nothing may be written from it until a person has looked at every difference. The
-worker keeps the newest entry that it has seen in a file of its own state directory, which no backup of the database brings back.
+A database that was restored knows less than OpenStack has; so nothing may be written from it until a person has looked at every difference: no
+limit, no operation begins or is taken up again, no environment's end stops a server. The worker looks before it takes its first job, and again before
+each operation. It keeps the newest entry that it has seen in a file of its own state directory, which no backup of the database brings back.
 """
 
 import contextlib
@@ -49,9 +50,14 @@ def require_enforce(app: App, session: Session) -> None:
     Raises:
         DcctlError: DCCTL-560, the region is in observe.
     """
-    found = session.get(RegionMode, app.region)
-    if found is not None and found.mode == OBSERVE:
-        raise DcctlError("DCCTL-560", region=app.region, reason=found.reason)
+    if observes(app, session):
+        raise DcctlError("DCCTL-560", region=app.region, reason=session.get_one(RegionMode, app.region).reason)
+
+
+def observes(app: App, session: Session) -> bool:
+    """Whether nothing may be written to OpenStack in the region; the mode as it is committed now, and not as the session saw it before."""
+    found = session.get(RegionMode, app.region, populate_existing=True)
+    return found is not None and found.mode == OBSERVE
 
 
 def watch(app: App) -> bool:

@@ -16,7 +16,7 @@ from dcctl.provisioner.engine import Guard
 from dcctl.provisioner.errors import EngineBroken, EngineFenced
 from dcctl.provisioner.processes import boottime
 from dcctl.store import Operation, Request, now
-from dcctl.workflow import ending, feed, leases, letters, maintenance, succession
+from dcctl.workflow import ending, feed, leases, letters, maintenance, regions, succession
 from dcctl.workflow.app import App
 from dcctl.workflow.credentials import Credentials
 from dcctl.workflow.heartbeat import Heartbeat
@@ -83,7 +83,7 @@ class Run:
         """Take a queued operation with its environment's lease.
 
         None when it is not queued any more (cancelled, or the job came twice), while another run has the environment, while as many run as the
-        cloud is to bear, and during maintenance: what stays queued gets its job again (`stalled`).
+        cloud is to bear, during maintenance, and while the region observes: what stays queued gets its job again (`stalled`).
         """
         since = boottime()
         with app.transaction() as session:
@@ -91,7 +91,8 @@ class Run:
             seconds = app.settings.worker.lease_seconds
             lease = leases.take(session, known.administration, known.environment, operation=identifier, seconds=seconds)
             operation = session.get_one(Operation, identifier, with_for_update=True, populate_existing=True)
-            queued = lease is not None and operation.state == OperationState.QUEUED and not maintenance.is_on(session)
+            resting = maintenance.is_on(session) or regions.observes(app, session)
+            queued = lease is not None and operation.state == OperationState.QUEUED and not resting
             if lease is None or not queued or leases.room(session, app.settings.cloud.operations_at_once) < 0:
                 session.rollback()
                 return None

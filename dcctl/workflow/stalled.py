@@ -13,7 +13,7 @@ from dcctl.errors import DcctlError
 from dcctl.lifecycle import OperationState
 from dcctl.provisioner import processes
 from dcctl.store import Operation
-from dcctl.workflow import ending, leases, maintenance, witness
+from dcctl.workflow import ending, leases, maintenance, regions, witness
 from dcctl.workflow.app import App
 
 #: Longest time between two looks.
@@ -22,7 +22,8 @@ _LAPSED = text("""
     SELECT o.id FROM operation o LEFT JOIN lease l ON (l.administration, l.environment) = (o.administration, o.environment)
     WHERE o.state = 'running' AND (l.holder IS NULL OR l.operation IS DISTINCT FROM o.id OR l.expires_at <= clock_timestamp())
     ORDER BY o.created_at""")
-#: Queued, and no job will begin them: they met another's lease, a cloud that bears no more, or maintenance, or the job was lost with its worker.
+#: Queued, and no job will begin them: they met another's lease, a cloud that bears no more, maintenance or a region that observes, or the job was
+#: lost with its worker.
 _FORGOTTEN = text("""
     SELECT o.id FROM operation o LEFT JOIN lease l ON (l.administration, l.environment) = (o.administration, o.environment)
     WHERE o.state = 'queued' AND (l.holder IS NULL OR l.expires_at <= clock_timestamp())
@@ -39,7 +40,7 @@ def take_up(app: App) -> list[str]:
         lapsed = list(session.connection().execute(_LAPSED).scalars())
     found = [identifier for identifier in lapsed if _requeued(app, identifier)]
     with app.transaction() as session:
-        if maintenance.is_on(session):
+        if maintenance.is_on(session) or regions.observes(app, session):
             return found
         # No more than can begin: a job that finds no room ends, and would only be queued again.
         room = leases.room(session, app.settings.cloud.operations_at_once)

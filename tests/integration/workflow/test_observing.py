@@ -1,0 +1,124 @@
+"""A restored backup with a decommission and an ended environment in it: the worker looks before its first job, and nothing is done in the cloud."""
+
+import asyncio
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from dcctl import worker
+from dcctl.errors import CloudError
+from dcctl.schemas import RegionModeIn, RequestIn
+from dcctl.store import Request
+from dcctl.workflow import decisions, life, operations, regions, requests, stalled
+from dcctl.workflow.app import App
+from dcctl.workflow.run import Run
+from tests.integration.workflow.conftest import LEAD, person
+from tests.integration.workflow.test_changes import NAME, built, ends, environment  # noqa: F401 - a fixture
+from tests.integration.workflow.test_requests import DIGEST
+
+OPERATOR = person("operator", "dc_operator")
+
+
+@pytest.fixture
+def restored(built: App, tmp_path: Path) -> tuple[App, str]:  # noqa: F811
+    """What the worker has seen is newer than what the database knows; its environment has ended, and a decommission of it is queued."""
+    built.settings.worker = built.settings.worker.model_copy(update={"state_dir": tmp_path / "worker"})
+    regions.watch(built)
+    file = built.settings.worker.state_dir / "ledger-position-cotonou.json"
+    file.write_text(file.read_text().replace('"entry": ', '"entry": 9'))
+    ends(built, days=-1)
+    asked = RequestIn(kind="decommission", environment=NAME, confirm=NAME, reason="fin de la recette")
+    number = str(requests.submit(built, LEAD, asked, "ending")[0]["number"])
+    with built.transaction() as session:
+        request = session.get_one(Request, number)
+        request.state, request.digest = "in_review", DIGEST
+        decisions.by_policy(built, session, request)
+        session.execute(text("DELETE FROM procrastinate_jobs WHERE task_name = 'review'"))
+    return built, str(requests.show(built, LEAD, number)["operation"])
+
+
+def state(app: App, operation: str) -> str:
+    return str(operations.show(app, LEAD, operation)["state"])
+
+
+def jobs(app: App, operation: str) -> list[str]:
+    with app.reading() as session:
+        query = text("SELECT status::text FROM procrastinate_jobs WHERE args ->> 'operation' = :operation")
+        return list(session.execute(query, {"operation": operation}).scalars())
+
+
+def worked(app: App, operation: str) -> None:
+    """A worker takes jobs as it does when it is started, until that of the operation is over; then it is told to end."""
+
+    async def until_done() -> None:
+        working = asyncio.create_task(worker._work(app))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(60):
+                while await asyncio.to_thread(jobs, app, operation) and not working.done():
+                    await asyncio.sleep(0.2)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await working
+
+    asyncio.run(until_done())
+
+
+def test_a_worker_over_a_restored_database_begins_no_decommission(restored: tuple[App, str]) -> None:
+    app, operation = restored
+    assert regions.show(app)["mode"] == "enforce"  # nobody has looked yet
+
+    worked(app, operation)
+
+    assert regions.show(app)["mode"] == "observe"
+    assert (jobs(app, operation), state(app, operation)) == ([], "queued")
+    assert stalled.take_up(app) == []
+    assert environment(app).state == "active"
+
+
+def test_an_end_that_only_the_backup_knows_stops_no_server(built: App) -> None:  # noqa: F811
+    ends(built, days=-1)
+    regions.set_mode(built, OPERATOR, RegionModeIn(mode="observe", reason="sauvegarde restaurée"))
+
+    assert life._tend(built, 1) is None
+    assert list(life.tend(built)) == []
+    assert environment(built).state == "active"
+
+    regions.set_mode(built, OPERATOR, RegionModeIn(mode="enforce", reason="écarts vus"))
+    with pytest.raises(CloudError):  # it asks for the servers now, and nobody answers
+        life._tend(built, 1)
+
+
+def test_a_person_who_has_looked_lets_what_waited_go_on(restored: tuple[App, str]) -> None:
+    app, operation = restored
+    worked(app, operation)
+    assert Run.begin(app, operation) is None
+
+    regions.set_mode(app, OPERATOR, RegionModeIn(mode="enforce", reason="écarts vus"))
+
+    assert stalled.take_up(app) == [operation]
+    assert Run.begin(app, operation) is not None
+
+
+def test_a_run_that_was_under_way_when_the_backup_was_made_stays_queued(restored: tuple[App, str]) -> None:
+    app, operation = restored
+    assert Run.begin(app, operation) is not None
+    with app.transaction() as session:
+        session.execute(text("UPDATE lease SET expires_at = now() - interval '1 hour'"))
+    regions.watch(app)
+
+    stalled.take_up(app)
+
+    assert state(app, operation) == "queued"
+    assert Run.begin(app, operation) is None
+
+
+def test_a_worker_that_cannot_compare_takes_no_job(restored: tuple[App, str]) -> None:
+    app, operation = restored
+    file = app.settings.worker.state_dir / "ledger-position-cotonou.json"
+    file.write_text("{")
+
+    assert worker._looked(app) is False
+    assert jobs(app, operation) == ["todo"]
