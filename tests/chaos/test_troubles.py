@@ -72,6 +72,8 @@ def test_a_server_that_goes_to_error_while_it_is_made_is_made_again(crew: Crew, 
 
     def spoil(call: Call) -> None:
         [server] = admin.compute.servers(all_projects=True, project_id=project_of(crew))
+        # Its maker hears of it, and looks at it, only after this. Nova resets no state of what it has not built yet.
+        admin.compute.wait_for_server(server, interval=0.5, wait=120)
         admin.compute.post(f"/servers/{server.id}/action", json={"os-resetState": {"state": "error"}}).raise_for_status()
         assert admin.compute.get_server(server.id).status == "ERROR"
         broken.append(server.id)

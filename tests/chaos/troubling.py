@@ -21,7 +21,8 @@ RETRIES = 200
 #: For one request, with all that is done to it.
 SECONDS = 7200.0
 ENDED = ("fulfilled", "failed", "refused", "abandoned", "withdrawn")
-_IDS = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}")
+#: Ids, and the names of the tests' administrations, each of which has one of its own.
+_IDS = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}|recette-[a-z]+[0-9]*-[0-9]+-[0-9]+")
 
 
 def signature(call: Call) -> str:
