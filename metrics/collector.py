@@ -25,10 +25,11 @@ from dcctl.commandline import COLLECTOR, ONCE, begun, told_of
 from dcctl.config import Settings
 from dcctl.errors import CloudError, DcctlError
 from dcctl.store import add_requests
-from metrics import collect, hours, records, store
+from metrics import collect, hours, store
 from metrics.confirming import confirm, confirm_limits, confirm_projects
 from metrics.counting import KEYSTONE
 from metrics.readings import Reading
+from metrics.records import Records
 from metrics.servers import Servers
 from metrics.spans import HOUR, hour_of
 from metrics.volumes import Volumes
@@ -45,8 +46,11 @@ SEARCH_SHARE = 0.04
 #: Records of an hour are read so long after its end (Nova writes them as servers end), and for so many hours back when the collector was away.
 RECORDS_AFTER = timedelta(minutes=5)
 RECORDED_HOURS = 24
-#: Hours whose records are read in one pass, the newest first; more wait for the next.
-RECORDED_AT_ONCE = 1
+#: A pass that brings up to date makes such a share of a full pass's calls at most, with the pages of records that it reads.
+LIGHT_SHARE = 0.1
+#: So many pages of records are read in a full pass where all are full; and in any, once there are hours that wait for theirs for so long.
+RECORD_PAGES = 4
+LATE_SECONDS = 1800.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +58,7 @@ class Policy:
     """How often everything is listed, and what is believed and kept; see `dcctl.config.Collector`.
 
     Attributes:
-        few_calls: a source that is listed with no more is listed in every pass, whatever its share.
+        few_calls: a source that is listed with no more is listed in every pass, whatever its share; and so many any pass may make in all.
         search_calls: so many may be spent on looking for deleted volumes, whatever their share.
     """
 
@@ -82,6 +86,9 @@ class Collector:
         self._full_before = self._policy.full_seconds == 0
         self._servers = Servers()
         self._volumes = Volumes()
+        self._records = Records()
+        self._missing_since: float | None = None
+        """Since when there are hours without records; None: there are none."""
         self._domains: dict[str, str] = {}
         self._nova: Reading | None = None
         self._cinder: Reading | None = None
@@ -95,7 +102,7 @@ class Collector:
     def once(self) -> list[str]:
         """Read every source once; return the names of those that failed."""
         full = self._full_at is None or time.monotonic() - self._full_at >= self._policy.full_seconds
-        began = time.monotonic()
+        began, calls = time.monotonic(), self._cloud.calls()
         if full:
             self._calls_of_last = {}
         failed = [] if self._source(KEYSTONE, lambda: self._projects(full)) else [KEYSTONE]
@@ -108,8 +115,7 @@ class Collector:
         if full:
             self._full_at = began
         self._failed = frozenset(failed)
-        if not full or self._full_before:  # not all calls of an hour in one pass, where there are lighter ones
-            self._keep_hours()
+        self.keep_hours(datetime.now(UTC), self._record_pages(full, self._cloud.calls() - calls))
         self._full_before = full
         self._count_calls()
         return failed
@@ -118,6 +124,13 @@ class Collector:
         """Whether a whole listing of the source is a small part of a full pass."""
         calls = self._calls_of_last.get(name)
         return calls is not None and calls <= max(self._policy.few_calls, SHARE_OF_CALLS * sum(self._calls_of_last.values()))
+
+    def _record_pages(self, full: bool, spent: int) -> int:
+        """How many pages of records this pass reads besides: none in a full one where there are lighter ones."""
+        late = self._missing_since is not None and time.monotonic() - self._missing_since > LATE_SECONDS
+        least = RECORD_PAGES if late or (full and self._full_before) else 0
+        most = max(self._policy.few_calls, int(LIGHT_SHARE * sum(self._calls_of_last.values())))
+        return max(least, 0 if full else most - spent)
 
     def _count_calls(self) -> None:
         """Note how many calls this pass has made; what could not be noted is counted with the next."""
@@ -185,20 +198,25 @@ class Collector:
             store.write_reading(database, name, self._cloud.region, reading)
         return len(reading.usage)
 
-    def _keep_hours(self) -> None:
-        """Put down Nova's records of the hours that have ended, and drop months that are too old; what fails is done with a later pass."""
-        ended = hour_of(datetime.now(UTC) - RECORDS_AFTER)
+    def keep_hours(self, now: datetime, most_pages: int) -> None:
+        """Go on with Nova's records of an hour that has ended, the newest first, and put them down once all are read; with an hour, months that are
+        too old are dropped. What fails is done with a later pass."""
+        ended = hour_of(now - RECORDS_AFTER)
         try:
             with self._engine.connect() as database:
                 region = self._cloud.region
                 missing = hours.unrecorded(database, region, COMPUTE, [ended - number * HOUR for number in range(1, RECORDED_HOURS + 1)])
-            for hour in missing[-RECORDED_AT_ONCE:]:
-                used = records.of_hour(self._cloud, hour, self._page_size)
-                with self._engine.begin() as database:
-                    hours.record(database, region, COMPUTE, hour, used)
-            if missing:
-                with self._engine.begin() as database:
-                    hours.forget(database, months_before(ended, self._policy.keep_usage_months))
+            self._missing_since = (self._missing_since or time.monotonic()) if missing else None
+            if not missing or most_pages <= 0:
+                return
+            hour = self._records.hour if self._records.hour in missing else missing[-1]
+            used = self._records.read(self._cloud, hour, most_pages, self._page_size)
+            if used is None:
+                return
+            with self._engine.begin() as database:
+                hours.record(database, region, COMPUTE, hour, used)
+            with self._engine.begin() as database:
+                hours.forget(database, months_before(ended, self._policy.keep_usage_months))
         except (CloudError, store.DatabaseError) as error:
             self._log.warning("hours not recorded", error=clean(str(error), LONGEST_WORDS))
 

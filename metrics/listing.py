@@ -34,7 +34,7 @@ def settled(service: str, action: str, read: Callable[[], T]) -> T:
             if attempt == ATTEMPTS:
                 raise unusable(service, action, str(error)) from error
         except CloudError as error:
-            if attempt == ATTEMPTS or not _marker_is_gone(error):
+            if attempt == ATTEMPTS or not marker_is_gone(error):
                 raise
         except Incomplete as error:
             raise unusable(service, action, str(error)) from error
@@ -66,7 +66,7 @@ def items(
             document = cloud.call(service, "GET", path, params=params, microversion=microversion)
         except CloudError as error:
             back = max(1, 2 * back)
-            if not _marker_is_gone(error) or back >= len(seen) or dict(params).get("marker") not in seen:
+            if not marker_is_gone(error) or back >= len(seen) or dict(params).get("marker") not in seen:
                 raise
             earlier = next(islice(reversed(seen), back, None))
             params = [(name, earlier if name == "marker" else value) for name, value in params]
@@ -94,6 +94,6 @@ def items(
         params = following
 
 
-def _marker_is_gone(error: CloudError) -> bool:
+def marker_is_gone(error: CloudError) -> bool:
     """Whether the service refuses because it no longer has the item that the page was to begin after."""
     return status_of(error) in (400, 404) and "marker" in str(error.params.get("words", "")).casefold()

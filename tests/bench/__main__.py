@@ -1,7 +1,7 @@
 """`make bench`: each workload beside its reference in the same run, round by round; the raw rounds go to bench-results/.
 
 `.venv/bin/python -m tests.bench [NAME …]` runs only those named: fulfilment, unchanged, many, recovery, submit, reads, flood, cloud, ledger, scale,
-chain, metrics, cli. `--environments` and `--at-once` are `many`'s; `--no-script` leaves the bash script out of `fulfilment`.
+chain, metrics, metrics-site, hours, cli. `--environments` and `--at-once` are `many`'s; `--no-script` leaves the bash script out of `fulfilment`.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from typing import Any
 
 from infra.site import operations
 from infra.site.layout import CHECKOUT, Site
-from tests.bench import bytecode, cloud, flood, fulfilment, many, reads, recovery, submit, unchanged
+from tests.bench import bytecode, cloud, flood, fulfilment, many, metrics_site, reads, recovery, submit, unchanged
 from tests.site import RunningSite
 
 RESULTS = CHECKOUT / "bench-results"
@@ -27,6 +27,7 @@ PROGRAMS = {
     "scale": "tests.bench.ledger_scale",
     "chain": "tests.bench.ledger_chain",
     "metrics": "tests.bench.metrics",
+    "hours": "tests.bench.metrics_hours",
 }
 
 Measure = Callable[[RunningSite, argparse.Namespace], dict[str, Any]]
@@ -37,6 +38,7 @@ ON_A_SITE: dict[str, tuple[Measure, Callable[[dict[str, Any]], bool]]] = {
     "submit": (lambda site, chosen: submit.run(site, chosen.rounds), lambda result: bool(result["median_p99_ms"] > submit.TARGET_MS)),
     "reads": (lambda site, chosen: reads.run(site, chosen.rounds), lambda result: bool(result["p99_many_to_few"] > reads.TARGET)),
     "flood": (lambda site, chosen: flood.run(site, chosen.rounds), lambda result: bool(result["p99_beside_to_alone"] > flood.TARGET)),
+    "metrics-site": (lambda site, chosen: metrics_site.run(site, min(chosen.rounds, 3)), metrics_site.over),
     "fulfilment": (lambda site, chosen: fulfilment.run(site, chosen.rounds, scripts=chosen.script), fulfilment.over),
     "unchanged": (lambda site, chosen: unchanged.run(site, chosen.rounds), lambda result: bool(result["median_ratio"] > unchanged.TARGET)),
     "many": (

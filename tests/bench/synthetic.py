@@ -1,13 +1,15 @@
 """A synthetic cloud for the large sizes: a real HTTP server on loopback in its own process, which signs anybody in and serves paged lists.
 
-    python -m tests.bench.synthetic --projects 10000 --servers 100000 --volumes 100000 --ports 150000
+    python -m tests.bench.synthetic --projects 10000 --servers 100000 --volumes 100000 --snapshots 1000 --ports 150000 --neutron-page 0
 
 Prints its port on the first line and serves until it is ended. Its answers have the fields and size of those of the real services; Nova and Cinder
-page by 1,000, Neutron and Keystone do not, as they are installed. `POST /control/change` changes one server and one volume in a hundred: a third each
-is deleted, grown, and new. Deleted volumes were made one after the other, as those of one ministry are; `POST /control/scatter` deletes one in three
-hundred, wherever they are. Cinder's filters by time and its counts are the real ones' (3.60, 3.45). `GET /control/asked` lists the paths that were
-asked for since it was asked last, and forgets them. `POST /control/break/500/network,volume` has those services answer so from now on: `500`, `half`
-(the answer breaks off in the middle), `maintenance` (a page for people), or as they should (`well`).
+page by 1,000 (`--page`), Keystone does not, as they are installed, nor does Neutron (`pagination_max_limit = -1`) unless `--neutron-page` says so.
+Nova's records of an hour have every server, and one in a hundred besides that lived for thirty seconds and is in no list. `POST /control/change`
+changes one server and one volume in a hundred: a third each is deleted, grown, and new. Deleted volumes were made one after the other, as those of
+one ministry are; `POST /control/scatter` deletes one in three hundred, wherever they are. Cinder's filters by time and its counts are the real ones'
+(3.60, 3.45). `GET /control/asked` lists the paths that were asked for since it was asked last, and forgets them. `POST
+/control/break/500/network,volume` has those services answer so from now on: `500`, `half` (the answer breaks off in the middle), `maintenance` (a
+page for people), or as they should (`well`).
 """
 
 import argparse
@@ -16,11 +18,14 @@ import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 PAGE = 1000
+#: How long servers lived that are in Nova's records only.
+BRIEF_SECONDS = 30
 #: When the first volume was made.
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 FLAVORS = ((1, 2048), (2, 4096), (4, 8192), (8, 16384))
@@ -48,6 +53,9 @@ class World:
         self.made = [_moment(BEGAN + timedelta(seconds=number)) for number in range(sizes.volumes)]
         """When each volume was made: one a second; those that are new, just now."""
         self.updates: dict[int, str] = {}
+        kept = [number for number in range(sizes.volumes // 3 + sizes.volumes // 300, sizes.volumes) if number % 300]
+        self.snapshots = [(number, kept[number * 7 % len(kept)]) for number in range(sizes.snapshots)] if kept else []
+        """Each one's number and its volume's, of which none is ever deleted: Cinder deletes no volume that has one."""
         self.lock = threading.Lock()
 
     def change(self) -> None:
@@ -63,6 +71,8 @@ class World:
         now = _moment(datetime.now(UTC))
         self.updates = dict.fromkeys(self.grown, now)
         self.made += [now] * third
+        some = max(1, len(self.snapshots) // 100) if self.snapshots else 0
+        self.snapshots = self.snapshots[some:] + [(self.sizes.snapshots + number, self.snapshots[number][1]) for number in range(some)]
 
     def scatter(self) -> None:
         """One volume in three hundred is no more."""
@@ -179,6 +189,48 @@ class World:
         }
 
 
+    def snapshot(self, position: int) -> dict[str, Any]:
+        number, volume = self.snapshots[position]
+        identifier = f"{number:08x}-54a9-4a00-8000-{number:012x}"
+        return {
+            "id": identifier,
+            "name": f"avant-mise-a-jour-{number}",
+            "description": None,
+            "volume_id": self.volume(volume)["id"],
+            "size": 10 + volume % 90,
+            "status": "available",
+            "created_at": self.made[volume],
+            "updated_at": self.made[volume],
+            "user_id": self.project(volume),
+            "metadata": {},
+            "group_snapshot_id": None,
+            "consumes_quota": True,
+            "os-extended-snapshot-attributes:project_id": self.project(volume),
+            "os-extended-snapshot-attributes:progress": "100%",
+        }
+
+    def record(self, number: int, start: str) -> dict[str, Any]:
+        """Of use in the hour that begins then; those beyond the servers lived in it for half a minute."""
+        brief = number >= self.sizes.servers
+        cores, ram = FLAVORS[number % 4]
+        began = datetime.fromisoformat(start) + timedelta(minutes=number % 59) if brief else datetime(2026, 11, 1, 8, 0, 30)
+        ended = began + timedelta(seconds=BRIEF_SECONDS) if brief else None
+        return {
+            "instance_id": f"{number:08x}-5e10-4a00-8000-{number:012x}",
+            "name": f"serveur-{number}",
+            "flavor": f"m1.{cores}",
+            "tenant_id": self.project(number),
+            "hours": BRIEF_SECONDS / 3600 if brief else 1.0,
+            "uptime": 86400,
+            "vcpus": cores,
+            "memory_mb": ram,
+            "local_gb": 20,
+            "state": "terminated" if brief else "active",
+            "started_at": began.strftime("%Y-%m-%dT%H:%M:%S.%f"),
+            "ended_at": None if ended is None else ended.strftime("%Y-%m-%dT%H:%M:%S.%f"),
+        }
+
+
 class Answers:
     """What each path answers."""
 
@@ -197,15 +249,18 @@ class Answers:
             "/identity/v3/projects": lambda _: self._projects(),
             "/identity/v3/limits": lambda _: {"limits": [], "links": {"next": None}},
             "/compute/v2.1/servers/detail": self._servers,
+            "/compute/v2.1/os-simple-tenant-usage": self._records,
             "/compute/v2.1/os-services": lambda _: {"services": [{"binary": "nova-compute", "host": "node-1", "status": "enabled"}]},
             "/volume/v3/types": lambda _: {"volume_types": [{"id": "1", "name": "ssd"}, {"id": "2", "name": "standard"}]},
             "/volume/v3/volumes/detail": self._volumes,
-            "/volume/v3/snapshots/detail": lambda _: {"snapshots": []},
+            "/volume/v3/snapshots/detail": lambda query: self._paged(
+                "snapshots", "/volume/v3/snapshots/detail", query, len(world.snapshots), world.snapshot
+            ),
             "/network/v2.0/quotas": lambda _: {"quotas": [self._quota(number) for number in range(size.projects)]},
             f"/network/v2.0/quotas/{OWN}/default": lambda _: {
                 "quota": dict.fromkeys(("network", "router", "floatingip", "port", "security_group"), 0)
             },
-            **{f"/network/v2.0/{path}": lambda _, path=path, number=number: self._owned(path, number) for path, number in owned.items()},
+            **{f"/network/v2.0/{path}": partial(self._owned, path, number) for path, number in owned.items()},
         }
 
     def __call__(self, path: str, query: dict[str, str]) -> Any:
@@ -267,21 +322,33 @@ class Answers:
             return {"volumes": [world.volume(number) for number in numbers[:1]], "count": len(numbers)}
         return self._paged("volumes", path, query, len(numbers), lambda position: world.volume(numbers[position]))
 
-    def _paged(self, key: str, path: str, query: dict[str, str], number: int, item: Callable[[int], dict[str, Any]]) -> Any:
-        first = int(query.get("marker", "0"))
-        page: dict[str, Any] = {key: [item(position) for position in range(first, min(number, first + PAGE))]}
-        if first + PAGE < number:
-            following = urlencode({**query, "marker": str(first + PAGE)})
+    def _records(self, query: dict[str, str]) -> Any:
+        """One page of records, by tenant, as Nova groups them."""
+        world, path = self.world, "/compute/v2.1/os-simple-tenant-usage"
+        everyone = world.sizes.servers + world.sizes.servers // 100
+        page = self._paged("records", path, query, everyone, lambda number: world.record(number, query["start"]))
+        tenants: dict[str, list[dict[str, Any]]] = {}
+        for record in page["records"]:
+            tenants.setdefault(record["tenant_id"], []).append(record)
+        links = {"tenant_usages_links": page["records_links"]} if "records_links" in page else {}
+        times = {"start": query["start"], "stop": query["end"], "total_hours": 1.0, "total_vcpus_usage": 1.0}
+        return {"tenant_usages": [{"tenant_id": tenant, **times, "server_usages": found} for tenant, found in tenants.items()], **links}
+
+    def _paged(self, key: str, path: str, query: dict[str, str], number: int, item: Callable[[int], dict[str, Any]], length: int = 0) -> Any:
+        first, length = int(query.get("marker", "0")), length or self.world.sizes.page
+        page: dict[str, Any] = {key: [item(position) for position in range(first, min(number, first + length))]}
+        if first + length < number:
+            following = urlencode({**query, "marker": str(first + length)})
             page[f"{key}_links"] = [{"rel": "next", "href": f"{self.world.base}{path}?{following}"}]
         return page
 
-    def _owned(self, path: str, number: int) -> Any:
-        tag = f"{len(path):04x}"
-        return {
-            path.replace("-", "_"): [
-                {"id": f"{position:08x}-{tag}-4a00-8000-{position:012x}", "project_id": self.world.project(position)} for position in range(number)
-            ]
-        }
+    def _owned(self, path: str, number: int, query: dict[str, str]) -> Any:
+        tag, key = f"{len(path):04x}", path.replace("-", "_")
+
+        def item(position: int) -> dict[str, Any]:
+            return {"id": f"{position:08x}-{tag}-4a00-8000-{position:012x}", "project_id": self.world.project(position)}
+
+        return self._paged(key, f"/network/v2.0/{path}", query, number, item, self.world.sizes.neutron_page or max(1, number))
 
     def _quota(self, number: int) -> dict[str, Any]:
         return {
@@ -401,7 +468,8 @@ def _token(base: str) -> dict[str, Any]:
 
 def arguments(given: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tests.bench.synthetic")
-    for name, number in (("projects", 10_000), ("servers", 100_000), ("volumes", 100_000), ("ports", 150_000), ("objects", 5_000)):
+    sizes = {"projects": 10_000, "servers": 100_000, "volumes": 100_000, "snapshots": 1_000, "ports": 150_000, "objects": 5_000}
+    for name, number in {**sizes, "page": PAGE, "neutron-page": 0}.items():
         parser.add_argument(f"--{name}", type=int, default=number)
     return parser.parse_args(given)
 

@@ -1,14 +1,9 @@
 """The collector before a cloud of thousands of things, served page by page by a process of its own; as a process, killed at any moment."""
 
 import itertools
-import json
-import os
+import math
 import signal
-import subprocess
-import sys
 import time
-import urllib.request
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,60 +13,37 @@ import structlog
 from sqlalchemy import text
 
 from dcctl.cloud.connect import Cloud
-from metrics.collector import Collector, Policy
+from dcctl.errors import CloudError
+from metrics.collector import RECORD_PAGES, Collector, Policy
 from metrics.exposition import render
 from metrics.families import families
+from metrics.records import Records, of_hour
 from metrics.snapshot import assemble
+from metrics.spans import HOUR, hour_of
 from metrics.volumes import Untold, Volumes
-from tests.bench.synthetic import FLAVORS
-from tests.integration.metrics.site import REGION, Site, as_role
+from tests.bench.synthetic import BRIEF_SECONDS, FLAVORS
+from tests.integration.metrics.country import SMALL, change, clouds, collecting, port
+from tests.integration.metrics.site import REGION, Site
+
+__all__ = ["clouds", "port"]
 
 LOG = structlog.get_logger("tests")
-SIZES = {"projects": 20, "servers": 2500, "volumes": 1500, "ports": 2000, "objects": 20}
-SMALL = {"projects": 4, "servers": 20, "volumes": 20, "ports": 20, "objects": 4}
+#: Pages as short as they are long in a country, so that there are as many.
+PAGES = {"servers": 230, "volumes": 170, "snapshots": 8, "ports": 410, "objects": 10, "page": 10, "neutron-page": 50}
 #: Keystone's two lists; Nova's three pages and Keystone's limits; Cinder's types, two pages, snapshots; Neutron's five lists, limits and defaults.
 FULL_CALLS, LIGHT_CALLS = 2 + 5 + 4 + 7, 1 + 2 + 4 + 6
 BETWEEN = Policy(full_seconds=3600)
 
 
-@pytest.fixture
-def port(request: pytest.FixtureRequest) -> Iterator[int]:
-    options = [f"--{name}={number}" for name, number in getattr(request, "param", SIZES).items()]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.bench.synthetic", *options], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3]
-    )
-    try:
-        assert process.stdout is not None
-        yield int(process.stdout.readline())
-    finally:
-        process.kill()
-        process.communicate()
-
-
-@pytest.fixture
-def clouds(port: int, tmp_path: Path) -> Path:
-    auth = {"auth_url": f"http://127.0.0.1:{port}/identity/v3", "username": "u", "password": "p", "user_domain_name": "Default",
-            "project_name": "admin", "project_domain_name": "Default"}  # fmt: skip
-    path = tmp_path / "clouds.yaml"
-    path.touch(0o600)
-    path.write_text(json.dumps({"clouds": {"synthetic": {"auth": auth, "region_name": REGION, "identity_api_version": 3}}}))
-    return path
-
-
 class Hourless(Collector):
     """Of hours there are tests of their own."""
 
-    def _keep_hours(self) -> None:
+    def keep_hours(self, now: datetime, most_pages: int) -> None:
         pass
 
 
 def total(site: Site, resource: str) -> int:
     return sum(usage or 0 for (_, name), usage in site.usage().items() if name == resource)
-
-
-def change(port: int, how: str = "change") -> None:
-    with urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{port}/control/{how}", method="POST")) as answer:
-        assert answer.status == 200
 
 
 def test_every_page_is_read_once_and_after_a_change_only_what_changed(site: Site, clouds: Path, port: int):
@@ -96,6 +68,82 @@ def test_every_page_is_read_once_and_after_a_change_only_what_changed(site: Site
     assert after == site.usage()
     assert total(site, "instances") == 2500 - 9 + 8
     assert site.facts().api_calls["compute", 200] == (3 + 1) + (1 + 1) + (3 + 1)  # pages, and whether all cells answer
+
+
+@pytest.mark.parametrize("port", [{**PAGES, "projects": 15}, {**PAGES, "projects": 150}], indirect=True, ids=["15 projects", "150 projects"])
+def test_a_pass_makes_as_many_calls_as_there_are_pages_and_twenty_whatever_the_number_of_projects(site: Site, clouds: Path):
+    cloud = Cloud(clouds, "synthetic", REGION)
+
+    assert Collector(site.collector, cloud, LOG).once() == []
+
+    pages = math.ceil(total(site, "instances") / 10) + math.ceil(total(site, "volumes") / 10) + math.ceil(total(site, "ports") / 50)
+    assert pages == 23 + 17 + 9
+    # Two of Keystone's; Nova's limits and cells; Cinder's types and snapshots; Neutron's other lists, limits and defaults; some of an hour's records.
+    assert cloud.calls() == pages + 2 + 2 + 2 + 7 + RECORD_PAGES <= pages + 20
+
+
+def recorded(site: Site, resource: str) -> int:
+    """Units x seconds of all projects in Nova's records."""
+    with site.owner.connect() as database:
+        statement = "SELECT coalesce(sum(recorded), 0)::bigint FROM usage_hour WHERE resource = :resource"
+        return int(database.execute(text(statement), {"resource": resource}).scalar_one())
+
+
+def test_records_of_an_hour_are_read_by_what_light_passes_leave_of_their_calls_and_hold_what_lived_for_thirty_seconds(site: Site, clouds: Path):
+    cloud = Cloud(clouds, "synthetic", REGION)
+    collector = Collector(site.collector, cloud, LOG, policy=Policy(full_seconds=3600, few_calls=LIGHT_CALLS + 1))
+    spent, found = [], []
+    for _ in range(4):
+        calls = cloud.calls()
+        assert collector.once() == []
+        spent.append(cloud.calls() - calls)
+        found.append(recorded(site, "instances"))
+
+    # Of 2,525 records three pages; the full pass reads none of them.
+    assert spent == [FULL_CALLS, LIGHT_CALLS + 1, LIGHT_CALLS + 1, LIGHT_CALLS + 1]
+    assert found == [0, 0, 0, 2500 * 3600 + 25 * BRIEF_SECONDS]
+    cores = [FLAVORS[number % 4][0] for number in range(2525)]
+    assert recorded(site, "cores") == 3600 * sum(cores[:2500]) + BRIEF_SECONDS * sum(cores[2500:])
+
+
+def test_records_that_wait_too_long_are_read_though_a_pass_has_no_calls_left_for_them(site: Site, clouds: Path, monkeypatch: pytest.MonkeyPatch):
+    cloud = Cloud(clouds, "synthetic", REGION)
+    collector = Collector(site.collector, cloud, LOG, policy=Policy(full_seconds=3600, few_calls=LIGHT_CALLS))
+    assert [collector.once(), collector.once(), recorded(site, "instances")] == [[], [], 0]
+
+    monkeypatch.setattr("metrics.collector.LATE_SECONDS", 0.0)
+    calls = cloud.calls()
+    assert collector.once() == []
+
+    assert (cloud.calls() - calls, recorded(site, "instances")) == (LIGHT_CALLS + 3, 2500 * 3600 + 25 * BRIEF_SECONDS)
+
+
+def test_records_are_gone_on_with_after_a_failure_and_begun_anew_where_nova_lost_its_place(clouds: Path, port: int):
+    cloud, records, hour = Cloud(clouds, "synthetic", REGION, attempts=1), Records(), hour_of(datetime.now(UTC)) - HOUR
+    assert records.read(cloud, hour, 1) is None
+
+    change(port, "break/half/compute")
+    with pytest.raises(CloudError):
+        records.read(cloud, hour, 9)
+    change(port, "break/well/compute")
+    calls = cloud.calls()
+    after_a_failure = records.read(cloud, hour, 9)
+    assert cloud.calls() - calls == 2
+
+    assert records.read(cloud, hour, 1) is None
+    lost = Lost(clouds, "synthetic", REGION, attempts=1)
+    with pytest.raises(CloudError):
+        records.read(lost, hour, 9)
+    calls = cloud.calls()
+    assert records.read(cloud, hour, 9) == after_a_failure == of_hour(cloud, hour)
+    assert cloud.calls() - calls == 3 + 3
+
+
+class Lost(Cloud):
+    """The cloud, in which the last server of the page before has been archived."""
+
+    def call(self, service: str, method: str, path: str, **kwargs: Any) -> Any:
+        raise CloudError("DCCTL-401", service="Nova", action=f"{method} {path}", status=400, words="marker [00000999-5e10] not found")
 
 
 def test_volumes_that_changed_are_read_and_those_that_went_together_are_found_without_listing_all(clouds: Path, port: int):
@@ -206,17 +254,9 @@ def test_services_broken_one_by_one_and_all_together_leave_every_figure_and_the_
 
 
 def test_a_collector_that_is_killed_at_any_moment_leaves_whole_readings_and_goes_on(site: Site, clouds: Path, tmp_path: Path):
-    config = tmp_path / "dcctl.toml"
-    config.write_text(
-        f'[database]\ncollector = "{as_role(site.dsn, "dcctl_collector")}"\n[cloud]\nclouds_yaml = "{clouds}"\nregion = "{REGION}"\n'
-        '[collector]\ncloud = "synthetic"\ninterval_seconds = 0.0\nfull_seconds = 0.0\n'
-    )
     for pause in (0.0, 0.13, 0.37):
         passes = site.facts().sources
-        process = subprocess.Popen(
-            [sys.executable, "-m", "metrics.collector"], env={**os.environ, "DCCTL_CONFIG": str(config)}, stderr=subprocess.DEVNULL
-        )
-        try:
+        with collecting(site, clouds, tmp_path) as process:
             deadline = time.monotonic() + 120
             while site.facts().sources.get("network") == passes.get("network"):
                 assert process.poll() is None
@@ -224,8 +264,6 @@ def test_a_collector_that_is_killed_at_any_moment_leaves_whole_readings_and_goes
                 time.sleep(0.1)
             time.sleep(pause)
             process.send_signal(signal.SIGKILL)
-        finally:
-            process.kill()
             process.wait()
         found = site.usage()
         assert {project for project, _ in found} == set(site.facts().domains)

@@ -4,15 +4,15 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
 from sqlalchemy import text
 from sqlmodel import Session
 
 from dcctl.store import Administration, ObservedProject, Operation, ProjectLimit, Source, add_requests
 from infra.grafana.__main__ import BOARDS, FOLDER
+from infra.grafana.words import WORDS, in_french
 from metrics import store
 from metrics.readings import Reading
 from quotas import ledger
@@ -20,6 +20,7 @@ from quotas import store as accounts
 from quotas.resources import BLOCK_STORAGE, COMPUTE, NETWORK
 from tests import prometheus as running
 from tests import promtool
+from tests.integration.metrics import country
 from tests.integration.metrics.known import ACT, OPERATOR
 from tests.integration.metrics.site import REGION, Site, as_role, projects, reading
 from tests.integration.metrics.test_exporter import Exporter, eventually, exporter
@@ -52,9 +53,10 @@ def live(site: Site, at: datetime) -> None:
         add_requests(database, "collector", {("compute", "GET", "failed"): 1, ("network", "GET", "ok"): 4})
     with Session(site.owner) as session:
         session.merge(Administration(code="min-justice", name=NAME, domain_id="d-min-justice"))
-        for project, domain in (("0b", "min-sante"), ("0c", "min-justice")):
+        for project, domain, name in (("0b", "min-sante", "archives"), ("0c", "min-justice", "archives"), ("1a", "min-sante", NAME),
+                                      ("1b", "min-justice", NAME)):  # fmt: skip
             names = {"domain_id": f"d-{domain}", "domain_name": domain, "seen_at": at}
-            session.merge(ObservedProject(project_id=project, name="archives", **names))
+            session.merge(ObservedProject(project_id=project, name=name, **names))
         world, pool, sante = (accounts.find_holder(session, name) for name in ("world", "pool", "min-sante"))
         assert world is not None
         assert pool is not None
@@ -110,71 +112,94 @@ def test_every_query_of_every_panel_returns_data_and_every_variable_has_somethin
     with watched(known, tmp_path) as (prometheus, _):
         prometheus.until(lambda: len(prometheus.query("rate(dcctl_openstack_requests_total[5m])")) > 0, "two scrapes")
         prometheus.until(lambda: len(prometheus.query("dcctl:administration_resource:engaged_ratio")) > 0, "an evaluation of the rules")
-        empty = [(title, query) for title, query, _ in queries if not prometheus.query(query)]
-        unnamed = [
-            (title, legend)
-            for title, query, legend in queries
-            for label in [part.partition("}}")[0] for part in legend.split("{{")[1:]]
-            if not all(sample.labels.get(label) for sample in prometheus.query(query))
-        ]
+        answers = {query: prometheus.query(query) for _, query, _ in queries}
         offered = {name: prometheus.label_values(query.partition(", ")[2], query.partition(", ")[0]) for query, name in variables}
         ram = prometheus.query('sum (dcctl_administration_resource_usage{administration="min-sante",resource="ram"})')
         shown = [query for title, query, _ in queries if title == "Administration: Mémoire" and "_usage{" in query]
         in_bytes = prometheus.query(shown[0])
         name = [sample.labels["name"] for sample in prometheus.query('dcctl_administration_info{administration="min-justice"}')]
         archives = prometheus.query('dcctl_project_info{project_name="archives"}')
+        hostile = [sample for sample in prometheus.query("dcctl_project_info") if sample.labels["project_name"] == NAME]
 
+    empty = [(title, query) for title, query, _ in queries if not answers[query]]
+    unnamed = [
+        (title, legend)
+        for title, query, legend in queries
+        for label in [part.partition("}}")[0] for part in legend.split("{{")[1:]]
+        if not all(sample.labels.get(label) for sample in answers[query])
+    ]
+    told = {(label, sample.labels[label]) for found in answers.values() for sample in found for label in WORDS if label in sample.labels}
+    untold = {(label, value) for label, value in told if in_french(label, value) is None}
     assert len(queries) > 90
-    assert (empty, unnamed) == ([], [])
+    assert (empty, unnamed, untold) == ([], [], set())
+    assert (len(NAME), sorted((sample.labels["administration"], sample.labels["project_id"]) for sample in hostile)) == (
+        255, [("min-justice", "1b"), ("min-sante", "1a")],
+    )  # fmt: skip
     assert offered == {"region": [REGION], "administration": ["cnhu", "min-justice", "min-sante"]}
     assert (ram[0].value, in_bytes[0].value) == (18432, 18432 * 1024**2)
     assert name == [NAME]
     assert {sample.labels["administration"]: sample.labels["project_id"] for sample in archives} == {"min-sante": "0b", "min-justice": "0c"}
 
 
-def test_when_sources_or_the_renderer_or_the_exporter_stop_values_and_times_stay_and_the_alert_for_each_fires(known: Site, tmp_path: Path):
-    """An hour of silence is one that began an hour ago; alerts fire at the first evaluation, and a text is old after five seconds."""
-    started = datetime.now(UTC)
-    live(known, started - timedelta(hours=1))
-    used = 'dcctl_project_resource_usage{project_id="0f"}'
-    amounts = {resource: amount for of_service in IN_USE.values() for resource, amount in of_service.items()}
+def an_hour_passes(site: Site) -> None:
+    """What was read was read an hour earlier: whoever answers is of now again with the next pass."""
+    with site.owner.begin() as database:
+        database.execute(text("UPDATE source SET last_success_at = last_success_at - interval '1 hour'"))
 
-    with watched(known, tmp_path, patient=False, changes={"dcctl_render_timestamp_seconds > 120": "dcctl_render_timestamp_seconds > 5"}) as (
-        prometheus, scraped,
-    ):  # fmt: skip
-        prometheus.until(lambda: "DcctlSourceStale" in prometheus.firing(), "the alert of a silent source")
-        silent = prometheus.by("source", 'ALERTS{alertname="DcctlSourceStale",alertstate="firing"}')
-        assert silent.keys() == {"keystone", "compute", "block-storage", "network", "catalogue"}
-        at = prometheus.by("source", "dcctl_source_last_success_timestamp_seconds")
-        assert at["compute"] == pytest.approx((started - timedelta(hours=1)).timestamp(), abs=0.001)
-        assert prometheus.by("resource", used) == amounts
 
-        with known.collecting() as database:  # all but Cinder come back
-            for service in (COMPUTE, NETWORK):
-                found = reading(
-                    datetime.now(UTC), {("0f", name): amount for name, amount in IN_USE[service].items()}, service, tuple(IN_USE[service])
-                )
-                store.write_reading(database, service, REGION, found)
-            store.write_failure(database, BLOCK_STORAGE, datetime.now(UTC), "503 Service Unavailable")
-        prometheus.until(
-            lambda: (
-                prometheus.by("source", 'ALERTS{alertname="DcctlSourceStale",alertstate="firing"}').keys()
-                == {"keystone", "block-storage", "catalogue"}
-            ),
-            "compute and network are current again",
-        )
-        assert prometheus.by("source", "dcctl_source_last_success_timestamp_seconds")["block-storage"] == at["block-storage"]
-        assert prometheus.by("resource", used) == amounts
-        assert "DcctlRendererStale" not in prometheus.firing()
+def test_when_services_or_the_renderer_or_the_exporter_stop_values_and_times_stay_and_the_alert_for_each_fires(site: Site, tmp_path: Path):
+    """A real collector reads a cloud that breaks; alerts fire at the first evaluation, and a text is old after five seconds."""
+    promtool.prometheus()
+    used, success = "dcctl_project_resource_usage", "dcctl_source_last_success_timestamp_seconds"
+    sources = {"keystone", "compute", "block-storage", "network"}
+    with Session(site.owner) as session:
+        session.add(Administration(code="min-sante", name="Ministère de la Santé", domain_id="d"))
+        session.commit()
 
-        with known.owner.begin() as database:  # the exporter goes on serving, and can no longer read
-            database.execute(text("ALTER VIEW exporter.environment RENAME TO environment_away"))
-        prometheus.until(lambda: "DcctlRendererStale" in prometheus.firing(), "the alert of a renderer that stands still")
-        stands_at = prometheus.query("dcctl_render_timestamp_seconds")
-        time.sleep(1.5)
-        assert prometheus.query("dcctl_render_timestamp_seconds") == stands_at
-        assert prometheus.by("resource", used) == amounts
-        assert "DcctlExporterAbsent" not in prometheus.firing()
+    def figures(prometheus: Prometheus) -> dict[tuple[str, str], float]:
+        return {(sample.labels["project_id"], sample.labels["resource"]): sample.value for sample in prometheus.query(used)}
 
-        scraped.process.kill()
-        prometheus.until(lambda: "DcctlExporterAbsent" in prometheus.firing(), "the alert of an exporter that is gone")
+    with country.served(country.SMALL) as (port, cloud), country.collecting(site, country.clouds_yaml(port, tmp_path), tmp_path, 0.5):
+        eventually(lambda: site.facts().sources.keys() == sources, "every source is read")
+        with watched(site, tmp_path, patient=False, changes={"dcctl_render_timestamp_seconds > 120": "dcctl_render_timestamp_seconds > 5"}) as (
+            prometheus, scraped,
+        ):  # fmt: skip
+
+            def silent() -> set[str]:
+                return prometheus.by("source", 'ALERTS{alertname="DcctlSourceStale",alertstate="firing"}').keys() & sources
+
+            def broken(names: set[str]) -> None:
+                eventually(lambda: {name for name, one in site.facts().attempts.items() if not one.complete} == names, f"{names} failed")
+                an_hour_passes(site)
+                prometheus.until(lambda: silent() == names, f"the alert of {names}, and of no other source")
+
+            prometheus.until(lambda: len(figures(prometheus)) == 5 * 17, "five projects with seventeen figures each")
+            before = figures(prometheus)
+            country.change(port, "break/500/volume")
+            broken({"block-storage"})
+            stands_at = prometheus.by("source", success)["block-storage"]
+            assert time.time() - stands_at > 3600
+            assert figures(prometheus) == before
+
+            country.change(port, "break/well/volume")
+            prometheus.until(lambda: not silent(), "Cinder is current again")
+            assert prometheus.by("source", success)["block-storage"] > stands_at + 3600
+            assert figures(prometheus) == before
+
+            cloud.kill()
+            broken(sources)
+            stand_at = prometheus.by("source", success)
+            assert figures(prometheus) == before
+            assert "DcctlRendererStale" not in prometheus.firing()
+
+            with site.owner.begin() as database:  # the exporter goes on serving, and can no longer read
+                database.execute(text("ALTER VIEW exporter.environment RENAME TO environment_away"))
+            prometheus.until(lambda: "DcctlRendererStale" in prometheus.firing(), "the alert of a renderer that stands still")
+            rendered_at = prometheus.query("dcctl_render_timestamp_seconds")
+            time.sleep(1.5)
+            assert prometheus.query("dcctl_render_timestamp_seconds") == rendered_at
+            assert (figures(prometheus), prometheus.by("source", success)) == (before, stand_at)
+            assert "DcctlExporterAbsent" not in prometheus.firing()
+
+            scraped.process.kill()
+            prometheus.until(lambda: "DcctlExporterAbsent" in prometheus.firing(), "the alert of an exporter that is gone")
