@@ -151,6 +151,18 @@ def complete(wanted: Mapping[LimitKey, int], offered: Iterable[LimitKey]) -> dic
     return {key: wanted.get(key, 0) for key in offered}
 
 
+def lacking(wanted: Mapping[LimitKey, int], reported: Iterable[LimitKey], volume_types: Iterable[str]) -> list[LimitKey]:
+    """Counted keys that an answer should have and has not: nobody knows what stands there. Of a volume type that is gone nothing is missing.
+
+    Args:
+        volume_types: those that there are; asked for where a key of one is missing.
+    """
+    typed = {key for key in wanted if counted(key) and key not in _COUNTED}
+    missing = (_COUNTED | typed) - set(reported)
+    living = {f"gigabytes_{name}" for name in volume_types} if missing & typed else set()
+    return sorted(key for key in missing if key in _COUNTED or key[1] in living)
+
+
 def writes(goal: Mapping[LimitKey, int], before: Mapping[LimitKey, int], use: Mapping[LimitKey, Use]) -> Writes:
     """What to write so that every key gets its goal explicitly; what use forbids, or may forbid, is left as it is."""
     blocked = frozenset(key for key, amount in goal.items() if key in use and use[key].total > amount)

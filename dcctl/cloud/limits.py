@@ -23,6 +23,7 @@ from dcctl.cloud.limit_rules import (
     classify,
     complete,
     counted,
+    lacking,
     ledger_name,
     ledger_names,
     limit_key,
@@ -31,6 +32,7 @@ from dcctl.cloud.limit_rules import (
     writes,
 )
 from dcctl.cloud.quota_apis import QUOTA_APIS
+from dcctl.errors import CloudError
 
 __all__ = [
     "BLOCK_STORAGE", "COMPUTE", "NETWORK", "UNLIMITED", "LimitKey", "LimitResult", "LimitState", "Use", "complete", "counted", "defaults", "forget",
@@ -64,14 +66,16 @@ def write(cloud: Cloud, project_id: str, limits: Mapping[LimitKey, int]) -> list
     Call it only with what the ledger has allocated.
 
     Args:
-        limits: as `wanted` makes them; a key that is not named becomes 0. What the ledger counts and no service reports is `unsupported`
-            (unless it is 0, which then is the truth); a structural key that no service reports limits nothing and is left out.
+        limits: as `wanted` makes them; a key that is not named becomes 0. A volume type that is gone is `unsupported` (unless its limit
+            is 0, which then is the truth); a structural key that no service reports limits nothing and is left out.
 
     Raises:
-        CloudError: a service does not answer. What was written stays, is not more than wanted, and the call may be repeated.
+        CloudError: a service does not answer, or leaves out what the ledger counts (then nothing was written). What was
+            written stays, is not more than wanted, and the call may be repeated.
     """
     _checked(project_id)
     before, used = _state(cloud, project_id)
+    _whole(cloud, limits, before)
     goal = complete(limits, before)
     planned = writes(goal, before, used)
     words: dict[LimitKey, str] = {}
@@ -95,6 +99,16 @@ def write(cloud: Cloud, project_id: str, limits: Mapping[LimitKey, int]) -> list
         )
         for key, amount in sorted((goal | missing).items())
     ]  # fmt: skip
+
+
+def _whole(cloud: Cloud, limits: Mapping[LimitKey, int], reported: Mapping[LimitKey, int]) -> None:
+    """Refuse an answer that lacks what the ledger counts: its old limit would stand, and be taken for written."""
+    absent = [key for key in limits if counted(key) and key not in reported]
+    types = cloud.pages(BLOCK_STORAGE, "/types", "volume_types", (("is_public", "None"),)) if absent else []
+    missing = lacking(limits, reported, [str(kind["name"]) for kind in types])
+    if missing:
+        words = f"the answer lacks {', '.join(name for _, name in missing)}"
+        raise CloudError("DCCTL-402", service=missing[0][0], action="GET quotas", status=None, words=words)
 
 
 def _unified(cloud: Cloud, planned: Writes, goal: Mapping[LimitKey, int], after: Mapping[LimitKey, int], words: Mapping[LimitKey, str]) -> bool:

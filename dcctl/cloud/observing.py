@@ -153,13 +153,21 @@ def _see_capacity(cloud: Cloud, seen: Look) -> None:
 
 
 def _hypervisors(cloud: Cloud) -> dict[str, int]:
-    found = {"cores": 0.0, "ram": 0.0}
-    for provider in cloud.call("placement", "GET", "/resource_providers")["resource_providers"]:
-        inventories = cloud.call("placement", "GET", f"/resource_providers/{provider['uuid']}/inventories")["inventories"]
+    providers = cloud.call("placement", "GET", "/resource_providers")["resource_providers"]
+    if not providers:  # no datacenter without a hypervisor, but an answer without one
+        raise CloudError("DCCTL-402", service="Placement", action="GET /resource_providers", status=None, words="the list is empty")
+    paths = [f"/resource_providers/{provider['uuid']}/inventories" for provider in providers]
+    return computed([cloud.call("placement", "GET", path)["inventories"] for path in paths])
+
+
+def computed(inventories: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """What hypervisors have, with their over-commitment; a resource that none of them tells of is left out."""
+    found: dict[str, float] = {}
+    for inventory in inventories:
         for resource, name in (("cores", "VCPU"), ("ram", "MEMORY_MB")):
-            if name in inventories:
-                has = inventories[name]
-                found[resource] += (has["total"] - has["reserved"]) * has["allocation_ratio"]
+            if name in inventory:
+                has = inventory[name]
+                found[resource] = found.get(resource, 0.0) + (has["total"] - has["reserved"]) * has["allocation_ratio"]
     return {resource: int(amount) for resource, amount in found.items()}
 
 

@@ -12,6 +12,7 @@ from dcctl.cloud.limit_rules import (
     classify,
     complete,
     counted,
+    lacking,
     ledger_name,
     limit_key,
     wanted,
@@ -126,3 +127,22 @@ def test_the_read_back_names_what_came_of_a_write(before: int | None, after: int
 def test_what_a_service_knows_for_the_whole_site_is_no_projects() -> None:
     assert classify(CORES, 4, 10, 10, blocked=False, site_wide=True).state is LimitState.UNSUPPORTED
     assert classify(CORES, 10, 10, 10, blocked=False, site_wide=True).state is LimitState.IN_SYNC
+
+
+WHOLE: list[LimitKey] = [
+    ("compute", "instances"), CORES, RAM, ("block-storage", "volumes"), ("block-storage", "gigabytes"),
+    ("network", "network"), ("network", "router"), ("network", "floatingip"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("absent", WHOLE)
+@pytest.mark.parametrize("amount", [0, 4])
+def test_an_answer_that_lacks_what_the_ledger_counts_is_no_answer_whatever_is_wanted(absent: LimitKey, amount: int) -> None:
+    assert lacking({absent: amount}, [key for key in WHOLE if key != absent], []) == [absent]
+    assert lacking({}, [key for key in WHOLE if key != absent], []) == [absent]
+
+
+def test_of_a_volume_type_that_is_gone_nothing_is_missing_and_of_one_that_is_there_its_limit() -> None:
+    assert lacking({SSD: 0}, WHOLE, ["standard"]) == []
+    assert lacking({SSD: 0}, WHOLE, ["standard", "ssd"]) == [SSD]
+    assert lacking({SSD: 0}, [*WHOLE, SSD], []) == []
