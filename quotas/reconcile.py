@@ -58,6 +58,7 @@ class Environment:
         planned: for each of `KINDS` the names in the cloud, a floating address's being empty.
         settled: nothing is being done to it; otherwise only a limit above what is allocated is a difference.
         wrote: what came of the last write of a limit, by resource, as in dcctl's limits.
+        lower: limits that a change would have lowered to this, had use not stood against it; until then the units stay allocated.
     """
 
     holder: str
@@ -67,6 +68,7 @@ class Environment:
     planned: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     settled: bool = True
     wrote: Mapping[str, str] = field(default_factory=dict)
+    lower: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,6 +243,10 @@ def _environments(ledger: Ledger, observed: Observed) -> Iterator[Difference]:
         limits = observed.limits.get(environment.project_id, {})
         for resource, limit in limits.items():
             yield from _limit(environment, resource, limit)
+            wanted = environment.lower.get(resource, limit)
+            if wanted < limit <= environment.allocated.get(resource, 0):
+                blocked = "blocked_by_usage"
+                yield _of(environment, Name.LIMIT_MISMATCH, resource, source_of(resource), expected=wanted, found=limit, detail=blocked)
         for resource, used in observed.usage.get(environment.project_id, {}).items():
             limit = limits.get(resource, UNLIMITED)
             if limit != UNLIMITED and used > limit:

@@ -59,19 +59,24 @@ def retry(app: App, actor: Actor, identifier: str) -> dict[str, Any]:
     """Queue a failed or cancelled operation again; it continues where it stands."""
     with app.transaction() as session:
         operation, request = _locked(session, actor, identifier)
-        operation.state = operation_after(identifier, OperationState(operation.state), "retry")
-        if operation.kind in _UNDOING:
-            request_after(request.number, RequestState(request.state), "abandon")
-        else:  # at once: whoever watches it must not take the failure of the last attempt for this one's
-            request.state = request_after(request.number, RequestState(request.state), "fulfil")
-            request.error, request.updated_at = None, now()
-            session.add(request)
-        operation.attempt += 1
-        operation.cancel_requested, operation.error, operation.finished_at = False, None, None
-        operation.created_at = now()
-        session.add(operation)
-        _queued(app, session, actor, operation)
+        again(app, session, operation, request, actor.user)
         return as_json(operation)
+
+
+def again(app: App, session: Session, operation: Operation, request: Request, user: str) -> None:
+    """Queue a failed or cancelled operation again in the caller's transaction; both rows are locked."""
+    operation.state = operation_after(operation.id, OperationState(operation.state), "retry")
+    if operation.kind in _UNDOING:
+        request_after(request.number, RequestState(request.state), "abandon")
+    else:  # at once: whoever watches it must not take the failure of the last attempt for this one's
+        request.state = request_after(request.number, RequestState(request.state), "fulfil")
+        request.error, request.updated_at = None, now()
+        session.add(request)
+    operation.attempt += 1
+    operation.cancel_requested, operation.error, operation.finished_at = False, None, None
+    operation.created_at = now()
+    session.add(operation)
+    _queued(app, session, user, operation)
 
 
 def cancel(app: App, actor: Actor, identifier: str) -> dict[str, Any]:
@@ -119,12 +124,12 @@ def abandon(app: App, actor: Actor, identifier: str) -> dict[str, Any]:
             environment_id=environment.id,
         )
         session.add(operation)
-        _queued(app, session, actor, operation)
+        _queued(app, session, actor.user, operation)
         return as_json(operation)
 
 
-def _queued(app: App, session: Session, actor: Actor, operation: Operation) -> None:
-    feed.record(session, "queued", request=operation.request, operation=operation.id, user=actor.user, attempt=operation.attempt)
+def _queued(app: App, session: Session, user: str, operation: Operation) -> None:
+    feed.record(session, "queued", request=operation.request, operation=operation.id, user=user, attempt=operation.attempt)
     ending.defer(app, session, operation)
 
 

@@ -18,7 +18,7 @@ from dcctl.errors import CloudError, DcctlError, NotVisible
 from dcctl.lifecycle import ALTERING, EnvironmentState, OperationState, RequestState
 from dcctl.schemas import API_VERSION
 from dcctl.store import Administration, Environment, Operation, ProjectLimit, Reconciliation, Request, now
-from dcctl.workflow import changes, discrepancies, fulfilment, regions
+from dcctl.workflow import changes, discrepancies, fulfilment, regions, shrinking
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
 from dcctl.workflow.queue import RECONCILE
@@ -135,6 +135,7 @@ def _side(app: App) -> Side:
             col(Request.kind).in_(ALTERING), col(Request.state).in_((RequestState.FULFILLING, RequestState.FAILED))
         )
         unfinished = set(session.exec(half).all())
+        waiting = shrinking.waiting(session)
         operations: dict[int, list[Operation]] = {}
         for operation in session.exec(select(Operation).where(col(Operation.environment_id).in_([e.id for e in environments]))).all():
             operations.setdefault(operation.environment_id or 0, []).append(operation)
@@ -153,12 +154,13 @@ def _side(app: App) -> Side:
         name = f"{environment.administration}/{environment.name}"
         mine = operations.get(environment.id or 0, [])
         live = any(operation.state in _LIVE for operation in mine)
+        lower = waiting[environment.id].lower(allocated.get(name, {})) if environment.id in waiting else {}
         settled = environment.state in _SETTLED and not live and environment.id not in unfinished
         found.append(
             reconcile.Environment(
                 holder=name, administration=environment.administration, project_id=environment.project_id, allocated=allocated.get(name, {}),
                 planned=_planned(plans.get(environment.made_by or environment.request) or []), settled=settled,
-                wrote=wrote.get(environment.project_id or "", {}),
+                wrote=wrote.get(environment.project_id or "", {}), lower=lower,
             )
         )  # fmt: skip
         marks[name] = (environment.state, environment.project_id, allocated.get(name), *sorted((o.id, o.attempt, o.state) for o in mine))
