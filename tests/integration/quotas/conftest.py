@@ -62,6 +62,7 @@ class Ledger:
 
     owner_dsn: str
     commits: bool
+    application: str = APPLICATION
     opened: list[Connection] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -73,10 +74,10 @@ class Ledger:
         self.act(grant(POOL, self.sante, REGION, {"cores": 40, "ram": 16384, "gigabytes": 500}))
         self.act(grant(POOL, self.justice, REGION, {"cores": 20, "ram": 8192}))
 
-    def dsn(self, user: str = APPLICATION) -> str:
-        return self.owner_dsn.replace("dcctl_owner@", f"{user}@")
+    def dsn(self, user: str | None = None) -> str:
+        return self.owner_dsn.replace("dcctl_owner@", f"{user or self.application}@")
 
-    def connect(self, user: str = APPLICATION) -> Connection:
+    def connect(self, user: str | None = None) -> Connection:
         """A connection of its own, as one of the roles; closed with the test."""
         self.opened.append(create_engine(alchemy(self.dsn(user)), poolclass=NullPool).connect())
         return self.opened[-1]
