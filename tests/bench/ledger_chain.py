@@ -1,6 +1,6 @@
 """How fast a ledger is proved, next to a bare hash loop over the same entries.
 
-    python -m tests.bench.ledger_chain [--entries 1000000] [--rounds 5] [--output bench-results/ledger_chain.json]
+    python -m tests.bench.ledger_chain [--entries 1000000] [--rounds 5] [--output FILE]
 
 The bare loop makes canonical JSON of each entry and chains its SHA-256, and does nothing else; the entries are in memory already. The proof reads the
 export's lines from a file, recomputes both hashes, rebuilds every balance, holds included, and is the code that `dcctl quota verify` runs.
@@ -17,11 +17,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from quotas.chain import FORMAT, GENESIS, verify
 
 ADMINISTRATIONS = 100
+#: The world's, and two of each administration.
+ACCOUNTS = 1 + 2 * ADMINISTRATIONS
 #: Rows that the bare loop has in memory; it goes over them again and again.
 ROWS = 50_000
 
@@ -31,17 +34,24 @@ def write(path: Path, entries: int) -> None:
     chain = GENESIS
     with path.open("wb") as file:
         file.write(FORMAT + b"1\n")
-        file.write(f"A\t1\tworld\tworld\tcotonou\tcores\tdeclared\t-{ADMINISTRATIONS * 10**6}\n".encode())
-        for number in range(ADMINISTRATIONS):
-            place = 10 + 2 * number
-            file.write(f"A\t{place}\tmin-{number}\tadministration\tcotonou\tcores\tavailable\t{10**6}\n".encode())
-            file.write(f"A\t{place + 1}\tmin-{number}\tadministration\tcotonou\tcores\theld\t0\n".encode())
-        for position, move in enumerate(itertools.islice(_moves(entries), entries), start=1):
-            text = "\t".join(map(str, (position, position, *move))).encode()
+        file.write(f"B\t1\t-{ADMINISTRATIONS * 10**6}\n".encode())
+        for place in range(10, 10 + 2 * ADMINISTRATIONS):
+            file.write(f"B\t{place}\t{0 if place % 2 else 10**6}\n".encode())
+        moves = ("\t".join(map(str, (number, number, *move))) for number, move in enumerate(itertools.islice(_moves(entries), entries), start=1))
+        for position, line in enumerate(itertools.chain(_accounts(), moves), start=1):
+            text = line.encode()
             content = hashlib.sha256(text).digest()
             chain = hashlib.sha256(chain + content).digest()
-            file.write(b"\t".join([b"E", str(position).encode(), text, content.hex().encode(), chain.hex().encode()]) + b"\n")
-        file.write(f"Z\t{1 + 2 * ADMINISTRATIONS}\t{entries}\n".encode())
+            sort = b"A" if position <= ACCOUNTS else b"E"
+            file.write(b"\t".join([sort, str(position).encode(), text, content.hex().encode(), chain.hex().encode()]) + b"\n")
+        file.write(f"Z\t{ACCOUNTS}\t{entries}\n".encode())
+
+
+def _accounts() -> Iterator[str]:
+    yield "account\t1\t1\tworld\tworld\tcotonou\tcores\tdeclared"
+    for number in range(ADMINISTRATIONS):
+        for place, name in enumerate(("available", "held"), start=10 + 2 * number):
+            yield f"account\t{place}\t{11 + number}\tmin-{number}\tadministration\tcotonou\tcores\t{name}"
 
 
 def _moves(entries: int) -> Iterator[tuple[object, ...]]:
@@ -72,7 +82,7 @@ def proof(path: Path, entries: int) -> float:
     with path.open("rb") as file:
         report = verify(file)
     assert report.finding is None, report.finding
-    assert report.sealed == entries
+    assert report.sealed == ACCOUNTS + entries
     return entries / (time.perf_counter() - start)
 
 
@@ -80,7 +90,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--entries", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--output", type=Path, default=Path("bench-results/ledger_chain.json"))
+    parser.add_argument("--output", type=Path, default=Path(f"bench-results/ledger_chain-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"))
     options = parser.parse_args()
     entries = ADMINISTRATIONS + (options.entries - ADMINISTRATIONS) // 2 * 2  # a hold and its release
     rounds = []

@@ -1,6 +1,6 @@
 """How fast is a posting, next to the least that does the same rows?
 
-    python -m tests.bench.ledger_post [--seconds 3] [--rounds 5] [--clients 8] [--output bench-results/ledger_post.json]
+    python -m tests.bench.ledger_post [--seconds 3] [--rounds 5] [--clients 8] [--output FILE]
 
 A posting is the hold of a demand of three resources: six accounts locked and changed, three entries and three holds written. All clients hit one
 administration. Four ways, interleaved, on one PostgreSQL with fsync on; each round gives ratios to the reference, the result is their median:
@@ -23,6 +23,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
@@ -211,7 +212,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--clients", type=int, default=8)
-    parser.add_argument("--output", type=Path, default=Path("bench-results/ledger_post.json"))
+    parser.add_argument("--output", type=Path, default=Path(f"bench-results/ledger_post-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"))
     options = parser.parse_args()
     rounds: list[dict[str, dict[str, float]]] = []
     with server() as postgres:

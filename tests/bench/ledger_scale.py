@@ -1,6 +1,6 @@
 """Do reads of the ledger stay as quick while it grows? Two ledgers on one server, read in turn, round by round.
 
-    python -m tests.bench.ledger_scale [--rounds 5] [--reads 200] [--small 10000] [--large 1000000] [--output bench-results/ledger_scale.json]
+    python -m tests.bench.ledger_scale [--rounds 5] [--reads 200] [--small 10000] [--large 1000000] [--output FILE]
 
 The small one has 1,000 environments, the large one 10,000, ten in each administration. Reads are of holders chosen at random:
 - balance: of an administration, now;
@@ -18,6 +18,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import Connection, create_engine, text
@@ -89,7 +90,7 @@ def main() -> int:
     parser.add_argument("--reads", type=int, default=200, help="of each kind in a round, for each size")
     parser.add_argument("--small", type=int, default=10_000)
     parser.add_argument("--large", type=int, default=1_000_000)
-    parser.add_argument("--output", type=Path, default=Path("bench-results/ledger_scale.json"))
+    parser.add_argument("--output", type=Path, default=Path(f"bench-results/ledger_scale-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"))
     options = parser.parse_args()
     rounds: list[dict[str, dict[str, dict[str, float]]]] = []
     with server(synchronous_commit="off", max_wal_size="4GB", shared_buffers="512MB") as postgres:
