@@ -135,6 +135,8 @@ class Worker(_Section):
     """Between two looks for entries that are not chained yet."""
     state_dir: Path = Path("/var/lib/dcctl/worker")
     """What the worker itself remembers, beside the database and in none of its backups."""
+    checkpoint: Path | None = None
+    """A signed checkpoint of the ledger that came from elsewhere; a worker that starts compares the ledger with it."""
 
 
 class Letters(_Section):

@@ -211,9 +211,11 @@ async def _work(app: App) -> None:
     loop.set_default_executor(ThreadPoolExecutor(app.settings.worker.concurrency + REVIEWERS + 3, thread_name_prefix="job"))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
+    look = regions.begin
     while not stopping.is_set():
         try:
-            if await asyncio.to_thread(_looked, app):
+            if await asyncio.to_thread(_looked, app, look):
+                look = regions.watch
                 await _take_jobs(app, stopping)
         except procrastinate.exceptions.ConnectorException as error:
             log.warning("queue_away", why=str(error.__cause__ or error))
@@ -221,10 +223,10 @@ async def _work(app: App) -> None:
             await asyncio.wait_for(stopping.wait(), AWAY_SECONDS)
 
 
-def _looked(app: App) -> bool:
+def _looked(app: App, look: Callable[[App], bool]) -> bool:
     """Whether the ledger was compared with what this worker has seen of it: until then it takes no job, and whoever started it is told."""
     try:
-        regions.watch(app)
+        look(app)
     except DcctlError as error:
         log.warning("ledger_not_watched", code=error.code, **{key: str(value) for key, value in error.params.items()})
         return False

@@ -15,18 +15,22 @@ import structlog
 from sqlalchemy import text
 from sqlmodel import Session
 
+from dcctl import signature
 from dcctl.errors import DcctlError
 from dcctl.schemas import API_VERSION, RegionModeIn
 from dcctl.store import RegionMode, now
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
 from dcctl.workflow.holding import ITSELF
+from quotas import proof
 
 OBSERVE, ENFORCE = "observe", "enforce"
 #: What dcctl does by itself is said by this actor.
 DCCTL = {"user_id": ITSELF.user_id, "user": ITSELF.user_name}
 _NEWEST = "SELECT id, md5(kind || ':' || amount || ':' || resource || ':' || recorded_at) FROM quotas.entry ORDER BY id DESC LIMIT 1"
 _THERE = "SELECT md5(kind || ':' || amount || ':' || resource || ':' || recorded_at) FROM quotas.entry WHERE id = :id"
+
+_LIVING = text("SELECT EXISTS (SELECT FROM procrastinate_workers WHERE last_heartbeat > now() - make_interval(secs => :seconds))")
 
 log = structlog.get_logger("dcctl.workflow.regions")
 
@@ -60,25 +64,63 @@ def observes(app: App, session: Session) -> bool:
     return found is not None and found.mode == OBSERVE
 
 
+def begin(app: App) -> bool:
+    """What a worker does before it takes its first job: `watch`, and besides see that it can know whether the ledger is whole.
+
+    The region observes when the chain does not lead to the checkpoint that the worker was given (`worker.checkpoint`), and when this worker
+    remembers nothing of a ledger that has entries, while no other worker lives that would.
+
+    Raises:
+        DcctlError: 543, the checkpoint cannot be read; 563.
+    """
+    kept = app.settings.worker.checkpoint
+    made = None if kept is None else signature.read(str(kept), None).checkpoint
+    known = _remembered(_file(app))
+    with app.transaction() as session:
+        reason = ""
+        if made is not None and proof.link(session, made.position) != made.chain_hash:
+            reason = f"the chain does not lead to the checkpoint of {kept} at position {made.position}: it was restored, or written anew"
+        elif known is None and session.connection().execute(text(_NEWEST)).first() is not None and not _colleagues(app, session):
+            reason = f"this worker remembers nothing of the ledger (worker.state_dir {app.settings.worker.state_dir}), and no other worker lives"
+        if reason:
+            _observe(app, session, reason)
+    if reason:
+        log.warning("ledger_not_known", region=app.region, reason=reason)
+    return watch(app) or bool(reason)
+
+
+def _colleagues(app: App, session: Session) -> bool:
+    """Whether a worker has given a sign of life lately; those of a restored database are as old as its backup."""
+    return bool(session.connection().execute(_LIVING, {"seconds": max(app.settings.worker.lease_seconds, 5.0)}).scalar_one())
+
+
+def _observe(app: App, session: Session, reason: str) -> None:
+    session.merge(RegionMode(region=app.region, mode=OBSERVE, reason=reason, actor=DCCTL, since=now()))
+
+
+def _file(app: App) -> Path:
+    return app.settings.worker.state_dir / f"ledger-position-{app.region}.json"
+
+
 def watch(app: App) -> bool:
     """Compare the ledger with what the file remembers, then remember what there is; True when the ledger was behind, and the region observes now.
 
     The mode is committed before the file is written: whatever is killed between the two, the next look finds the same again.
     """
-    file = app.settings.worker.state_dir / f"ledger-position-{app.region}.json"
+    file = _file(app)
     known = _remembered(file)
     with app.transaction() as session:
         newest = session.connection().execute(text(_NEWEST)).one_or_none()
-        behind = known is not None and session.connection().execute(text(_THERE), {"id": known[0]}).scalar() != known[1]
+        behind = known is not None and known[0] > 0 and session.connection().execute(text(_THERE), {"id": known[0]}).scalar() != known[1]
         if behind and known is not None:
             reason = f"the ledger ends at entry {newest[0] if newest else 0} and does not have entry {known[0]} as it was: it was restored"
-            session.merge(RegionMode(region=app.region, mode=OBSERVE, reason=reason, actor=DCCTL, since=now()))
+            _observe(app, session, reason)
     if behind:
         log.warning("ledger_restored", region=app.region, remembered=known and known[0], newest=newest and newest[0])
     if newest is not None and (known is None or behind or newest[0] > known[0]):
         _remember(file, int(newest[0]), str(newest[1]))
-    elif newest is None and behind:
-        file.unlink()
+    elif newest is None and (known is None or behind):
+        _remember(file, 0, "")  # an empty ledger is known, too
     return behind
 
 

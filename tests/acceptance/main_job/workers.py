@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -35,12 +36,20 @@ class Workers:
             **self.more,
             **(more or {}),
         }
+        self._remember(self.site.state / name)
         program = [*below, str(servers.BIN / "dcctl-worker")]
         pid_file = self.site.run / f"{name}.pid"
         self._children.append(processes.start(program, pid_file=pid_file, output=self._log(name), env=environment, state=self.site.state))
         found = processes.find(pid_file)
         assert found is not None
         self.started[name] = found.pid
+
+    def _remember(self, folder: Path) -> None:
+        """What the site's own worker has seen of the ledger: one that remembers nothing of it, and is alone, begins nothing."""
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for known in (self.site.state / "worker").glob("ledger-position-*.json"):
+            if not (folder / known.name).exists():
+                shutil.copy(known, folder / known.name)
 
     def holder(self, administration: str, environment: str) -> str | None:
         """Who has the environment now; None where nobody has it, or where it is somebody else's."""

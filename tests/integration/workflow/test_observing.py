@@ -1,24 +1,32 @@
 """A restored backup with a decommission and an ended environment in it: the worker looks before its first job, and nothing is done in the cloud."""
 
 import asyncio
+import json
 import os
 import signal
 from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
 
-from dcctl import worker
+from dcctl import signature, worker
+from dcctl.config import Database, Settings
 from dcctl.errors import CloudError
 from dcctl.schemas import RegionModeIn, RequestIn
 from dcctl.store import Request
 from dcctl.workflow import decisions, life, operations, regions, requests, stalled
 from dcctl.workflow.app import App
 from dcctl.workflow.run import Run
-from tests.integration.workflow.conftest import LEAD, person
+from quotas import proof
+from tests.integration.workflow.conftest import LEAD, migrate, person
 from tests.integration.workflow.test_changes import NAME, built, ends, environment  # noqa: F401 - a fixture
 from tests.integration.workflow.test_requests import DIGEST
+from tests.postgres import OWNER, Server, alchemy
 
 OPERATOR = person("operator", "dc_operator")
 
@@ -120,5 +128,59 @@ def test_a_worker_that_cannot_compare_takes_no_job(restored: tuple[App, str]) ->
     file = app.settings.worker.state_dir / "ledger-position-cotonou.json"
     file.write_text("{")
 
-    assert worker._looked(app) is False
+    assert worker._looked(app, regions.begin) is False
     assert jobs(app, operation) == ["todo"]
+
+
+def begun(app: App, folder: Path, **more: object) -> str:
+    """The mode after a worker with a state directory of its own has looked for the first time."""
+    app.settings.worker = app.settings.worker.model_copy(update={"state_dir": folder, **more})
+    assert worker._looked(app, regions.begin) is True
+    return str(regions.show(app)["mode"])
+
+
+def test_a_worker_that_remembers_nothing_of_a_ledger_with_entries_observes_unless_another_lives(built: App, tmp_path: Path) -> None:  # noqa: F811
+    with built.transaction() as session:
+        session.execute(text("INSERT INTO procrastinate_workers DEFAULT VALUES"))
+    assert begun(built, tmp_path / "second") == "enforce"
+
+    with built.transaction() as session:
+        session.execute(text("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '10 minutes'"))
+    assert begun(built, tmp_path / "second") == "enforce", "it remembers"
+    assert begun(built, tmp_path / "lost") == "observe"
+
+    regions.set_mode(built, OPERATOR, RegionModeIn(mode="enforce", reason="premier démarrage"))
+    assert begun(built, tmp_path / "lost") == "enforce", "what a person has said holds for what is remembered since"
+
+
+def test_a_checkpoint_from_elsewhere_that_the_chain_does_not_lead_to_makes_it_observe(built: App, tmp_path: Path) -> None:  # noqa: F811
+    regions.watch(with_state(built, tmp_path / "worker"))
+    owner = create_engine(built.settings.database.application.replace("dcctl_app@", f"{OWNER}@"), poolclass=NullPool)
+    with owner.begin() as connection:
+        proof.seal(connection)
+        made = proof.head(connection, datetime.now(UTC))
+    owner.dispose()
+    assert made is not None
+    key = Ed25519PrivateKey.generate()
+    right, wrong = tmp_path / "kept.json", tmp_path / "other.json"
+    right.write_text(json.dumps(signature.sign(key, made).document()))
+    wrong.write_text(json.dumps(signature.sign(key, replace(made, chain_hash=bytes(32))).document()))
+
+    assert begun(built, tmp_path / "worker", checkpoint=right) == "enforce"
+    assert begun(built, tmp_path / "worker", checkpoint=wrong) == "observe"
+    assert "other.json" in regions.show(built)["reason"]
+
+
+def with_state(app: App, folder: Path) -> App:
+    app.settings.worker = app.settings.worker.model_copy(update={"state_dir": folder})
+    return app
+
+
+def test_an_empty_ledger_is_remembered_too(postgresql: Server, tmp_path: Path) -> None:
+    dsn = postgresql.database(migrate, key="migrations")
+    app = App(Settings(database=Database(application=alchemy(dsn).replace(OWNER, "dcctl_app")), cloud={"region": "cotonou"}))
+    assert begun(app, tmp_path / "worker") == "enforce"
+    assert (tmp_path / "worker" / "ledger-position-cotonou.json").exists()
+    assert begun(app, tmp_path / "worker") == "enforce"
+    app.close()
+    postgresql.drop(dsn)
