@@ -2,19 +2,22 @@
 
 An export is lines of UTF-8 text, fields separated by one tab, escaped as `quotas.content` says:
 
-    dcctl-ledger  1  exported_at                                                                  first line
-    A  id  holder  holder_kind  region  resource  place  balance                                  each account, as it is stored
+    dcctl-ledger  2  exported_at                                                                  first line
+    B  account  balance                                                                           each account's balance, as it is stored
     C  position  chain_hash  signed_at  public_key  signature                                     each recorded checkpoint
-    E  position  the entry's line (`content.COLUMNS`)  content_hash  chain_hash                   each sealed entry, by position
-    M  position  entry_id                                                                         a position whose entry is not there
+    A  position  the account's line (`content.ACCOUNT`)  content_hash  chain_hash                 whose an account is, before its first entry
+    E  position  the entry's line (`content.COLUMNS`)  content_hash  chain_hash                   each sealed entry; both by position
+    M  position  number                                                                           a position whose entry or account is not there
+    N  the account's line  content_hash                                                           each account without a sealed entry
     U  the entry's line  content_hash                                                             each entry that is not sealed yet, by id
+    H  reference  account  amount                                                                 each open hold, as it is stored
     Z  accounts  entries                                                                          last line: how many of each
 
 Times are microseconds since 1970 in UTC, hashes, keys and signatures hexadecimal. A chain alone proves nothing against who can rewrite all of it:
 that is found by a checkpoint which the auditor keeps elsewhere. Memory is that of the accounts and the open holds, whatever the number of entries.
 
-Another chain (`Form`) has the same lines without accounts, and in its last line the number of checkpoints in the place of theirs: there only hashes,
-places and checkpoints are proved, every line to the last character.
+Another chain (`Form`) has the same lines without accounts and holds, and in its last line the number of checkpoints in the place of the accounts':
+there only hashes, places and checkpoints are proved, every line to the last character.
 
 This module is pure: no clock, no database, no network.
 """
@@ -25,7 +28,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from quotas.content import COLUMNS
+from quotas.content import ACCOUNT, COLUMNS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +47,12 @@ class Form:
     moment: int
 
 
-LEDGER = Form(name="", first=b"dcctl-ledger\t1\t", fields=len(COLUMNS), moment=11)
+LEDGER = Form(name="", first=b"dcctl-ledger\t2\t", fields=len(COLUMNS), moment=11)
 FORMAT = LEDGER.first
 #: What comes before the first entry.
 GENESIS = bytes(32)
 
+_ACCOUNT = ACCOUNT[0].encode()
 _ENDS = frozenset({b"release", b"expire", b"allocate"})
 
 
@@ -88,6 +92,8 @@ class Report:
 
     finding: Finding | None = None
     sealed: int = 0
+    """Where the chain ends; `bound` of its links say whose an account is, the others are entries."""
+    bound: int = 0
     unsealed: int = 0
     accounts: int = 0
     chain_hash: bytes = GENESIS
@@ -151,7 +157,7 @@ class _Proof:
             if sort == b"C":
                 self._checkpoint(line, values)
             elif sort == b"Z":
-                if line != f"Z\t{self._first_count()}\t{self.report.sealed + self.report.unsealed}".encode():
+                if line != f"Z\t{self._first_count()}\t{self.report.sealed - self.report.bound + self.report.unsealed}".encode():
                     raise _Wrong("format", detail=line[:40].decode("utf-8", "replace"))
                 whole = True
             else:
@@ -171,8 +177,13 @@ class _Proof:
         """The first number of the last line."""
         return len(self.report.checkpoints)
 
-    def _account(self, fields: list[bytes]) -> None:
-        raise _Wrong("format", detail="A")
+    def _account(self, fields: list[bytes], position: int | None) -> None:
+        """Whose an account is."""
+        raise _Wrong("format", position, detail="A")
+
+    def _stored(self, sort: bytes, fields: list[bytes]) -> None:
+        """What is stored beside the entries, and follows from them."""
+        raise _Wrong("format", detail=sort.decode("utf-8", "replace"))
 
     def _transfer(self, fields: list[bytes], position: int | None) -> None:
         if len(fields) != self.form.fields:
@@ -185,13 +196,13 @@ class _Proof:
         """Called when everything else is in order."""
 
     def _entries(self, lines: Iterator[bytes]) -> Iterator[bytes]:
-        """Go through accounts and entries; what is neither is handed out. The loop is one function: it runs a million times."""
+        """Go through links, entries and what is stored; what is neither is handed out. The loop is one function: it runs a million times."""
         report, kept = self.report, self.kept
         chain, position = GENESIS, 0
         for line in lines:
             line = line.rstrip(b"\n")
             sort = line[:2]
-            if sort == b"E\t":
+            if sort == b"E\t" or sort == b"A\t":
                 _, number, rest = line.split(b"\t", 2)
                 text, content, sealed = rest.rsplit(b"\t", 2)
                 position += 1
@@ -204,12 +215,18 @@ class _Proof:
                 linked = sha256(chain + digest)
                 chain = linked.digest()
                 if linked.hexdigest().encode() != sealed:
+                    if sort == b"A\t":
+                        raise _Wrong("account", position, None, text.decode("utf-8", "replace").replace("\t", " "), sealed)
                     raise _Wrong("chain", position, text.split(b"\t", 1)[0], f"{sealed.decode()}, {chain.hex()}", sealed)
                 if position in kept and kept[position].chain_hash != chain:
                     detail = f"{kept[position].chain_hash.hex()}, {chain.hex()}"
                     raise _Wrong("checkpoint", position, text.split(b"\t", 1)[0], detail)
                 report.sealed = position
-                self._transfer(text.split(b"\t"), position)
+                if sort == b"E\t":
+                    self._transfer(text.split(b"\t"), position)
+                else:
+                    self._account(text.split(b"\t"), position)
+                    report.bound += 1
                 report.chain_hash = chain
             elif sort == b"U\t":
                 text, content = line[2:].rsplit(b"\t", 1)
@@ -223,11 +240,16 @@ class _Proof:
                 report.unsealed += 1
                 recorded = int(fields[self.form.moment])
                 report.oldest_unsealed = recorded if report.oldest_unsealed is None else min(recorded, report.oldest_unsealed)
-            elif sort == b"A\t":
-                self._account(line.split(b"\t"))
+            elif sort == b"N\t":
+                text, content = line[2:].rsplit(b"\t", 1)
+                if sha256(text).hexdigest().encode() != content:
+                    raise _Wrong("content", None, None, f"{content.decode()}, {sha256(text).hexdigest()}", content)
+                self._account(text.split(b"\t"), None)
+            elif sort in (b"B\t", b"H\t"):
+                self._stored(sort[:1], line.split(b"\t")[1:])
             elif sort == b"M\t":
                 _, number, entry = line.split(b"\t")
-                raise _Wrong("missing", int(number), entry)
+                raise _Wrong("account" if entry.startswith(b"-") else "missing", int(number), entry, entry.decode())
             else:
                 yield line
 
@@ -247,7 +269,7 @@ class _Proof:
 
 
 class _Books(_Proof):
-    """Of the ledger: besides, every balance follows from the entries, and was never below zero."""
+    """Of the ledger: besides, balances and open holds follow from the entries, none was ever below zero, and each account is whose it was."""
 
     def __init__(self, form: Form, kept: dict[int, Checkpoint]) -> None:
         super().__init__(form, kept)
@@ -258,6 +280,7 @@ class _Books(_Proof):
         self.balances: dict[bytes, int] = {}
         self.negative: dict[bytes, tuple[bytes, int | None, bytes]] = {}
         self.open: dict[tuple[bytes, bytes], int] = {}
+        self.held: dict[tuple[bytes, bytes], int] = {}
 
     def _first(self, line: bytes) -> bool:
         return line.startswith(self.form.first)
@@ -265,13 +288,24 @@ class _Books(_Proof):
     def _first_count(self) -> int:
         return self.report.accounts
 
-    def _account(self, fields: list[bytes]) -> None:
-        _, account, holder, kind, region, resource, place, balance = fields
+    def _stored(self, sort: bytes, fields: list[bytes]) -> None:
+        if sort == b"B":
+            account, balance = fields
+            if account in self.stored:
+                raise _Wrong("account", detail=account.decode())
+            self.stored[account] = int(balance)
+            self.report.accounts += 1
+        else:
+            reference, account, amount = fields
+            self.held[reference, account] = self.held.get((reference, account), 0) + int(amount)
+
+    def _account(self, fields: list[bytes], position: int | None) -> None:
+        word, account, _, holder, kind, region, resource, place = fields
+        if word != _ACCOUNT or account not in self.stored or account in self.keys:
+            raise _Wrong("account", position, None, b" ".join(fields).decode("utf-8", "replace"))
         self.keys[account] = (region, resource)
-        self.stored[account] = int(balance)
         self.names[account] = b" ".join((holder, region, resource, place))
         self.balances[account] = 0
-        self.report.accounts += 1
         if kind == b"world":
             self.worlds.add(account)
 
@@ -309,12 +343,19 @@ class _Books(_Proof):
 
     def _balanced(self) -> None:
         for account, stored in self.stored.items():
+            if account not in self.keys:
+                raise _Wrong("account", None, None, account.decode())
             if stored != self.balances[account]:
                 raise _Wrong("balance", None, None, f"{self.names[account].decode()}: {stored}, {self.balances[account]}")
+        for reference, account in sorted(self.open.keys() | self.held.keys()):
+            stored, follows = self.held.get((reference, account), 0), self.open.get((reference, account), 0)
+            if stored != follows:
+                name = self.names.get(account, account) + b" " + reference
+                raise _Wrong("balance", None, None, f"{name.decode('utf-8', 'replace')}: {stored}, {follows}")
 
 
 def follow(lines: Iterable[bytes], position: int, chain_hash: bytes) -> tuple[int, bytes, Finding | None]:
-    """Go on from a position that was proved before, over lines of sort E and M: how far it is right, the hash there, and what is wrong after it.
+    """Go on from a position that was proved before, over lines of sort A, E and M: how far it is right, the hash there, and what is wrong after it.
 
     Balances are not rebuilt: that takes the whole ledger, and is `verify`'s.
     """
@@ -323,7 +364,7 @@ def follow(lines: Iterable[bytes], position: int, chain_hash: bytes) -> tuple[in
         if sort == b"M":
             return position, chain_hash, Finding(code="missing", position=int(number), entry=int(rest))
         text, content, sealed = rest.rsplit(b"\t", 2)
-        entry = int(text.split(b"\t", 1)[0])
+        entry = int(text.split(b"\t", 1)[0]) if sort == b"E" else None
         digest = sha256(text).digest()
         following = sha256(chain_hash + digest).digest()
         if int(number) != position + 1:

@@ -4,6 +4,7 @@ another one (`Chain`) is read, sealed and exported in the same way.
 As in `quotas.store`, every function takes the caller's connection or session and commits nothing.
 """
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from quotas import chain
 from quotas.chain import Checkpoint, Form
-from quotas.content import COLUMNS, TAB, field, line
+from quotas.content import ACCOUNTS, COLUMNS, TAB, account_line, field, hashed, line
 from quotas.schema import sealing
 from quotas.schema.sealing import Sealed
 from quotas.store import Database
@@ -21,10 +22,16 @@ from quotas.store import Database
 #: Rows that the database sends at once while an export is read.
 FETCHED = 2000
 
-_ACCOUNTS = f"""SELECT concat_ws({TAB}, 'A', a.id, {field("region", "coalesce(p.code || '/', '') || h.code")}, h.kind, {field("region", "a.region")},
-        {field("resource", "a.resource")}, a.place, a.balance)
-    FROM quotas.account a JOIN quotas.holder h ON h.id = a.holder_id
-    LEFT JOIN quotas.holder p ON p.id = h.parent_id AND h.kind = 'environment' ORDER BY a.id"""
+_BALANCES = f"SELECT concat_ws({TAB}, 'B', a.id, a.balance) FROM quotas.account a ORDER BY a.id"
+#: Whose an account is, with its hash, of the alias l.
+_OWNED = f"l.line, encode({hashed('l.line')}, 'hex')"
+_BOUND = f"""(SELECT concat_ws({TAB}, 'A', s.position, {_OWNED}, encode(s.chain_hash, 'hex'))
+    FROM (SELECT {account_line()} AS line FROM {ACCOUNTS} WHERE a.id = -s.entry_id) l)"""
+_UNBOUND = f"""SELECT concat_ws({TAB}, 'N', {_OWNED}) FROM (
+    SELECT a.id, {account_line()} AS line FROM {ACCOUNTS} WHERE NOT EXISTS (SELECT FROM quotas.seal s WHERE s.entry_id = -a.id)) l ORDER BY l.id"""
+_HOLDS = f"""SELECT concat_ws({TAB}, 'H', {field("reference", "o.reference")}, coalesce(a.id, 0), o.amount)
+    FROM quotas.hold o LEFT JOIN quotas.account a ON (a.holder_id, a.region, a.resource, a.place) = (o.holder_id, o.region, o.resource, 'held')
+    WHERE o.state = 'open' ORDER BY o.opened_entry"""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unsealed:
@@ -41,11 +48,13 @@ class Chain:
 
     Attributes:
         line: the SQL of a row's line, of the alias e.
+        bound: the SQL of the whole line of a link that is no row's, of the alias s.
     """
 
     sealed: Sealed
     line: str
     form: Form
+    bound: str = "NULL"
 
     def seal(self, database: Database) -> int:
         """Chain what is committed and not chained yet, a batch of it; return how many rows. Only the sealer's role may."""
@@ -59,7 +68,7 @@ class Chain:
         return None if found is None else bytes(found)
 
     def links(self, database: Database, after: int, most: int) -> Iterator[bytes]:
-        """Lines of the sealed rows after a position, in order, as in an export; at most so many."""
+        """Lines of the links after a position, in order, as in an export; at most so many."""
         return streamed(database, f"{self._links} WHERE s.position > {int(after)} ORDER BY s.position LIMIT {int(most)}")
 
     def head(self, database: Database, at: datetime, *, view: str = "") -> Checkpoint | None:
@@ -83,10 +92,13 @@ class Chain:
             encode(c.public_key, 'hex'), encode(c.signature, 'hex')) FROM {self.sealed.schema}.checkpoint c ORDER BY c.position, c.public_key""",
         )
 
-    def rows(self, database: Database) -> Iterator[bytes]:
-        """Lines of the sealed rows by position, then of those that are not sealed yet, by id."""
-        yield from streamed(database, f"{self._links} ORDER BY s.position")
-        yield from streamed(
+    def sealed_rows(self, database: Database) -> Iterator[bytes]:
+        """Lines of the links, by position."""
+        return streamed(database, f"{self._links} ORDER BY s.position")
+
+    def waiting_rows(self, database: Database) -> Iterator[bytes]:
+        """Lines of the rows that are not sealed yet, by id."""
+        return streamed(
             database,
             f"""SELECT concat_ws({TAB}, 'U', {self.line}, encode(e.content_hash, 'hex')) FROM {self._table} e
             WHERE NOT EXISTS (SELECT FROM {self.sealed.schema}.seal s WHERE s.entry_id = e.id) ORDER BY e.id""",
@@ -98,7 +110,7 @@ class Chain:
         yield self.form.first + b"\n"
         for checkpoints, told in enumerate(self.checkpoints(database), start=1):  # noqa: B007 - the count is what is left
             yield told
-        for told in self.rows(database):
+        for told in itertools.chain(self.sealed_rows(database), self.waiting_rows(database)):
             rows += told[:1] != b"M"
             yield told
         yield f"Z\t{checkpoints}\t{rows}\n".encode()
@@ -109,12 +121,12 @@ class Chain:
 
     @property
     def _links(self) -> str:
-        return f"""SELECT CASE WHEN e.id IS NULL THEN concat_ws({TAB}, 'M', s.position, s.entry_id)
+        return f"""SELECT CASE WHEN e.id IS NULL THEN coalesce({self.bound}, concat_ws({TAB}, 'M', s.position, s.entry_id))
             ELSE concat_ws({TAB}, 'E', s.position, {self.line}, encode(e.content_hash, 'hex'), encode(s.chain_hash, 'hex')) END
             FROM {self.sealed.schema}.seal s LEFT JOIN {self._table} e ON e.id = s.entry_id"""
 
 
-LEDGER = Chain(sealed=sealing.LEDGER, line=line({name: f"e.{name}" for name in COLUMNS}), form=chain.LEDGER)
+LEDGER = Chain(sealed=sealing.LEDGER, line=line({name: f"e.{name}" for name in COLUMNS}), form=chain.LEDGER, bound=_BOUND)
 seal, link, links, head, record = LEDGER.seal, LEDGER.link, LEDGER.links, LEDGER.head, LEDGER.record
 
 
@@ -138,12 +150,17 @@ def export(database: Database, at: datetime) -> Iterator[bytes]:
     """
     accounts = entries = 0
     yield LEDGER.form.first + str(micros(at)).encode() + b"\n"
-    for accounts, told in enumerate(streamed(database, _ACCOUNTS), start=1):  # noqa: B007 - the count is what is left
+    for accounts, told in enumerate(streamed(database, _BALANCES), start=1):  # noqa: B007 - the count is what is left
         yield told
     yield from LEDGER.checkpoints(database)
-    for told in LEDGER.rows(database):
-        entries += told[:1] != b"M"
+    for told in LEDGER.sealed_rows(database):
+        entries += told[:1] == b"E"
         yield told
+    yield from streamed(database, _UNBOUND)
+    for told in LEDGER.waiting_rows(database):
+        entries += 1
+        yield told
+    yield from streamed(database, _HOLDS)
     yield f"Z\t{accounts}\t{entries}\n".encode()
 
 

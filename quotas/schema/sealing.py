@@ -6,6 +6,9 @@ Positions have no gaps. One sealer works at a time; it chains every entry that i
 late gets a later position. What it looks through is kept short by a mark below which nothing can appear any more: an id is drawn by a transaction
 that has its own id already, so when every transaction that ran at a moment has ended, no id drawn before that moment is still to come.
 
+The ledger's chain has another kind of link: whose an account is. It comes with the first entry that names the account, just before it, under the
+account's number with a minus in the place of an entry's. So who gives an account to another holder changes the chain.
+
 Checkpoints are signatures of a position and its chain hash by a key that none of dcctl's servers needs.
 
 The ledger is one chain; any other table of a schema of its own may be one too, if its rows have `id` and `content_hash`, if an id is drawn from one
@@ -13,6 +16,8 @@ sequence by a transaction that has its own id already, and if rows are never cha
 """
 
 from dataclasses import dataclass
+
+from quotas.content import ACCOUNTS, account_line, hashed
 
 #: Space of the advisory lock that lets one sealer work at a time.
 ALONE = 7306
@@ -29,26 +34,35 @@ class Sealed:
 
     Attributes:
         number: tells the chains' advisory locks apart.
+        binding: SQL that puts into `bound` and `bindings` what else is chained before the rows `ids`; numbers below zero, and hashes.
     """
 
     schema: str
     table: str
     sequence: str
     number: int
+    binding: str = ""
 
     def tables(self) -> list[str]:
         return [_named(statement, self) for statement in _SEALS]
 
     def seal(self) -> str:
         """`SCHEMA.seal()`."""
-        return _named(_SEAL, self)
+        return _named(_SEAL.replace("BINDING", self.binding), self)
 
     def record(self) -> str:
         """`SCHEMA.record_checkpoint()`: {"position": 1000} or {"faults": …}; the same checkpoint twice is one."""
         return _named(_RECORD, self)
 
 
-LEDGER = Sealed(schema="quotas", table="entry", sequence="entry_number", number=0)
+#: The accounts of the batch that the chain does not have yet.
+_BINDING = f"""SELECT array_agg(-a.id ORDER BY a.id), array_agg({hashed(account_line())} ORDER BY a.id) FROM {ACCOUNTS}
+        WHERE a.id IN (
+            SELECT u.id FROM quotas.entry e, LATERAL (VALUES (e.debit_account), (e.credit_account)) u (id)
+            WHERE e.id = ANY (ids) AND NOT EXISTS (SELECT FROM quotas.seal s WHERE s.entry_id = -u.id)
+        ) INTO bound, bindings;"""
+
+LEDGER = Sealed(schema="quotas", table="entry", sequence="entry_number", number=0, binding=_BINDING)
 
 
 def _named(statement: str, chain: Sealed) -> str:
@@ -91,6 +105,8 @@ DECLARE
     chain bytea;
     ids bigint[];
     contents bytea[];
+    bound bigint[];
+    bindings bytea[];
     chains bytea[] := '{{}}';
     content bytea;
 BEGIN
@@ -103,6 +119,8 @@ BEGIN
         WHERE e.id > mark.below AND NOT EXISTS (SELECT FROM CHAIN.seal s WHERE s.entry_id = e.id) ORDER BY e.id LIMIT {BATCH}
     ) e INTO ids, contents;
     IF ids IS NOT NULL THEN
+        BINDING
+        contents := bindings || contents;
         SELECT s.position, s.chain_hash FROM CHAIN.seal s ORDER BY s.position DESC LIMIT 1 INTO place, chain;
         place := coalesce(place, 0);
         chain := coalesce(chain, decode(repeat('00', 32), 'hex'));
@@ -111,7 +129,7 @@ BEGIN
             chains := array_append(chains, chain);
         END LOOP;
         INSERT INTO CHAIN.seal (position, entry_id, chain_hash, sealed_at)
-        SELECT place + t.n, t.id, t.chain, clock_timestamp() FROM unnest(ids, chains) WITH ORDINALITY AS t (id, chain, n);
+        SELECT place + t.n, t.id, t.chain, clock_timestamp() FROM unnest(bound || ids, chains) WITH ORDINALITY AS t (id, chain, n);
     END IF;
     IF settled AND (coalesce(cardinality(ids), 0) < {BATCH} OR ids[{BATCH}] >= mark.candidate) AND drawn > mark.below THEN
         UPDATE CHAIN.sealed SET below = mark.candidate, candidate = drawn, fence = pg_snapshot_xmax(pg_current_snapshot());

@@ -5,13 +5,14 @@ import random
 
 from quotas.chain import FORMAT, GENESIS
 
-ENTRIES = 20
+ENTRIES = 21
+ACCOUNTS = 4
 
 Lines = list[bytes]
 
 
 def a_ledger(randomly: random.Random) -> Lines:
-    """Capacity declared, granted to a ministry, held and released: entries with their hashes, in the form of an export."""
+    """Capacity declared, granted to a ministry, held and released, one hold still open: links and hashes as in an export."""
     accounts = {b"1": b"world", b"2": b"pool", b"3": b"administration", b"4": b"administration"}
     places = {b"1": b"declared", b"2": b"available", b"3": b"available", b"4": b"held"}
     balances = dict.fromkeys(accounts, 0)
@@ -19,21 +20,32 @@ def a_ledger(randomly: random.Random) -> Lines:
     for number in range((ENTRIES - len(moves)) // 2):
         amount = randomly.randint(1, 500)
         moves += [("hold", b"3", b"4", amount, f"R-2026-{number:04}"), ("release", b"4", b"3", amount, f"R-2026-{number:04}")]
-    lines, chain = [], GENESIS
-    for position, (kind, debit, credit, amount, reference) in enumerate(moves, start=1):
-        balances[debit] -= amount
-        balances[credit] += amount
-        at = 1_770_000_000_000_000 + position
-        fields = [
-            position, position, kind, debit.decode(), credit.decode(), amount, "\\N", "cores", "cotonou", reference, at, at,
-            "5f1c", "sante-agent", "domain:min-sante", "\\N", "request", reference, "\\N",
-        ]  # fmt: skip
-        text = "\t".join(map(str, fields)).encode()
-        content = hashlib.sha256(text).digest()
-        chain = hashlib.sha256(chain + content).digest()
-        lines.append(b"\t".join([b"E", str(position).encode(), text, content.hex().encode(), chain.hex().encode()]))
+    moves.append(("hold", b"3", b"4", 12, "R-2026-0042"))
+    texts: Lines = []
     known = [
-        b"\t".join([b"A", account, b"min-sante", kind, b"cotonou", b"cores", places[account], str(balances[account]).encode()])
+        "\t".join(["account", account.decode(), account.decode(), "min-sante", kind.decode(), "cotonou", "cores", places[account].decode()]).encode()
         for account, kind in accounts.items()
     ]
-    return [FORMAT + b"1", *known, *lines, f"Z\t{len(known)}\t{len(lines)}".encode()]
+    for number, (kind, debit, credit, amount, reference) in enumerate(moves, start=1):
+        balances[debit] -= amount
+        balances[credit] += amount
+        at = 1_770_000_000_000_000 + number
+        fields = [
+            number, number, kind, debit.decode(), credit.decode(), amount, "\\N", "cores", "cotonou", reference, at, at,
+            "5f1c", "sante-agent", "domain:min-sante", "\\N", "request", reference, "\\N",
+        ]  # fmt: skip
+        texts.append("\t".join(map(str, fields)).encode())
+    stored = [b"\t".join([b"B", account, str(balance).encode()]) for account, balance in balances.items()]
+    held = b"H\tR-2026-0042\t4\t12"
+    return [FORMAT + b"1", *stored, *chained([*known, *texts]), held, f"Z\t{len(known)}\t{len(texts)}".encode()]
+
+
+def chained(texts: Lines) -> Lines:
+    """The links of these lines, of accounts and of entries, in their order."""
+    lines, chain = [], GENESIS
+    for position, text in enumerate(texts, start=1):
+        content = hashlib.sha256(text).digest()
+        chain = hashlib.sha256(chain + content).digest()
+        sort = b"A" if text.startswith(b"account\t") else b"E"
+        lines.append(b"\t".join([sort, str(position).encode(), text, content.hex().encode(), chain.hex().encode()]))
+    return lines

@@ -97,7 +97,7 @@ def test_an_auditor_proves_an_export_with_a_checkpoint_kept_elsewhere(app: App, 
     for change, code in (
         (lambda lines: [line.replace(b"\tgrant\t", b"\trevoke\t", 1) for line in lines], "DCCTL-540"),
         (lambda lines: lines[:-1], "DCCTL-542"),
-        (lambda lines: [b"A" + line[1:].rstrip(b"\n") + b"0\n" if line.startswith(b"A\t3\t") else line for line in lines], "DCCTL-545"),
+        (lambda lines: [line.rstrip(b"\n") + b"0\n" if line.startswith(b"B\t3\t") else line for line in lines], "DCCTL-545"),
     ):
         (tmp_path / "changed.tsv").write_bytes(b"".join(change(content.splitlines(keepends=True))))
         refused = run("dcctl", "quota", "verify", "--export", "changed.tsv", "--checkpoint", "kept.json")
