@@ -40,11 +40,14 @@ class Book:
         self.open: dict[tuple[str, int, str], int] = {}
         self.entries: dict[int, Entry] = {}
         self.reversed: set[int] = set()
+        self.run_out: set[tuple[str, int, str]] = set()
+        """Open holds whose time has passed."""
 
     def copy(self) -> "Book":
         """Another book with the same in it."""
         other = Book(list(self.holders.values()))
         other.balances, other.open, other.entries, other.reversed = self.balances.copy(), dict(self.open), dict(self.entries), set(self.reversed)
+        other.run_out = set(self.run_out)
         return other
 
     def post(self, moves: Sequence[Move]) -> Outcome:
@@ -75,8 +78,9 @@ class Book:
             if move.reverses is not None:
                 self.reversed.add(move.reverses)
         for move in moves:
-            if move.kind in (Kind.RELEASE, Kind.ALLOCATE):
+            if move.kind in (Kind.RELEASE, Kind.ALLOCATE, Kind.EXPIRE):
                 del self.open[(str(move.reference), move.payer, move.resource)]
+                self.run_out.discard((str(move.reference), move.payer, move.resource))
         for move in moves:
             if move.kind is Kind.HOLD:
                 self.open[(str(move.reference), move.payer, move.resource)] = move.amount
@@ -130,7 +134,10 @@ class Book:
                 return "hold_named_twice"
             if held != move.amount:
                 return "not_the_held_amount"
-            return "hold_still_runs" if move.kind is Kind.EXPIRE else None
+            late = (str(move.reference), move.payer, move.resource) in self.run_out
+            if move.kind is Kind.ALLOCATE and late:
+                return "hold_run_out"
+            return "hold_still_runs" if move.kind is Kind.EXPIRE and not late else None
         return None
 
     def fault_of_correction(self, number: int) -> str | None:

@@ -414,3 +414,29 @@ def test_a_withdrawn_envelope_gives_back_what_the_grantor_held(app: App) -> None
         assert needs.of(session.get_one(Request, number))
     with pytest.raises(DcctlError):
         decisions.decide(app, SECOND, number, DecisionIn(verdict="approve", digest=DIGEST, reason="-"))
+
+
+def test_a_hold_whose_time_has_passed_expires_with_its_request_and_only_once(app: App) -> None:
+    """By the ledger's own clock, however long the request itself might wait."""
+    number = reviewed(app)
+    before = available(app)
+    with app.transaction() as session:
+        kept = session.execute(text("SELECT quotas.keep_holds(:number, clock_timestamp() + interval '0.2 seconds')"), {"number": number}).scalar_one()
+        assert kept["holds"] > 1
+    with app.transaction() as session:
+        session.execute(text("SELECT pg_sleep(0.3)"))
+
+    assert expiry.expire(app) == 1
+    assert expiry.expire(app) == 0
+
+    assert requests.show(app, AGENT, number)["state"] == "lapsed"
+    assert (available(app).held, available(app).available) == (0, before.available + before.held)
+    with app.reading() as session:
+        of = {"number": number}
+        states = session.execute(text("SELECT DISTINCT state::text FROM quotas.hold WHERE reference = :number"), of).scalars().all()
+        query = text("SELECT resource, cause_kind::text FROM quotas.entry WHERE kind = 'expire' AND reference = :number")
+        entries = session.execute(query, of).all()
+        assert store.differences(session) == []
+    assert states == ["expired"]
+    assert {cause for _, cause in entries} == {"expiry"}
+    assert len(entries) == len({resource for resource, _ in entries}) > 1
