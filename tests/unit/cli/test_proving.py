@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dcctl.errors import DcctlError
-from tests.integration.quotas.exports import ENTRIES, a_ledger
+from tests.integration.quotas.exports import ACCOUNTS, ENTRIES, a_ledger
 from tests.unit.cli.conftest import Dcctl
 from tests.unit.cli.fake_api import FakeApi
 
@@ -22,16 +22,16 @@ def sent(api: FakeApi, cloud: Path) -> bytes:
 
 def test_what_the_server_sends_is_proved_here(dcctl: Dcctl, sent: bytes) -> None:
     done = dcctl("quota", "verify", "-f", "value", "-c", "sealed")
-    assert (done.status, done.out.strip()) == (0, str(ENTRIES))
+    assert (done.status, done.out.strip()) == (0, str(ACCOUNTS + ENTRIES))
     assert "Everything agrees." in done.err
     assert "--checkpoint FILE" in done.err, "what was not looked at is said"
 
 
 def test_what_is_not_in_the_chain_yet_is_counted_and_what_that_means_is_said(dcctl: Dcctl, sent: bytes, api: FakeApi) -> None:
-    *before, last, end = sent.splitlines()
+    *before, last, held, end = sent.splitlines()
     _, _, rest = last.split(b"\t", 2)
     text, content, _ = rest.rsplit(b"\t", 2)
-    api.refusals[LEDGER] = [(200, b"\n".join([*before, b"\t".join([b"U", text, content]), end]) + b"\n")] * 2
+    api.refusals[LEDGER] = [(200, b"\n".join([*before, b"\t".join([b"U", text, content]), held, end]) + b"\n")] * 2
     done, french = dcctl("quota", "verify"), dcctl("quota", "verify", lang="fr")
     assert (done.status, french.status) == (0, 0)
     assert "1 entries are not in the chain yet" in done.err
@@ -52,8 +52,8 @@ def test_the_first_wrong_entry_is_named_in_both_languages(dcctl: Dcctl, sent: by
     said = dcctl("quota", "verify")
     french = dcctl("quota", "verify", lang="fr")
     assert (said.status, french.status) == (1, 1)
-    assert "Error DCCTL-540: Entry 9 (position 9) of the ledger is wrong: content" in said.err
-    assert "L’écriture 9 (position 9) du registre est fausse" in french.err
+    assert "Error DCCTL-540: Entry 9 (position 13) of the ledger is wrong: content" in said.err
+    assert "L’écriture 9 (position 13) du registre est fausse" in french.err
 
 
 def test_an_answer_that_breaks_off_proves_nothing_and_leaves_no_file(dcctl: Dcctl, sent: bytes, api: FakeApi, home: Path) -> None:
