@@ -27,6 +27,8 @@ RequestKind = tuple[str, str, str]
 #: Catalogue types and major versions of the services that we speak to.
 _VERSIONS = {"compute": "2", "block-storage": "3", "network": "2", "identity": "3", "image": "2", "placement": "1"}
 _ATTEMPTS = 4
+#: In the place of the adapter's own brake, which waits by the clock of the day: where that was put back by a day, for a day.
+_AT_ONCE = nullcontext()
 
 
 class Cloud:
@@ -243,7 +245,9 @@ class Cloud:
         microversion: str | None,
         headers: Mapping[str, str] | None,
     ) -> Any:
-        arguments: dict[str, Any] = {"raise_exc": True, "connect_retries": 0, "params": query, "headers": dict(headers or {})}
+        arguments: dict[str, Any] = {
+            "raise_exc": True, "connect_retries": 0, "params": query, "headers": dict(headers or {}), "rate_semaphore": _AT_ONCE,
+        }  # fmt: skip
         if body is not None:
             arguments["json"] = body
         if microversion is not None:

@@ -5,10 +5,12 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import time_machine
 
 from dcctl.cloud.connect import Cloud
 
@@ -78,3 +80,13 @@ def test_what_lost_its_right_sends_no_call(cloud: Cloud) -> None:
         cloud.call("compute", "GET", "/busy")
     assert Counting.busy == 0
     assert cloud.call("compute", "GET", "/servers") == {}
+
+
+def test_a_clock_that_is_put_back_holds_up_no_call(cloud: Cloud) -> None:
+    cloud.call("compute", "GET", "/servers/1")
+    began = time.monotonic()
+
+    with time_machine.travel(datetime.now(UTC) - timedelta(seconds=60), tick=True):
+        cloud.call("compute", "GET", "/servers/2")
+
+    assert time.monotonic() - began < 30
