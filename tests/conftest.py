@@ -62,10 +62,17 @@ def asked() -> Path:
     return STATE.with_name(f"test-site.asked-{os.environ.get(RUN, 'nobody')}")
 
 
+def home() -> Path:
+    """The home of who starts the site. Nothing may be written there: what is not below the site's directory is in the cache."""
+    return STATE.with_name("test-site.home")
+
+
 def command(verb: str, *options: str) -> None:
     """Run `infra.site VERB` for the tests' site; what it said is the failure."""
     argv = [sys.executable, "-m", "infra.site", verb, "--state", str(STATE), "--ports", str(PORTS), *options]
-    done = subprocess.run(argv, cwd=CHECKOUT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    home().mkdir(exist_ok=True)
+    own = os.environ | {"HOME": str(home()), "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")}
+    done = subprocess.run(argv, cwd=CHECKOUT, env=own, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode:
         pytest.fail(f"the tests' site: {verb} failed\n{done.stdout}{done.stderr}", pytrace=False)
 
@@ -147,6 +154,8 @@ def end_site() -> list[str]:
         down = sorted(name for name, there in operations.status(site).items() if not there) if came_up else []
         wrong = [f"not up at the end of the tests: {', '.join(down)}"] if down else []
         wrong += watcher.end(site) if came_up else []
+        written = sorted(str(path.relative_to(home())) for path in home().rglob("*"))
+        wrong += [f"written into the home of who started the site: {', '.join(written)}"] if written else []
         if KEEP:
             return wrong
         command("down")

@@ -43,6 +43,24 @@ def test_what_was_killed_is_started_again_and_nothing_else_from_whatever_login(s
     assert all(operations.status(site_alone.layout).values())
 
 
+def test_what_make_demo_brings_up_a_second_time_starts_and_makes_nothing(site_alone: RunningSite):
+    def standing() -> tuple[object, ...]:
+        offers = site_alone.answer("operator", "offer", "list")["items"]
+        users = site_alone.openstack("user", "list", "--long", "-f", "json")
+        roles = site_alone.openstack("role", "assignment", "list", "-f", "json")
+        services = site_alone.openstack("endpoint", "list", "-f", "json")
+        return site_alone.pids(), *(sorted(map(str, found)) for found in (offers, users, roles, services))
+
+    before = standing()
+    argv = [sys.executable, "-m", "infra.site", "up", "--state", str(site_alone.layout.state), "--ports", str(site_alone.ports)]
+
+    done = subprocess.run(argv, cwd=CHECKOUT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert "dcctl's own processes were all there." in done.stderr
+    assert standing() == before
+
+
 def test_the_site_works_again_after_its_database_its_socket_and_a_service_of_the_cloud_have_gone(site_alone: RunningSite):
     before = site_alone.pids()
     os.kill(before["postgres"], signal.SIGKILL)

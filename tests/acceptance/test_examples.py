@@ -46,11 +46,23 @@ def test_the_national_platforms_are_provisioned_side_by_side(site: RunningSite):
 
     assert {name: problem for name, problem in found.items() if problem} == {}
     servers = site.openstack("server", "list", "--all-projects", "-f", "json", "-c", "Name", "-c", "Status", "-c", "Project ID")
+    every = site.openstack("volume", "list", "--all-projects", "--long", "-f", "json")
+    volumes = {volume["ID"]: (volume["Type"], volume["Size"]) for volume in every}
+    addresses = site.openstack("floating", "ip", "list", "--long", "-f", "json")
     for name in PLATFORMS:
         spec = document(name)
-        environment = site.answer(f"{spec['administration']}-agent", "environment", "show", spec["name"])
-        states = [server["Status"] for server in servers if server["Project ID"] == environment["project_id"]]
-        assert states == ["ACTIVE"] * sum(server.get("count", 1) for server in spec["servers"]), name
+        project = site.answer(f"{spec['administration']}-agent", "environment", "show", spec["name"])["project_id"]
+        each = [(server, server.get("count", 1)) for server in spec["servers"]]
+        own = site.openstack("volume", "list", "--project", project, "-f", "json")
+        assert [server["Status"] for server in servers if server["Project ID"] == project] == ["ACTIVE"] * sum(count for _, count in each), name
+        assert [volume["Status"] for volume in own] == ["in-use"] * len(own), name
+        assert sorted(volumes[volume["ID"]] for volume in own) == sorted(
+            (volume.get("type", "standard"), volume["size"]) for server, count in each for volume in server.get("volumes", ()) for _ in range(count)
+        ), name
+        placed = [address for address in addresses if address["Project"] == project and address["Fixed IP Address"]]
+        assert len(placed) == sum(count for server, count in each if server.get("floating_ip")), name
+        limits = site.limits(project)
+        assert {resource: limits[resource] for resource in spec["quota"]} == spec["quota"], name
 
 
 def document(name: str) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from dcctl.cloud.connect import Cloud
 from infra.site import person
-from infra.site.layout import write_private
+from infra.site.layout import REGION, write_private
 from infra.site.servers import BIN
 from tests.site import RunningSite
 
@@ -51,6 +52,8 @@ def test_a_request_becomes_servers_that_an_independent_witness_sees(site: Runnin
     assert WORDS[lang]["approved"] in approved.stderr
     assert WORDS[lang]["done"] in watched.stdout
     assert WORDS[lang]["ready"] in watched.stdout + watched.stderr
+    happened = site.answer("sante-agent", "request", "show", number)["events"]
+    assert [event["step"] for event in happened if event["kind"] == "step"] == ["tenant", "limits", "people", "workload"]
     environment = site.answer("sante-agent", "environment", "show", name)
     assert (environment["state"], environment["administration"]) == ("active", "min-sante")
     project = environment["project_id"]
@@ -128,6 +131,44 @@ def test_a_wrong_password_is_refused_in_one_sentence_with_what_to_do(site: Runni
 
     assert (refused.returncode, refused.stdout) == (3, "")
     assert refused.stderr.splitlines() == [line.format(file=file) for line in WRONG_PASSWORD[lang]]
+
+
+#: What is wrong -> exit status and the sentence that says so.
+AWAY = {
+    "expired token": (3, {"fr": "Erreur DCCTL-103\u00a0: Le jeton a expiré ou a été révoqué.",
+                          "en": "Error DCCTL-103: The token has expired or was revoked."}),
+    "API down": (4, {"fr": "Erreur DCCTL-105\u00a0: L’API de dcctl ne répond pas à l’adresse {address}.",
+                     "en": "Error DCCTL-105: dcctl's API does not answer at {address}."}),
+    "Keystone down": (4, {"fr": "Erreur DCCTL-104\u00a0: Keystone ne répond pas à l’adresse {address}/v3.",
+                          "en": "Error DCCTL-104: Keystone does not answer at {address}/v3."}),
+}  # fmt: skip
+NOBODY = "http://127.0.0.1:9"
+
+
+@pytest.mark.parametrize("lang", ["fr", "en"])
+@pytest.mark.parametrize("wrong", AWAY)
+def test_what_does_not_answer_or_has_ended_is_said_in_one_sentence_with_its_status(site: RunningSite, tmp_path, wrong, lang):
+    clouds = YAML(typ="safe").load(site.clouds_yaml.read_text())
+    entry = clouds["clouds"]["sante-agent"]
+    if wrong == "Keystone down":
+        entry["auth"]["auth_url"] = f"{NOBODY}/v3"
+    elif wrong == "API down":
+        entry["self_service_endpoint_override"] = NOBODY
+    else:
+        ended = Cloud(site.clouds_yaml, "sante-agent", REGION).session
+        token = ended.get_token()
+        ended.delete(f"{site.layout.keystone_url}/auth/tokens", headers={"X-Subject-Token": token})
+        scope = {key: value for key, value in entry["auth"].items() if key in ("auth_url", "domain_name")}
+        entry.update(auth_type="v3token", auth=scope | {"token": token})
+    file = tmp_path / "clouds.yaml"
+    write_private(file, json.dumps(clouds))
+
+    refused = site.dcctl("sante-agent", "whoami", lang=lang, extra={"OS_CLIENT_CONFIG_FILE": str(file)})
+
+    status, said = AWAY[wrong]
+    first, *following = refused.stderr.splitlines()
+    assert (refused.returncode, refused.stdout, first) == (status, "", said[lang].format(address=NOBODY))
+    assert len(following) == 2, "what to do, and where to read more"
 
 
 @pytest.mark.parametrize("lang", ["fr", "en"])

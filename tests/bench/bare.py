@@ -87,7 +87,8 @@ def stack(settings: Settings, layer: naming.Layer, spec: EnvironmentSpec, resolv
         }
         os.environ["PULUMI_HOME"] = str(directory / "home")  # asked for its version, the engine writes a log there
         options = automation.LocalWorkspaceOptions(
-            env_vars=environment, pulumi_home=str(directory / "home"), pulumi_command=automation.PulumiCommand(str(home), skip_version_check=True)
+            work_dir=str(directory), env_vars=environment, pulumi_home=str(directory / "home"),
+            pulumi_command=automation.PulumiCommand(str(home), skip_version_check=True),
         )
         name = naming.stack_name(resolved.region, spec.administration, spec.name, layer)
         yield automation.create_or_select_stack(name, project_name=naming.ENGINE_PROJECT, program=program, opts=options)

@@ -18,6 +18,8 @@ from tests.watching import by_hand, looking
 
 #: The last look must succeed, for the site is up then; a service may be a moment late.
 LAST_TRIES = 5
+#: Where so many environments were built, a look every few seconds has seen some of them; else it looks past what it is for.
+ENOUGH = 5
 
 
 def main() -> int:
@@ -34,6 +36,7 @@ def main() -> int:
 
 def watch(site: Site, ending: threading.Event) -> int:
     looks = failed = moving = peopled = 0
+    begun = datetime.now(UTC)
     found: dict[str, None] = {}
     with looking.Eyes(site) as eyes, by_hand.findings(site).open("a", encoding="utf-8") as file:
 
@@ -62,6 +65,10 @@ def watch(site: Site, ending: threading.Event) -> int:
             if (last := look(everything=True)) >= 0:
                 break
             threading.Event().wait(2.0)
+        built = eyes.built(begun) if last >= 0 else 0
+        if built >= ENOUGH and not (moving and peopled):
+            file.write(f"the watcher saw no project while something was done for it, or none with people, though {built} were built meanwhile\n")
+            return 1
     if last < 0:
         return 1
     said = f"{looks} looks, {failed} without an answer; {moving} times a project while something was done for it, {peopled} times with people"

@@ -124,6 +124,11 @@ class Eyes:
             broken=tuple(broken),
         )
 
+    def built(self, since: datetime) -> int:
+        """How many environments were built since then."""
+        ((found,),) = self._rows(f"SELECT count(*) FROM auditor.operation WHERE kind = 'fulfil' AND state = 'succeeded' AND created_at >= '{since}'")
+        return int(found)
+
     def _environments(self) -> list[Environment]:
         return [Environment(id=i, administration=a, name=n, state=s, project_id=p, moving=m) for i, a, n, s, p, m in self._rows(ENVIRONMENTS)]
 

@@ -32,7 +32,7 @@ def end(site: Site) -> list[str]:
     """End it; return what is wrong: each breach that it saw, or that it was not there to see any."""
     there = _stop(site)
     found = by_hand.findings(site).read_text(encoding="utf-8").splitlines() if by_hand.findings(site).exists() else []
-    wrong = [f"more than the ledger allocated, or people before their limits: {sentence}" for sentence in found]
+    wrong = [f"the watcher (limits above what the ledger allocated, people before their limits): {sentence}" for sentence in found]
     if not there or not by_hand.summary(site).exists():
         log = by_hand.folder(site) / "log"
         said = log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:] if log.exists() else []

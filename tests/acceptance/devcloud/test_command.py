@@ -1,12 +1,16 @@
 """What `devcloud` promises while nothing breaks: everything up, private secrets, loopback only, logs."""
 
 import json
+import os
 import stat
 import subprocess
 import time
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
+from infra.devcloud.devcloud import processes
 from tests.acceptance.devcloud.conftest import SERVICES, Devcloud, pids
 
 pytestmark = [
@@ -49,11 +53,26 @@ def test_secrets_are_in_private_files_only(devcloud):
 
 
 def test_every_listener_is_on_the_loopback_address(devcloud):
-    with open("/proc/net/tcp") as file:
-        rows = [line.split()[1:4] for line in file.readlines()[1:]]
-    listening = {address for address, _, state in rows if state == "0A" and devcloud.ports <= int(address[9:], 16) <= devcloud.ports + 5}
+    """All that any process of the cloud listens on, by IPv4 and IPv6: six ports, and nothing beside them."""
+    own = {name for process in processes.strays(devcloud.state) for name in open_files(process.pid)}
+    listening = set()
+    for protocol in ("tcp", "tcp6"):
+        for line in Path("/proc/net", protocol).read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and f"socket:[{fields[9]}]" in own:
+                listening.add(fields[1])
 
     assert sorted(listening) == [f"0100007F:{devcloud.ports + offset:04X}" for offset in range(6)]
+
+
+def open_files(pid: int) -> list[str]:
+    """Names of what the process has open."""
+    found = []
+    with suppress(FileNotFoundError):  # it has just ended
+        for file in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(FileNotFoundError):  # it was just closed
+                found.append(os.readlink(file))
+    return found
 
 
 def test_operators_and_auditor_sign_in_and_the_catalogue_names_these_ports(devcloud):

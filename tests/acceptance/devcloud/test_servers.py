@@ -124,6 +124,13 @@ def test_volumes_of_both_types_are_attached_extended_snapshotted_and_booted_from
 
     assert storage.get_volume(volumes[0].id).size == 3
     assert (len(booted.attached_volumes), booted.availability_zone) == (1, "cotonou-b")
+    image = admin.compute.create_server_image(booted, "booted-1")
+    (kept,) = [one for one in storage.snapshots() if one.volume_id == booted.attached_volumes[0].id]
+    storage.wait_for_status(kept, "available", interval=QUICKLY, wait=30)
+    assert kept.name == "snapshot for booted-1", "an image of a server that was booted from a volume is a snapshot of that volume"
+    admin.image.delete_image(image)
+    storage.delete_snapshot(kept)
+    storage.wait_for_delete(kept, interval=QUICKLY, wait=30)
     storage.delete_snapshot(snapshot)
     storage.wait_for_delete(snapshot, interval=QUICKLY, wait=30)
     for volume in volumes:

@@ -1,6 +1,6 @@
 """Giving an environment back, after somebody worked in it beside dcctl: nothing is left in any service, every unit is back."""
 
-from tests.acceptance.main_job.conftest import Connect, Ministry
+from tests.acceptance.main_job.conftest import QUOTA, Connect, Ministry
 from tests.acceptance.main_job.witness import things
 
 
@@ -22,11 +22,13 @@ def beside_dcctl(tenant, outputs) -> None:
 
 def test_nothing_is_left_and_every_unit_is_back(ministry: Ministry, connect: Connect):
     before = ministry.site.quota(ministry.lead)
-    environment = ministry.provide("recette")
+    # Two of a kind, so that they have a group of servers.
+    two = [{"name": "web", "count": 2, "flavor": "m1.tiny", "image": "cirros", "floating_ip": True, "volumes": [{"size": 10, "type": "ssd"}]}]
+    environment = ministry.provide("recette", servers=two, quota=QUOTA | {"floatingips": 3})
     project_id = environment["project_id"]
     beside_dcctl(connect(ministry.agent, project_id), environment["outputs"])
     admin = connect()
-    assert len(things(admin, project_id)) == 10
+    assert len(things(admin, project_id)) == 11
 
     ended = ministry.ended(ministry.decommission("recette"))
 

@@ -11,6 +11,8 @@ SERVICES = {
     "volume": ("volumes", "gigabytes", "gigabytes_ssd", "gigabytes_standard"),
     "network": ("networks", "routers", "floatingips"),
 }
+#: What `openstack quota show` calls otherwise.
+WITNESSED = {"floatingips": "floating_ips"}
 
 
 def samples(text: str, family: str, **labels: str) -> dict[str, int]:
@@ -71,6 +73,9 @@ def test_ledger_openstack_and_exporter_tell_the_same_over_three_projects(ministr
     beside_dcctl(connect(ministry.agent, projects["recette"]))
 
     said = {name: as_openstack_says(admin, project_id, "in_use") for name, project_id in projects.items()}
+    for name, project_id in projects.items():
+        shown = {row["Resource"]: row["In Use"] for row in site.openstack("quota", "show", "--usage", project_id, "-f", "json")}
+        assert {resource: shown[WITNESSED.get(resource, resource)] for resource in said[name]} == said[name]
     statuses = sorted(s.status for s in admin.compute.servers(all_projects=True, project_id=projects["recette"]))
     assert statuses == ["ACTIVE", "ACTIVE", "BUILD", "ERROR"]
 

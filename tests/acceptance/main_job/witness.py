@@ -8,6 +8,7 @@ def things(admin: Any, project_id: str) -> dict[str, list[str]]:
     network, volume = admin.network, admin.block_storage
     found: dict[str, list[str]] = {
         "servers": [s.id for s in admin.compute.servers(all_projects=True, project_id=project_id)],
+        "server groups": [g.id for g in admin.compute.server_groups(all_projects=True) if g.project_id == project_id],
         "volumes": [v.id for v in volume.volumes(all_projects=True, project_id=project_id)],
         "snapshots": [s.id for s in volume.snapshots(all_projects=True, project_id=project_id)],
         "networks": [n.id for n in network.networks(project_id=project_id)],

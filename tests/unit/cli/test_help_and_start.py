@@ -6,9 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
-from dcctl.cli.main import EXAMPLES, NOUNS
+from dcctl.cli.main import EXAMPLES, NOUNS, build
 from tests.unit.cli.conftest import Dcctl
 
 ROOT = Path(__file__).parents[3]
@@ -127,3 +128,20 @@ def test_a_noun_without_a_verb_is_a_usage_error_with_its_help(dcctl: Dcctl) -> N
     result = dcctl("request")
     assert (result.status, result.out) == (2, "")
     assert "Examples:" in result.err
+
+
+def test_every_command_answers_programs_in_json_but_those_whose_answer_has_a_form_of_its_own() -> None:
+    without = []
+
+    def walk(command: click.Command, above: click.Context, path: str) -> None:
+        if isinstance(command, click.Group):
+            for name in command.list_commands(above):
+                found = command.get_command(above, name)
+                assert found is not None
+                walk(found, click.Context(found, info_name=name, parent=above), f"{path} {name}".strip())
+        elif not any("-f" in option.opts and "json" in getattr(option.type, "choices", ()) for option in command.params):
+            without.append(path)
+
+    root = build()
+    walk(root, click.Context(root, info_name="dcctl"), "")
+    assert without == ["quota export", "audit export", "completion"]
