@@ -76,13 +76,24 @@ def _catalogued(session: Session, cloud: Cloud) -> str:
 
 
 def _translated(error: exceptions.ClientException, cloud: Cloud) -> DcctlError:
-    if isinstance(error, exceptions.Unauthorized):
+    if isinstance(error, exceptions.Unauthorized) or _not_known(error):
         return DcctlError("DCCTL-103") if "token" in cloud.auth_type else DcctlError("DCCTL-102", cloud=cloud.name, file=cloud.file)
     if isinstance(error, UNREACHABLE) or (isinstance(error, exceptions.HttpError) and (error.http_status or 0) >= 500):
         return DcctlError("DCCTL-104", url=cloud.auth_url)
     if isinstance(error, (exceptions.EmptyCatalog, exceptions.EndpointNotFound)):
         return DcctlError("DCCTL-108")
     return DcctlError("DCCTL-110", cloud=cloud.name, file=cloud.file, reason=str(error.message))
+
+
+def _not_known(error: exceptions.ClientException) -> bool:
+    """Whether Keystone itself says 404: of a token that has ended, or an application credential that is not there any more, and not of a path."""
+    if not isinstance(error, exceptions.NotFound) or error.response is None:
+        return False
+    try:
+        said = error.response.json()
+    except ValueError:
+        return False
+    return isinstance(said, dict) and isinstance(said.get("error"), dict)
 
 
 def _plugin(cloud: Cloud) -> Any:

@@ -137,6 +137,7 @@ def test_a_wrong_password_is_refused_in_one_sentence_with_what_to_do(site: Runni
 AWAY = {
     "expired token": (3, {"fr": "Erreur DCCTL-103\u00a0: Le jeton a expiré ou a été révoqué.",
                           "en": "Error DCCTL-103: The token has expired or was revoked."}),
+    "credential gone": (3, {lang: said[0] for lang, said in WRONG_PASSWORD.items()}),
     "API down": (4, {"fr": "Erreur DCCTL-105\u00a0: L’API de dcctl ne répond pas à l’adresse {address}.",
                      "en": "Error DCCTL-105: dcctl's API does not answer at {address}."}),
     "Keystone down": (4, {"fr": "Erreur DCCTL-104\u00a0: Keystone ne répond pas à l’adresse {address}/v3.",
@@ -154,6 +155,9 @@ def test_what_does_not_answer_or_has_ended_is_said_in_one_sentence_with_its_stat
         entry["auth"]["auth_url"] = f"{NOBODY}/v3"
     elif wrong == "API down":
         entry["self_service_endpoint_override"] = NOBODY
+    elif wrong == "credential gone":
+        entry.update(auth_type="v3applicationcredential", auth={"auth_url": entry["auth"]["auth_url"], "application_credential_id": "0" * 32,
+                                                                "application_credential_secret": "parti"})  # fmt: skip
     else:
         ended = Cloud(site.clouds_yaml, "sante-agent", REGION).session
         token = ended.get_token()
