@@ -12,6 +12,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from dcctl.cli import specfile
@@ -29,41 +30,63 @@ MOST_LINES = 20_000
 Fault = dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What could be read of a file, with the faults of its form; `places` are the numbers in the file of the lines that `draft.document` has."""
+
+    draft: Draft
+    faults: list[Fault]
+    places: list[int]
+
+
 def read(path: str) -> Draft:
     """The envelopes of the file, or of standard input for `-`; `document` is the list of them.
 
     Raises:
         DcctlError: 003 it cannot be read. SpecRefused: with every fault of its form, each with its line.
     """
+    found = read_in_part(path)
+    if found.faults:
+        raise found.draft.refusal(found.faults)
+    return found.draft
+
+
+def read_in_part(path: str) -> Reading:
+    """The envelopes that can be read, and what is wrong with the others.
+
+    Raises:
+        DcctlError: 003 it cannot be read. SpecRefused: it is no YAML, or no one document.
+    """
     source = _("standard input") if path == "-" else path
     text = specfile.text_of(path, source)
     heading = HEADING.match(text)
     lines: dict[Path, int] = {}
     faults: list[Fault] = []
-    found = list(_csv(text, heading[1], lines, faults) if heading else _yaml(text, source, lines, faults))
+    numbered = list(_csv(text, heading[1], lines, faults) if heading else _yaml(text, source, lines, faults))
+    found = [envelope for _, envelope in numbered]
     draft = Draft(source=source, document=found, lines=lines)
     if not faults and not found:
         faults.append(_fault((), "spec.missing", 1, key="envelopes", allowed="[{administration: min-sante, resources: {cores: 64}}]"))
     if len(found) > MOST_LINES:
         faults.append(_fault((), "yaml.too_large", lines.get(("envelopes", MOST_LINES), 1), maximum=MOST_LINES))
-    if faults:
-        raise draft.refusal(faults)
-    return draft
+    return Reading(draft=draft, faults=faults, places=[number for number, _ in numbered])
 
 
-def placed(draft: Draft, fault: Mapping[str, Any]) -> Fault:
+def placed(reading: Reading, fault: Mapping[str, Any]) -> Fault:
     """A fault of the API's with the line of what it is about, and of what it says stands there already."""
-    params = dict(fault.get("params") or {})
+    params, path = dict(fault.get("params") or {}), list(fault.get("path") or ())
     if isinstance(params.get("first"), int):
-        params["first"] = draft.line(("envelopes", params["first"], "resources", str(params.get("resource"))))
-    return {**fault, "params": params}
+        params["first"] = reading.draft.line(("envelopes", reading.places[params["first"]], "resources", str(params.get("resource"))))
+    if path[:1] == ["envelopes"] and len(path) > 1:
+        path[1] = reading.places[path[1]]
+    return {**fault, "path": path, "params": params}
 
 
 def _amount(text: str) -> object:
     return int(text) if WHOLE.fullmatch(text) else text
 
 
-def _csv(text: str, delimiter: str, lines: dict[Path, int], faults: list[Fault]) -> Iterator[dict[str, Any]]:
+def _csv(text: str, delimiter: str, lines: dict[Path, int], faults: list[Fault]) -> Iterator[tuple[int, dict[str, Any]]]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         names = [name.strip() for name in next(reader)]
@@ -79,16 +102,14 @@ def _csv(text: str, delimiter: str, lines: dict[Path, int], faults: list[Fault])
                 continue
             cells = {name: cell.strip() for name, cell in zip(names, row, strict=False)}
             lines[("envelopes", index)] = line
-            yield {
-                ADMINISTRATION: cells[names[0]],
-                "resources": {name: _amount(cell) for name, cell in cells.items() if name != names[0] and cell},
-            }
+            resources = {name: _amount(cell) for name, cell in cells.items() if name != names[0] and cell}
+            yield index, {ADMINISTRATION: cells[names[0]], "resources": resources}
             index += 1
     except csv.Error as error:
         faults.append(_fault((), "opening.not_csv", reader.line_num, problem=str(error)))
 
 
-def _yaml(text: str, source: str, lines: dict[Path, int], faults: list[Fault]) -> Iterator[dict[str, Any]]:
+def _yaml(text: str, source: str, lines: dict[Path, int], faults: list[Fault]) -> Iterator[tuple[int, dict[str, Any]]]:
     root = _composed(text, source)
     document = _mapping(root, (), {"apiVersion", "kind", "envelopes"}, lines, faults)
     if document is None:
@@ -118,7 +139,7 @@ def _yaml(text: str, source: str, lines: dict[Path, int], faults: list[Fault]) -
         amounts = _mapping(demand, (*path, "resources"), None, lines, faults)
         if amounts is not None:
             resources = {name: _amount(node.value) if _plain(node) else _shown(node) for name, node in amounts.items()}
-            yield {ADMINISTRATION: named.value, "resources": resources}
+            yield index, {ADMINISTRATION: named.value, "resources": resources}
 
 
 def _composed(text: str, source: str) -> Any:

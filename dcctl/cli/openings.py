@@ -29,16 +29,32 @@ ENTRIES = {"administration": N_("Administration"), "payer": N_("Paid by"), **SUM
 @shown
 @click.pass_obj
 def import_(desk: Desk, file: str, dry_run: bool, again: bool, reason: str, document: str) -> None:
-    draft = openingfile.read(file)
+    reading = openingfile.read_in_part(file)
+    draft = reading.draft
     body = {"envelopes": draft.document, "reason": reason, "document": document, "dry_run": dry_run, "again": again}
+    if reading.faults:
+        raise draft.refusal([*reading.faults, *_besides(desk, reading, body)])
     try:
         done = _tried(desk, body) if dry_run else once.post(desk, "imports", body=body, look="dcctl act list --kind import")
     except SpecRefused as error:
-        raise draft.refusal([openingfile.placed(draft, fault) for fault in error.params["faults"]]) from error
+        raise draft.refusal([openingfile.placed(reading, fault) for fault in error.params["faults"]]) from error
     if dry_run:
         foreseen(desk, done)
     else:
         told(desk, done, SUMS, N_("{administrations} administrations, {count} entries: {number}."), number=done["act"]["number"], **_counts(done))
+
+
+def _besides(desk: Desk, reading: openingfile.Reading, body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What the API says of the lines that can be read, so that nobody mends a file twice; nothing where it cannot be asked."""
+    if not 0 < len(reading.places) <= openingfile.MOST_LINES:
+        return []
+    try:
+        _tried(desk, {**body, "dry_run": True})
+    except SpecRefused as error:
+        return [openingfile.placed(reading, fault) for fault in error.params["faults"]]
+    except DcctlError:
+        return []
+    return []
 
 
 def _tried(desk: Desk, body: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,8 @@ COLUMNS = {
 #: Limits and use are not remembered.
 THEN = {name: heading for name, heading in COLUMNS.items() if name not in ("limit", "usage")}
 HISTORY = {
-    "entry": N_("Entry"), "recorded_at": N_("Recorded"), "kind": N_("Kind"), "resource": N_("Resource"), "amount": N_("Amount"), "unit": N_("Unit"),
+    "entry": N_("Entry"), "recorded_at": N_("Recorded"), "effective_at": N_("Effective"), "kind": N_("Kind"), "resource": N_("Resource"),
+    "amount": N_("Amount"), "unit": N_("Unit"),
     "source": N_("From"), "destination": N_("To"), "actor": N_("By"), "cause": N_("Cause"), "asked_by": N_("Asked by"),
     "decided_by": N_("Decided by"), "document": N_("Document"), "reason": N_("Reason"), "reverses": N_("Reverses"),
 }  # fmt: skip
@@ -49,7 +50,7 @@ def show(desk: Desk, name: str | None, as_of: str | None, known_at: str | None) 
 @shown
 @click.pass_obj
 def history(desk: Desk, name: str | None, limit: int) -> None:
-    desk.listing(desk.pages("history", limit=limit, **holder(name)), HISTORY, recorded_at=moment)
+    desk.listing(desk.pages("history", limit=limit, **holder(name)), HISTORY, recorded_at=moment, effective_at=moment)
 
 
 @command.command(help=N_("Give an administration more, from your own envelope or the datacenter's pool."),

@@ -117,16 +117,39 @@ def test_a_file_is_sent_whole_whatever_its_form(dcctl: Dcctl, api: FakeApi, home
         ("- a\n- b\n", ["1: […] is not a mapping"]),
     ],
 )
-def test_a_file_of_another_form_is_refused_with_its_lines_before_anything_is_sent(
+def test_a_file_of_another_form_is_refused_with_its_lines_and_nothing_is_posted(
     dcctl: Dcctl, api: FakeApi, home: Path, text: str, said: list[str]
 ) -> None:
     file = home / "envelopes"
     file.write_text(text)
     result = dcctl("quota", "import", str(file), *PAPER)
-    assert (result.status, api.calls) == (2, [])
+    assert result.status == 2
+    assert all(call.body["dry_run"] for call in api.asked("POST", "/v1/imports")), "what can be read is tried, and no more"
     for words in said:
         assert f"{file}:{words}" in result.err
     assert "Traceback" not in result.err
+
+
+def test_faults_of_the_form_and_those_that_the_api_finds_are_told_at_once(dcctl: Dcctl, api: FakeApi, home: Path) -> None:
+    from dcctl.errors import SpecRefused
+
+    faults = [
+        {"path": ["envelopes", 1, "administration"], "code": "opening.unknown_administration",
+         "params": {"found": "commune-parakou", "nearest": ["commune-nikki"]}},
+    ]  # fmt: skip
+    api.refuse("POST", "/v1/imports", SpecRefused(faults, source="envelopes"))
+    file = home / "envelopes.yaml"
+    file.write_text(
+        "apiVersion: dcctl/v1\nkind: Envelopes\nenvelopes:\n- {administration: min-sante, resources: {cores: 8}}\n- {administration: anpc}\n"
+        "- {administration: commune-parakou, resources: {cores: 8}}\n"
+    )
+    result = dcctl("quota", "import", str(file), *PAPER)
+
+    (sent,) = api.asked("POST", "/v1/imports")
+    assert (sent.body["dry_run"], [line["administration"] for line in sent.body["envelopes"]]) == (True, ["min-sante", "commune-parakou"])
+    assert result.status == 2
+    assert [line.split(": ")[0] for line in result.err.splitlines()[:2]] == [f"{file}:5", f"{file}:6"]
+    assert "envelopes[2].administration: there is no administration commune-parakou" in result.err
 
 
 def test_faults_that_the_api_finds_are_shown_at_their_lines(dcctl: Dcctl, api: FakeApi, home: Path) -> None:
