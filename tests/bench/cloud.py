@@ -1,7 +1,7 @@
 """The trial cloud: seconds to come up on data that are there, and the memory that it has when nobody asks it anything.
 
-Memory is proportional (PSS): what processes share, as Python's own code or PostgreSQL's buffers, counts once. The sum of the resident sizes, which
-counts it for each of them, is shown beside it.
+Judged is the sum of the resident sizes, which counts what processes share (Python's own code, PostgreSQL's buffers) once for each of them. Beside it
+stands what they have together (PSS).
 """
 
 import statistics
@@ -37,13 +37,13 @@ def run(site: RunningSite, rounds: int) -> dict[str, Any]:
         "processes": len(sizes), "idle_mib": round(sum(pss for pss, _ in sizes)), "idle_rss_mib": round(sum(rss for _, rss in sizes)),
         "limit_mib": round(IDLE_MIB),
     }  # fmt: skip
-    print(f"  median {result['median_up_seconds']} s (limit {UP_SECONDS:.0f}); idle {result['idle_mib']} MiB (limit {result['limit_mib']}) "
-          f"in {result['processes']} processes; resident sizes add up to {result['idle_rss_mib']} MiB")  # fmt: skip
+    print(f"  median {result['median_up_seconds']} s (limit {UP_SECONDS:.0f}); idle {result['idle_rss_mib']} MiB resident "
+          f"(limit {result['limit_mib']}) in {result['processes']} processes, {result['idle_mib']} MiB of them their own share")  # fmt: skip
     return result
 
 
 def over(result: dict[str, Any]) -> bool:
-    return bool(result["median_up_seconds"] > UP_SECONDS or result["idle_mib"] > IDLE_MIB)
+    return bool(result["median_up_seconds"] > UP_SECONDS or result["idle_rss_mib"] > IDLE_MIB)
 
 
 def _devcloud(*arguments: object) -> None:
