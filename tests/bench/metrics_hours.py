@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import create_engine, text
+from sqlmodel import Session
 
 from dcctl import migrations
 from dcctl.config import Database, Settings
+from dcctl.store import Administration
 from dcctl.workflow import usage
 from dcctl.workflow.app import App
 from metrics import hours, store
@@ -38,9 +40,9 @@ RESOURCES = ("instances", "cores", "ram")
 def fill(dsn: str, projects: int, first: datetime, months: int) -> int:
     """Every hour of every project; the number of rows. Each month is a partition, filled and looked through by itself, as it came about."""
     engine = create_engine(postgres.alchemy(dsn))
-    with engine.begin() as owner:
-        for code in ("min-sante", "min-plan", "min-justice"):
-            owner.execute(text("INSERT INTO administration (code, name, domain_id) VALUES (:code, :code, :code)"), {"code": code})
+    with Session(engine) as session:
+        session.add_all(Administration(code=code, name=code, domain_id=f"d-{code}") for code in ("min-sante", "min-plan", "min-justice"))
+        session.commit()
     rows = 0
     for number in range(months):
         since, until = (months_before(first, -offset) for offset in (number, number + 1))
