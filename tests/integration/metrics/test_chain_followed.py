@@ -1,5 +1,7 @@
 """The worker follows the ledger's chain from where it was right last; what it found is exported."""
 
+from datetime import datetime
+
 import pytest
 from sqlalchemy import text
 from sqlmodel import Session
@@ -27,14 +29,20 @@ def app(known: Site):
     made.close()
 
 
+def declared(session: Session, cores: int) -> datetime:
+    """When it was recorded."""
+    world, pool = accounts.find_holder(session, "world"), accounts.find_holder(session, "pool")
+    assert world is not None
+    assert pool is not None
+    posting = accounts.post(session, ledger.declare(world, pool, REGION, {"cores": cores}), actor=OPERATOR, cause=ACT)
+    session.commit()
+    return posting.recorded_at
+
+
 def declared_and_sealed(site: Site, cores: int) -> int:
     """The position of what was declared."""
     with Session(site.owner) as session:
-        world, pool = accounts.find_holder(session, "world"), accounts.find_holder(session, "pool")
-        assert world is not None
-        assert pool is not None
-        accounts.post(session, ledger.declare(world, pool, REGION, {"cores": cores}), actor=OPERATOR, cause=ACT)
-        session.commit()
+        declared(session, cores)
         proof.seal(session)
         proof.seal(session)
         session.commit()
@@ -65,6 +73,20 @@ def test_the_chain_is_followed_to_its_end_and_later_from_there(app: App, known: 
     assert declared_and_sealed(known, 2) == position + 1
     assert verifying.follow(app) is None
     assert exported(known) == (position + 1, True)
+
+
+def test_the_oldest_entry_outside_the_chain_is_told_with_the_time_at_which_it_was_recorded(known: Site):
+    declared_and_sealed(known, 1)
+    assert known.facts().unsealed_since is None
+
+    with Session(known.owner) as session:
+        first, second = declared(session, 2), declared(session, 3)
+
+    assert known.facts().unsealed_since == first < second
+    with Session(known.owner) as session:
+        proof.seal(session)
+        session.commit()
+    assert known.facts().unsealed_since is None
 
 
 @pytest.mark.parametrize(
