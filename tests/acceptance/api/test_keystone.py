@@ -60,7 +60,7 @@ def test_a_cloud_administrator_is_nobody_here(service: Service, ministry: str) -
 
     assert service.call("GET", "/v1/whoami", token).json()["roles"] == []
     assert service.call("GET", "/v1/administrations", token).status_code == 403
-    assert service.call("GET", f"/v1/administrations/{ministry}/people", token).status_code == 404
+    assert service.call("GET", f"/v1/administrations/{ministry}/people", token).status_code == 403
 
 
 def test_an_account_of_a_ministrys_own_domain_gets_no_role_and_counts_for_nothing(

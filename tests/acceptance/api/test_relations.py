@@ -8,24 +8,21 @@ import requests
 from keystoneauth1 import session as keystone_session
 from keystoneauth1.identity import v3
 
+from dcctl.api.policy import RULES
 from dcctl.cloud import identity
 from dcctl.config import Cloud, Database, Settings
-from dcctl.store import Decision, Environment, Operation, Request
 from dcctl.workflow.app import App
 from tests.acceptance.api.conftest import HOME, SEAT, Person, Service
-from tests.matrix import NOBODIES, PERSONS, RELATIONS, Case, body, cases, said
+from tests.matrix import NOBODIES, PERSONS, RELATIONS, body, cases, said
+from tests.matrix_world import path, seed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """Codes by relation, the numbers of what each has, and a token for each person."""
+    """Codes by relation, and a token for each person."""
 
     codes: dict[str, str]
     tokens: dict[str, str]
-
-    def path(self, case: Case) -> str:
-        number = 9000 + RELATIONS.index(case.relation)
-        return case.path.format(a=self.codes[case.relation], r=f"R-2026-{number}", o=f"O-2026-{number}-1")
 
 
 @pytest.fixture(scope="module")
@@ -35,35 +32,11 @@ def world(service: Service, operator: str, person: Person) -> World:
         made = {"code": codes[relation], "name": relation.title(), "parent": codes[above] if above else None}
         answer = service.call("POST", "/v1/administrations", operator, json=made)
         assert answer.status_code == 201, answer.text
-    seed(service, codes)
-    return World(codes=codes, tokens={"operator": operator, **tokens(service, codes["own"], person)})
-
-
-def seed(service: Service, codes: dict[str, str]) -> None:
-    """An environment, its request and an operation in each administration; no worker is there to touch them."""
     settings = tomllib.loads((service.log.parent / "dcctl.toml").read_text())
     app = App(Settings(database=Database(application=settings["database"]["application"]), cloud=Cloud(region="cotonou")))
-    for number, relation in enumerate(RELATIONS[:-1], start=9000):
-        with app.bare_transaction() as session:
-            of = {"administration": codes[relation], "request": f"R-2026-{number}"}
-            environment = Environment(**of, name="portail", state="active", project_id=f"p-{number}", offer="standard", offer_version=1)
-            session.add(environment)
-            session.flush()
-            made = {"administration": codes[relation], "environment": "portail", "environment_id": environment.id, "state": "failed"}
-            who = {"user": "x", "user_id": "x", "domain": "asin", "roles": []}
-            asked = {"requester": who, "requester_id": "x", "justification": "Essai", "digest": "0" * 64,
-                     "needs": [{"role": "dc_lead", "administration": codes[relation]}]}  # fmt: skip
-            request = Request(**made | {"state": "in_review"}, **asked, number=f"R-2026-{number}", kind="environment")
-            session.add(request)
-            session.flush()
-            chief = {"user": "chief", "user_id": "chief", "domain": "asin", "roles": ["dc_lead"]}
-            session.add(Decision(request=request.number, verdict="approve", digest="0" * 64, reason="conforme", user_id="chief", actor=chief,
-                                 role="dc_lead", administration=codes[relation]))  # fmt: skip
-            session.flush()
-            request.state = "failed"
-            session.flush()
-            session.add(Operation(**made, id=f"O-2026-{number}-1", kind="fulfil", request=f"R-2026-{number}"))
+    seed(app, codes)
     app.close()
+    return World(codes=codes, tokens={"operator": operator, **tokens(service, codes["own"], person)})
 
 
 def tokens(service: Service, own: str, person: Person) -> dict[str, str]:
@@ -94,11 +67,12 @@ def test_a_thousand_calls_are_answered_as_the_table_says(service: Service, world
     asked, wrong = cases(), []
     assert len(asked) >= 1000
     assert {case.person for case in asked} == {*PERSONS[:-1], *NOBODIES}
+    assert {case.rule for case in asked} == {rule.name for rule in RULES}
     with requests.Session() as http:
         for number, case in enumerate(asked):
             headers = {"X-Auth-Token": world.tokens[case.person], "Accept-Language": "en", "Idempotency-Key": f"matrix-{number:08}"}
             sent = body(case, world.codes[case.relation])
-            answer = http.request(case.method, service.url + world.path(case), headers=headers, json=sent, timeout=30)
-            if (found := said(answer.status_code, answer.json())) != case.expected:
+            answer = http.request(case.method, service.url + path(case, world.codes), headers=headers, json=sent, timeout=30)
+            if (found := said(answer.status_code, answer.json() if answer.status_code >= 400 else {})) != case.expected:
                 wrong.append(f"{case.person} {case.method} {case.path} of {case.relation}: {found}, and not {case.expected}")
     assert wrong == []
