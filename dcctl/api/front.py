@@ -1,10 +1,10 @@
 """The outermost layers, WSGI: what is refused before anybody is asked who they are, the token check, and one line of log for each answer.
 
-    Front → auth_token (keystonemiddleware) → Admitted → the application
+    Front → Doubtful → auth_token (keystonemiddleware) → Admitted → the application
     Front ────────────────────────────────────────────→ the application      /healthz and /readyz
 
 `auth_token` checks the token with Keystone and leaves the answer in the environ. `Admitted` turns that into an actor and then drops every header
-about identity: nothing behind it can believe one by mistake, and the token itself goes no further.
+about identity: nothing behind it can believe one by mistake, and the token itself goes no further. `Doubtful` is `dcctl.api.door`'s.
 """
 
 import re
@@ -25,6 +25,8 @@ from dcctl.workflow.app import App
 Environ = MutableMapping[str, Any]
 StartResponse = Callable[..., Any]
 Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
+#: Is told who was not let in: the environ, why, method and path.
+Refused = Callable[[Environ, DcctlError, str, str], None]
 
 OPEN = frozenset({"/healthz", "/readyz"})
 ACTOR, REQUEST_ID, ADMITTED = "dcctl.actor", "dcctl.request_id", "dcctl.admitted"
@@ -32,7 +34,9 @@ ACTOR, REQUEST_ID, ADMITTED = "dcctl.actor", "dcctl.request_id", "dcctl.admitted
 DEED, REFUSAL = "dcctl.deed", "dcctl.refusal"
 _GLOBAL_ID = re.compile(r"req-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 #: A caller that asks too much is told when there is room again.
-TOO_FAST = frozenset({"DCCTL-640", "DCCTL-614"})
+TOO_FAST = frozenset({"DCCTL-640", "DCCTL-614", "DCCTL-617"})
+#: Refused before anybody's deed begins.
+AT_THE_DOOR = TOO_FAST | {"DCCTL-103"}
 _KEPT = frozenset({"HTTP_X_OPENSTACK_REQUEST_ID"})
 
 log = structlog.get_logger("dcctl.api")
@@ -61,9 +65,9 @@ def stripped(environ: Environ) -> Environ:
 class Front:
     """What every request passes first and every answer last."""
 
-    def __init__(self, *, guarded: Wsgi, unguarded: Wsgi, max_body_bytes: int, keystone: str = "") -> None:
+    def __init__(self, *, guarded: Wsgi, unguarded: Wsgi, max_body_bytes: int, keystone: str = "", refused: Refused | None = None) -> None:
         self.guarded, self.unguarded = guarded, unguarded
-        self.max_body_bytes, self.keystone = max_body_bytes, keystone
+        self.max_body_bytes, self.keystone, self.refused = max_body_bytes, keystone, refused
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         began, identifier = time.monotonic(), request_id(environ)
@@ -80,6 +84,8 @@ class Front:
             body: Iterable[bytes] = _closed(chunks) if PIECES in environ else [b"".join(_closed(chunks))]
         except DcctlError as error:
             body = [answer.replace(error, accept)]
+            if error.code in AT_THE_DOOR and self.refused is not None:
+                self.refused(environ, error, method, path)
         except Exception:
             log.exception("failed", request_id=identifier, method=method, path=path)
             body = [answer.replace(DcctlError("DCCTL-500", reference=identifier), accept)]

@@ -17,6 +17,8 @@ from dcctl import heap, logs
 from dcctl.api.application import build
 from dcctl.api.asking import Service
 from dcctl.api.bridge import Bridge
+from dcctl.api.door import Doubtful, Witness
+from dcctl.api.doubt import Doubt
 from dcctl.api.front import Admitted, Front, Wsgi
 from dcctl.api.pace import Pace
 from dcctl.api.policy import Policy
@@ -46,7 +48,8 @@ def front(app: App, *, guard: Any = None, service: Service | None = None) -> Fro
     checked, keystone = (guard, "") if guard is not None else keystone_guard(app.settings)
     # Half of the threads stay for the others when one person floods.
     pace = Pace(a_minute=of.requests_a_minute, at_once=max(2, of.threads // 2))
-    return Front(guarded=checked(Admitted(app, inner, pace)), unguarded=inner, max_body_bytes=of.max_body_bytes, keystone=keystone)
+    guarded = Doubtful(checked(Admitted(app, inner, pace)), Doubt())
+    return Front(guarded=guarded, unguarded=inner, max_body_bytes=of.max_body_bytes, keystone=keystone, refused=Witness(app))
 
 
 def keystone_guard(of: Settings) -> tuple[Any, str]:

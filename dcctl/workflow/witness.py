@@ -34,7 +34,11 @@ ASIDE = frozenset({
 #: What of a row says nothing about the deed.
 UNTOLD = frozenset({"updated_at", "actor", "requester", "created_by"})
 _ROWS = "rows of the deed"
-_NOT_THERE = frozenset({"DCCTL-106", "DCCTL-107"})
+#: Answers that mean: this person may not. They were not let in, may not do or see it, have a part in it already, or ask too much.
+REFUSALS = frozenset({
+    "DCCTL-103", "DCCTL-106", "DCCTL-107", "DCCTL-204", "DCCTL-205", "DCCTL-600", "DCCTL-601", "DCCTL-607", "DCCTL-608", "DCCTL-614", "DCCTL-616",
+    "DCCTL-617", "DCCTL-640",
+})  # fmt: skip
 
 log = structlog.get_logger("dcctl.audit")
 
@@ -117,16 +121,21 @@ def announce(app: "App") -> None:
             _insert(session, deed, "pending", deed.administration, deed.target, {})
 
 
-def ended(app: "App", deed: Deed, error: DcctlError | None) -> None:
-    """Write down what has left no event: a refusal, a failure, or what was done without a transaction of ours. Never raises."""
+def ended(app: "App", deed: Deed, error: DcctlError | None, *, left_out: int = 0) -> None:
+    """Write down what has left no event: a refusal, a failure, or what was done without a transaction of ours. Never raises.
+
+    Args:
+        left_out: how many like it were not written down before it, for there were too many.
+    """
     if error is None and (deed.reads or deed.written):
         return
-    if error is not None and deed.reads and error.code not in _NOT_THERE:
+    if error is not None and deed.reads and error.code not in REFUSALS:
         return
-    outcome = "success" if error is None else "refused" if error.code in _NOT_THERE else "failed"
+    more = {} if error is None else {"error": error.to_json(), "left_out": left_out}
+    outcome = "success" if error is None else "refused" if error.code in REFUSALS else "failed"
     try:
         with app.bare_transaction() as session:
-            _insert(session, deed, outcome, deed.administration, deed.target, {} if error is None else {"error": error.to_json()})
+            _insert(session, deed, outcome, deed.administration, deed.target, more)
         deed.written += 1
     except Exception:
         log.exception("not_audited", action=deed.action, outcome=outcome, request_id=deed.request_id)

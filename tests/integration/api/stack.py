@@ -20,6 +20,8 @@ from quotas import ledger
 from quotas import store as accounts
 
 REGION = "cotonou"
+#: From where everybody calls.
+ADDRESS = "192.0.2.7"
 CAPACITY = {"instances": 1000, "cores": 4000, "ram": 8_000_000, "volumes": 1000, "gigabytes": 100_000, "gigabytes_ssd": 20_000,
             "networks": 100, "routers": 100, "floatingips": 200}  # fmt: skip
 ENVELOPE = {"instances": 40, "cores": 80, "ram": 163_840, "volumes": 40, "gigabytes": 1000, "gigabytes_ssd": 200, "networks": 10, "routers": 10,
@@ -102,6 +104,7 @@ class Api:
             "QUERY_STRING": urlencode({name: value for name, value in query.items() if value is not None}, quote_via=quote),
             "SERVER_NAME": "127.0.0.1", "SERVER_PORT": "22000", "SERVER_PROTOCOL": "HTTP/1.1", "CONTENT_LENGTH": str(len(data)),
             "CONTENT_TYPE": "application/json", "wsgi.input": io.BytesIO(data), "wsgi.url_scheme": "http", "HTTP_ACCEPT_LANGUAGE": "en",
+            "REMOTE_ADDR": ADDRESS,
         }  # fmt: skip
         if person is not None:
             environ["HTTP_X_AUTH_TOKEN"] = person

@@ -13,11 +13,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import create_engine
 
 from dcctl import signature, trail
+from dcctl.api import server
+from dcctl.api.doubt import EVENTS_A_MINUTE
+from dcctl.config import Api as ApiSettings
 from dcctl.errors import DcctlError
 from dcctl.migrations import views
+from dcctl.store import Request
 from dcctl.workflow import events, witness
+from dcctl.workflow.app import App
 from quotas.chain import GENESIS, Report, verify
-from tests.integration.api.stack import PAPER, SPEC, Api
+from tests.integration.api.stack import PAPER, PEOPLE, SPEC, Api, Keystone, token
 
 SEED = 20260042
 SSH_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0mJxZkz0Q6VnTq0yV1oP8m7X7Xx3c1xqk0m0n0o0p0 exploitation@sante"
@@ -275,3 +280,43 @@ def test_a_checkpoint_of_the_ledger_is_none_of_the_trail(exported: list[bytes], 
 
     assert not signature.Signed(checkpoint=made, public_key=signed.public_key, signature=signed.signature).holds()
     assert json.dumps(signed.document()) != json.dumps(signature.sign(key, made).document())
+
+
+def test_who_is_not_let_in_leaves_an_event_and_a_flood_of_them_a_number(api: Api) -> None:
+    for _ in range(EVENTS_A_MINUTE + 20):
+        assert api("POST", "/v1/capacity", None, {}).status == 401
+    assert api("GET", "/v1/requests/R-2026-9001", "nobody's token").status == 401
+
+    found = [one for one in told(api, actor="nobody", limit=200) if one["outcome"] == "refused"]
+    assert EVENTS_A_MINUTE <= len(found) <= EVENTS_A_MINUTE + 10  # some come back while this lasts
+    assert (found[-1]["action"], found[-1]["scope"], found[-1]["observer"]) == ("unknown", "none", "api")
+    assert whole(api, found[-1]["number"])["document"]["error"]["code"] == "DCCTL-103"
+
+
+def test_who_asks_too_much_leaves_an_event_with_their_name(api: Api) -> None:
+    app = App(api.app.settings.model_copy(update={"api": ApiSettings(requests_a_minute=2)}))
+    hurried = Api(server.front(app, guard=Keystone), app)
+    answers = [hurried("GET", "/v1/requests", "sante-agent").status for _ in range(6)]
+    app.close()
+
+    assert answers == [200, 200, 429, 429, 429, 429]
+    found = [one for one in told(api, actor="sante-agent") if one["outcome"] == "refused"]
+    assert {(one["action"], one["administration"]) for one in found} == {("request:list", "min-sante")}
+    assert whole(api, found[0]["number"])["document"]["error"]["code"] == "DCCTL-640"
+
+
+def test_an_attempt_to_decide_on_ones_own_request_or_twice_is_refused_in_the_trail(api: Api) -> None:
+    PEOPLE["chef"] = token("chef", "dc_lead", "dc_agent", domain="min-sante")
+    spec = SPEC | {"name": "du-chef"}
+    number = api("POST", "/v1/requests", "chef", {"kind": "environment", "spec": spec}, headers={"Idempotency-Key": "chef-0001"}).body["number"]
+    with api.app.transaction() as session:
+        request = session.get_one(Request, number)
+        request.state, request.digest = "in_review", "1" * 64
+        session.add(request)
+    body = {"verdict": "approve", "reason": "Conforme", "digest": "1" * 64}
+
+    assert api("POST", f"/v1/requests/{number}/decisions", "chef", body).code == "DCCTL-204"
+
+    del PEOPLE["chef"]
+    (line,) = told(api, target=number, action="request:decide")
+    assert (line["actor"], line["outcome"], line["administration"]) == ("chef", "refused", "min-sante")

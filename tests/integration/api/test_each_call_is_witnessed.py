@@ -1,8 +1,11 @@
 """Every call that may change something leaves one event, and every refusal does: asked of each route that the application has."""
 
+import json
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
@@ -12,17 +15,22 @@ from sqlalchemy import text
 
 from dcctl.api.application import READING, build
 from dcctl.api.asking import Service
-from dcctl.api.policy import Policy
-from dcctl.store import Discrepancy, Environment, Operation, Request
+from dcctl.api.policy import RULES, Policy
+from dcctl.store import Discrepancy, Environment, Operation, Request, now
 from dcctl.workflow import actor, enlarging, facts, policies
 from dcctl.workflow.fingerprint import fingerprint
-from tests.integration.api.stack import CAPACITY, PAPER, PEOPLE, SPEC, Answer, Api
+from tests.integration.api.stack import ADDRESS, CAPACITY, PAPER, PEOPLE, SPEC, Answer, Api
 
 DIGEST = "1" * 64
 #: What nobody has, so that a path parameter can be filled for somebody who may not know of it anyway.
 NOTHING = {"code": "min-sante", "administration": "min-sante", "name": "portail", "number": "R-2026-9001", "identifier": "O-2026-9001-1",
            "user": "nobody", "address": "dsi@sante.bj", "verb": "explain", "version": "1"}  # fmt: skip
 Route = tuple[str, str]
+
+
+def _shape(path: str) -> str:
+    """An address without the names of its parameters."""
+    return re.sub(r"\{\w+\}", "{}", path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,9 +280,21 @@ KEYSTONE = frozenset({("POST", "/v1/administrations"), ("POST", "/v1/administrat
                       ("DELETE", "/v1/administrations/{code}/people/{user}")})  # fmt: skip
 
 
+#: Nothing of ours is made, changed or named by these.
+NO_TARGET = frozenset({("POST", "/v1/requests/trials"), ("POST", "/v1/policies/check"), ("POST", "/v1/administrations")})
+#: What is said stands in the body; no row of ours changes but the keeping of it.
+SAID = frozenset({("POST", "/v1/requests/{number}/comments"), ("POST", "/v1/discrepancies/{number}/{verb}"), ("PUT", "/v1/maintenance"),
+                  ("POST", "/v1/environments/{administration}/{name}/drift/accept")})  # fmt: skip
+#: What may be done at each address, by the policy.
+ACTIONS = {
+    operation: {rule.name for rule in RULES if operation in [(method, _shape(path)) for method, path in rule.operations]}
+    for operation in {(method, _shape(path)) for rule in RULES for method, path in rule.operations}
+}
+
+
 def witnessed(api: Api, since: int) -> list[dict[str, Any]]:
     with api.app.reading() as session:
-        rows = session.execute(text("SELECT id, action, outcome, actor, target FROM audit.event WHERE id > :id ORDER BY id"), {"id": since})
+        rows = session.execute(text("SELECT * FROM audit.event WHERE id > :id ORDER BY id"), {"id": since})
         return [dict(row._mapping) for row in rows]
 
 
@@ -288,7 +308,7 @@ def test_every_route_that_may_change_something_is_asked_here(standing: Api) -> N
 
 
 @pytest.mark.parametrize("route", sorted(CALLS), ids=" ".join)
-def test_a_call_that_may_change_something_leaves_one_event(standing: Api, route: Route) -> None:
+def test_a_call_that_may_change_something_leaves_one_event_with_the_seven_w(standing: Api, route: Route) -> None:
     method, _ = route
     call = CALLS[route](standing)
     before = last(standing)
@@ -297,9 +317,26 @@ def test_a_call_that_may_change_something_leaves_one_event(standing: Api, route:
 
     found = [event for event in witnessed(standing, before) if event["outcome"] != "pending"]
     assert len(found) == 1, found
-    assert found[0]["actor"] == PEOPLE[call.person]["user"]["name"]
-    assert found[0]["action"] not in ("", "unknown")
-    assert (found[0]["outcome"], answer.status >= 400) == (("failed", True) if route in KEYSTONE else ("success", False)), answer.body
+    (event,), document, person = found, json.loads(found[0]["document"]), PEOPLE[call.person]
+    # who, in which role and scope
+    assert (event["actor"], event["actor_id"]) == (person["user"]["name"], person["user"]["id"])
+    assert (document["roles"], document["audit_id"]) == ([role["name"] for role in person["roles"]], person["audit_ids"][0])
+    assert event["scope"] == (f"domain:{person['domain']['name']}" if "domain" in person else "project:asin/exploitation")
+    # what, and what came of it
+    assert event["action"] in ACTIONS[method, _shape(route[1])]
+    assert (event["outcome"], answer.status >= 400) == (("failed", True) if route in KEYSTONE else ("success", False)), answer.body
+    if call.body and not isinstance(document.get("body"), str):
+        assert set(document["body"]) == set(call.body)
+    # on what, and whose
+    named = re.fullmatch(re.sub(r"\{\w+\}", "([^/]+)", route[1]), call.path)
+    assert named is not None
+    assert all(part in str(event["target"]) for part in named.groups()), event["target"]
+    assert bool(event["target"]) == (route not in NO_TARGET), event["target"]
+    assert event["administration"] == "min-sante" or "domain" not in person
+    # when, where it was seen, and from where it came
+    assert timedelta(0) <= now() - event["at"] < timedelta(minutes=10)
+    assert (event["observer"], event["address"], event["request_id"]) == ("api", ADDRESS, answer.headers["x-openstack-request-id"])
+    assert "after" in document or route in NO_TARGET | KEYSTONE | SAID
 
 
 def test_every_refused_call_leaves_one_event_whatever_it_would_have_done(standing: Api) -> None:
