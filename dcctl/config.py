@@ -30,6 +30,16 @@ class Database(_Section):
     auditor: str = ""
     """For `dcctl-manage checkpoint`, on the host that has the key."""
 
+    @field_validator("*")
+    @classmethod
+    def _without_password(cls, url: str) -> str:
+        """An address stands in configuration files, environments and logs; `?passfile=` names the file that has the secret."""
+        authority, _, query = url.partition("://")[2].partition("?")
+        people = authority.partition("/")[0].rpartition("@")[0]
+        if ":" in people or any(part.partition("=")[0].lower() == "password" for part in query.split("&")):
+            raise ValueError("a password stands in the address; name its file (0600) instead: ?passfile=/etc/dcctl/pgpass")
+        return url
+
 
 class Roles(_Section):
     """Names of the database roles that the migration grants to."""

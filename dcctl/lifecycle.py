@@ -75,6 +75,7 @@ REQUEST: Mapping[tuple[RequestState, str], RequestState] = {
     (R.IN_REVIEW, "refuse"): R.REFUSED,
     (R.IN_REVIEW, "return"): R.RETURNED,
     (R.IN_REVIEW, "propose"): R.PROPOSED,
+    (R.IN_REVIEW, "evidence"): R.SUBMITTED,  # the engine's preview, made anew, is another one: it is examined as a new round
     (R.IN_REVIEW, "withdraw"): R.WITHDRAWN,
     (R.IN_REVIEW, "lapse"): R.LAPSED,
     (R.RETURNED, "submit"): R.SUBMITTED,

@@ -118,6 +118,11 @@ OCCASIONS: Mapping[str, Occasion] = {
     ),
     "proposed": Occasion(
         subject=N_("{number}: less is offered than was asked"),
+        text=N_("{by} grants less than was asked: {granted} (asked: {asked}). Until {until} you may say yes or no. Reason: {reason}"),
+        next=N_("Say it: dcctl request accept {number}, or dcctl request decline {number}"),
+    ),
+    "proposed:envelope": Occasion(
+        subject=N_("{number}: less is offered than was asked"),
         text=N_("{by} grants a smaller envelope than was asked: {granted} (asked: {asked}). Until {until} you may say yes or no. Reason: {reason}"),
         next=N_("Say it: dcctl request accept {number}, or dcctl request decline {number}"),
     ),

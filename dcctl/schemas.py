@@ -172,11 +172,13 @@ class RequestIn(In):
 
 
 class DecisionIn(In):
-    """`confirm`: the environment's name, where what is approved destroys, replaces or shrinks; `grant`: of an envelope so much only, resources that
-    are left out stay as they are asked for; `emergency`: an operator approves alone, and somebody else reviews it later."""
+    """`evidence`: the digest of the facts that were shown; `confirm`: the environment's name, where what is approved destroys, replaces or shrinks;
+    `grant`: so much only, resources that are left out stay as they are asked for (of an extension `duration`); `emergency`: an operator approves
+    alone, and somebody else reviews it later."""
 
     verdict: str = Field(pattern="^(approve|refuse|return)$")
     digest: str | None = Field(default=None, max_length=128)
+    evidence: str | None = Field(default=None, max_length=128)
     reason: Reason
     confirm: str | None = Field(default=None, max_length=255)
     grant: dict[str, Any] | None = None
@@ -613,8 +615,8 @@ class RequestOut(Out):
     updated_at: datetime
     justification: str
     demand: Amounts
-    granted: Amounts | None = None
-    """Of an envelope: what is given, where that is less than the demand."""
+    granted: dict[str, Any] | None = None
+    """What is given, where that is less than was asked: units, or of an extension `until`."""
     policy: int | None = None
     """The version of the policy that says whose decisions it needs."""
     round: int = 1
@@ -627,6 +629,8 @@ class RequestOut(Out):
     steps: list[dict[str, Any]] = []
     notices: list[dict[str, Any]] = []
     evidence: dict[str, Any] = {}
+    evidence_digest: str | None = None
+    """Of the evidence: what somebody who decides sends back, so that what is kept with the decision is what they saw."""
     decisions: list[dict[str, Any]] = []
     missing: list[Missing] = []
     operation: str | None

@@ -244,6 +244,8 @@ class Decision(SQLModel, table=True):
         UniqueConstraint("request", "round", "user_id", name="decision_once_a_person"),
         CheckConstraint("verdict IN ('approve', 'refuse', 'return')", name="decision_verdict"),
         CheckConstraint("NOT emergency OR verdict = 'approve' AND role = 'dc_operator'", name="decision_emergency"),
+        CheckConstraint("NOT emergency OR reason ~ '\\S'", name="decision_emergency_reason"),
+        CheckConstraint("evidence_seen = encode(sha256(convert_to(evidence, 'UTF8')), 'hex')", name="decision_evidence_seen"),
         Index("decision_in_an_emergency", "request", postgresql_where=text("emergency")),
     )
     id: int | None = Field(default=None, primary_key=True)
@@ -262,7 +264,9 @@ class Decision(SQLModel, table=True):
     policy: int | None = None
     """The version of the policy that counted."""
     evidence: str = Field(default="{}", sa_column_kwargs={"server_default": text("'{}'")})
-    """What the decider saw, as canonical JSON (RFC 8785)."""
+    """The facts that stood with the request, as canonical JSON (RFC 8785)."""
+    evidence_seen: str | None = None
+    """SHA-256 of them, where the decider named what they were shown; the database compares the two."""
     granted: dict[str, Any] | None = _json(default=None, nullable=True)
     """Where less than was asked is given: what."""
     emergency: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})

@@ -43,7 +43,7 @@ from dcctl.workflow import (
 from dcctl.workflow.app import App
 from dcctl.workflow.leftovers import Cleaner
 from dcctl.workflow.post import Postman
-from dcctl.workflow.queue import BUILDING, COMPARING, PLAN, RECONCILE, REVIEW, SHORT, conninfo
+from dcctl.workflow.queue import BUILDING, COMPARING, EVIDENCE, PLAN, RECONCILE, REVIEW, SHORT, conninfo
 from dcctl.workflow.sealing import Sealer
 from dcctl.workflow.stalled import Keeper, silence
 from dcctl.workflow.timetable import Timetable
@@ -115,6 +115,11 @@ def tasks(app: App) -> procrastinate.App:
     def review(number: str) -> None:
         with witness.by_itself("worker", REVIEW, number):
             _review(app, number)
+
+    @queue.task(name=EVIDENCE, queue=SHORT)
+    def look_again(number: str) -> None:
+        with witness.by_itself("worker", EVIDENCE, number):
+            evidence.preview_again(app, number)
 
     for kind, perform in OPERATIONS.items():
         queue.task(name=kind, queue=BUILDING)(_operating(app, kind, perform))

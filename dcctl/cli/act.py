@@ -58,7 +58,7 @@ def show(desk: Desk, number: str) -> None:
 @shown
 @click.pass_obj
 def approve(desk: Desk, number: str, digest: str | None, reason: str) -> None:
-    meant = digest or deciding.shown_and_confirmed(desk, number, "act", summary)
+    meant = digest or deciding.shown_and_confirmed(desk, number, "act", summary)[0]
     _thing(desk, _decide(desk, number, "approve", meant, reason), COLUMNS)
     say(N_("{number} is approved and posted."), number=number)
 

@@ -94,10 +94,14 @@ def accept(desk: Desk, number: str, digest: str | None, reason: str | None) -> N
         if not interactive():
             raise DcctlError("DCCTL-609", digest=digest or "–", number=number)
         for label, key in ((N_("Demand"), "demand"), (N_("Granted"), "granted")):
-            tell(deciding.labelled(_(label), deciding.amounts(present.get(key))))
+            tell(deciding.labelled(_(label), deciding.granted(present.get(key))))
         confirm(sentence(N_("Accept {number}?"), {"number": number}))
-    _thing(desk, _answered(desk, number, accept=True, digest=digest, reason=reason))
-    say(N_("{number} is accepted; the envelope is larger now."), number=number)
+    done = _answered(desk, number, accept=True, digest=digest, reason=reason)
+    _thing(desk, done)
+    if done.get("kind") == "envelope":
+        say(N_("{number} is accepted; the envelope is larger now."), number=number)
+    else:
+        say(N_("{number} is accepted; follow it: dcctl request watch {number}"), number=number)
 
 
 @click.command("decline", cls=Command, help=N_("Decline what is granted; nothing is given and nothing held."))
@@ -114,14 +118,18 @@ def _answered(desk: Desk, number: str, **body: Any) -> Mapping[str, Any]:
     return once.post(desk, "requests", number, "answer", body=body, look=f"dcctl request show {number}")
 
 
-@click.command("evidence", cls=Command,
-               help=N_("Look at the facts for whoever decides as they are now: envelope, pool, use, similar requests."))  # fmt: skip
+@click.command(
+    "evidence", cls=Command,
+    help=N_("Look at the facts for whoever decides as they are now: envelope, pool, use, similar requests, of a change the engine's preview."),
+)  # fmt: skip
 @click.argument("number", metavar=NUMBER)
 @shown
 @click.pass_obj
 def evidence(desk: Desk, number: str) -> None:
     found = desk.api.post("requests", number, "evidence", look=f"dcctl request show {number}")
     desk.thing(found, {"number": N_("Number"), "evidence": N_("Evidence")}, evidence=deciding.evidence)
+    if found.get("kind") in ("change", "repair"):
+        say(N_("The engine is asked again what {number} would do; see it in a moment: dcctl request show {number}"), number=number)
 
 
 @click.command("review", cls=Command, help=N_("Review a decision that an operator made alone in an emergency."),

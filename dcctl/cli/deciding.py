@@ -18,8 +18,8 @@ Json = dict[str, Any]
 Summary = Callable[[Mapping[str, Any]], list[tuple[str, str]]]
 
 
-def shown_and_confirmed(desk: Desk, number: str, noun: str = "request", parts: Summary | None = None) -> str:
-    """Show the request (or whatever `noun` names, in the words of `parts`), ask, and return the digest that was shown.
+def shown_and_confirmed(desk: Desk, number: str, noun: str = "request", parts: Summary | None = None) -> tuple[str, str | None]:
+    """Show the request (or whatever `noun` names, in the words of `parts`), ask, and return the digests of what was shown: of it, of the evidence.
 
     Raises:
         DcctlError: 004 nobody can be asked; 006 the answer was no; 301 there is nothing to approve yet.
@@ -34,7 +34,7 @@ def shown_and_confirmed(desk: Desk, number: str, noun: str = "request", parts: S
         tell(labelled(_(label), text if "\n" not in text else f"\n{text}"))
     confirm(sentence(N_("Approve {number}?"), {"number": number}))
     sys.stderr.flush()
-    return str(digest)
+    return str(digest), request.get("evidence_digest")
 
 
 def summary(request: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -46,7 +46,7 @@ def summary(request: Mapping[str, Any]) -> list[tuple[str, str]]:
         (N_("Why"), output.text_of(request.get("justification"))),
         (N_("Offer"), output.text_of(request.get("offer"))),
         (N_("Demand"), amounts(request.get("demand"))),
-        *([(N_("Granted"), amounts(request["granted"]))] if request.get("granted") else []),
+        *([(N_("Granted"), granted(request["granted"]))] if request.get("granted") else []),
         (N_("Envelope now"), envelope(request)),
         *([(N_("Evidence"), evidence(request["evidence"]))] if request.get("evidence") else []),
         *(
@@ -71,10 +71,14 @@ def decide(desk: Desk, number: str, verdict: str, digest: str | None, reason: st
 
 
 def approve(
-    desk: Desk, number: str, digest: str, reason: str, confirm: str | None, *, grant: Mapping[str, Any] | None = None, emergency: bool = False
-) -> Json:
-    """Approve; where that destroys, replaces or lessens something, the environment's name is typed, or given by --confirm."""
+    desk: Desk, number: str, meant: tuple[str, str | None], reason: str, confirm: str | None, *, grant: Mapping[str, Any] | None = None,
+    emergency: bool = False,
+) -> Json:  # fmt: skip
+    """Approve what the digests of plan and evidence name; the environment's name is typed, or given by --confirm, where that destroys, replaces
+    or lessens something."""
+    digest, evidence = meant
     body: Json = {"verdict": "approve", "digest": digest, "reason": reason} | ({"confirm": confirm} if confirm else {})
+    body |= {"evidence": evidence} if evidence else {}
     body |= ({"grant": dict(grant)} if grant else {}) | ({"emergency": True} if emergency else {})
     look = f"dcctl request show {number}"
     try:
@@ -106,6 +110,13 @@ def amounts(demand: Any) -> str:
     return output.text_of({name: demand[name] for name in in_order(demand)} if demand else None)
 
 
+def granted(less: Any) -> str:
+    """What is granted where it is less: units, or a day."""
+    if less and "until" in less:
+        return sentence(N_("until {day}"), {"day": moment(less["until"])})
+    return amounts(less)
+
+
 def envelope(request: Mapping[str, Any]) -> str:
     """What is available in the administration's envelope, this request's hold taken off already."""
     known = (request.get("evidence") or {}).get("envelope") or {}
@@ -118,12 +129,16 @@ def evidence(found: Mapping[str, Any]) -> str:
     lines = []
     if found.get("at"):
         lines.append(labelled(_("As of"), moment(found["at"])))
+    if previewed := (found.get("change") or {}).get("previewed_at"):
+        lines.append(labelled(_("Previewed by the engine"), moment(previewed)))
     for one in found.get("above") or ():
         lines.append(labelled(_("Above"), f"{one['administration']} {_left(one.get('envelope'), 'granted')}"))
     if found.get("pool"):
         lines.append(labelled(_("Left in the datacenter"), _left(found["pool"], "declared")))
     if used := {name: f"{of.get('used', '–')}/{of.get('allocated')}" for name, of in (found.get("use") or {}).items()}:
-        lines.append(labelled(_("In use of what is allocated"), output.text_of(used)))
+        seen = min((str(of["seen_at"]) for of in found["use"].values() if of.get("seen_at")), default=None)
+        when = sentence(N_("{used} (seen {moment})"), {"used": output.text_of(used), "moment": moment(seen)}) if seen else output.text_of(used)
+        lines.append(labelled(_("In use of what is allocated"), when))
     if similar := [f"{one['number']} ({one['state']}; {amounts(one.get('demand'))})" for one in found.get("similar") or ()]:
         lines.append(labelled(_("Similar open requests"), ", ".join(similar)))
     if doors := [f"{one['server']} {one['port']}/{one['protocol']}" for one in found.get("open_to_the_world") or ()]:

@@ -154,9 +154,9 @@ def _csv_cell(value: Any) -> Any:
         return ""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return value
+    # Text is no figure even where it looks like one: +22921300000 is a telephone number, which a spreadsheet would reckon with.
     text = clean(_plain(value, keep="\n"), keep="\n")
-    is_figure = re.fullmatch(r"[+-]?\d+([.,]\d+)?", text)
-    return "'" + text if text[:1] in ("=", "+", "-", "@") and not is_figure else text
+    return "'" + text if text[:1] in ("=", "+", "-", "@") else text
 
 
 def _plain(value: Any, *, keep: str = "") -> str:

@@ -27,6 +27,8 @@ SENTENCES: Mapping[str, str] = {
     "declined": N_("Declined by {user}."),
     "granted": N_("Granted: {resources}."),
     "reminder": N_("Has waited for {days} days; it lapses on {lapses_at}."),
+    "previewed": N_("The engine was asked again what it would do: the same."),
+    "not_previewed": N_("The engine could not be asked again: {error}"),
     "emergency_reviewed": N_("The emergency was reviewed by {user}: {reason}"),
     "ledger": N_("Ledger, entry {entry}: {what} {amount} {resource}, {source} → {target}"),
     "withdrawn": N_("Withdrawn by {user}."),

@@ -19,6 +19,7 @@ WHOLE = COLUMNS | {
     "offer": N_("Offer"), "justification": N_("Why"), "demand": N_("Demand"), "granted": N_("Granted"),
     "notices": N_("To be noted"), "steps": N_("What changes"),
     "plan": N_("To be made"),
+    "evidence": N_("Evidence"), "evidence_digest": N_("Digest of the evidence"),
     "digest": N_("Digest"), "decisions": N_("Decisions"), "missing": N_("Still needed"), "operation": N_("Operation"), "error": N_("Error"),
     "lapses_at": N_("Lapses"), "story": N_("Story"),
 }  # fmt: skip
@@ -92,31 +93,36 @@ def list_(desk: Desk, administration: str | None, state: str | None, kind: str |
 def show(desk: Desk, number: str) -> None:
     desk.thing(desk.api.get("requests", number), WHOLE, requester=deciding.person, created_at=moment, demand=deciding.amounts,
                notices=deciding.notices, plan=deciding.plan, steps=planning.lines, decisions=deciding.decisions,
-               missing=deciding.missing, error=error_words, granted=deciding.amounts, lapses_at=moment, story=deciding.story)  # fmt: skip
+               missing=deciding.missing, error=error_words, granted=deciding.granted, lapses_at=moment, story=deciding.story,
+               evidence=deciding.evidence)  # fmt: skip
 
 
 @command.command(help=N_("Approve a request. You are shown what it is and asked; where nobody can be asked, --digest says what is meant."),
                  examples=["dcctl request approve R-2026-0042 --reason \"conforme au schéma directeur\""])  # fmt: skip
 @click.argument("number", metavar=NUMBER)
 @click.option("--digest", metavar=N_("DIGEST"), help=N_("The digest that `request show` prints: what you approve."))
+@click.option("--evidence", metavar=N_("DIGEST"), help=N_("With --digest: that of the facts that you saw, which `request show` prints too."))
 @click.option("--confirm", metavar=N_("NAME"), help=N_("The environment's name, where something is destroyed, replaced or lessened."))
 @click.option(
-    "--grant", multiple=True, metavar=N_("RESOURCE=AMOUNT"), help=N_("Of an envelope grant so much only: RESOURCE=AMOUNT; may be repeated.")
+    "--grant", multiple=True, metavar=N_("RESOURCE=AMOUNT"), help=N_("Grant so much only of what is asked: RESOURCE=AMOUNT; may be repeated.")
 )
+@click.option("--duration", metavar=N_("DURATION"), help=N_("Of an extension grant so much longer only: 3 months."))
 @click.option("--emergency", is_flag=True, help=N_("Approve alone, as an operator; somebody else reviews it afterwards (request review)."))
 @click.option("--reason", required=True, metavar=N_("TEXT"), help=N_("Why; the requester reads it."))
 @shown
 @click.pass_obj
 def approve(
-    desk: Desk, number: str, digest: str | None, confirm: str | None, grant: tuple[str, ...], emergency: bool, reason: str
+    desk: Desk, number: str, digest: str | None, evidence: str | None, confirm: str | None, grant: tuple[str, ...], duration: str | None,
+    emergency: bool, reason: str,
 ) -> None:  # fmt: skip
-    meant = digest or deciding.shown_and_confirmed(desk, number)
-    decided = deciding.approve(desk, number, meant, reason, confirm, grant=amounts(grant) if grant else None, emergency=emergency)
+    meant = (digest, evidence) if digest else deciding.shown_and_confirmed(desk, number)
+    less: dict[str, object] = (amounts(grant) if grant else {}) | ({"duration": duration} if duration else {})
+    decided = deciding.approve(desk, number, meant, reason, confirm, grant=less or None, emergency=emergency)
     desk.thing(decided, COLUMNS, requester=deciding.person, created_at=moment)
     if decided.get("missing"):
         say(N_("{number} approved by you; still needed: {missing}."), number=number, missing=deciding.missing(decided["missing"]))
     elif decided.get("state") == "proposed":
-        say(N_("{number}: whoever asked now says yes or no to {granted}."), number=number, granted=deciding.amounts(decided.get("granted")))
+        say(N_("{number}: whoever asked now says yes or no to {granted}."), number=number, granted=deciding.granted(decided.get("granted")))
     else:
         say(N_("{number} is approved. Follow it: dcctl request watch {number}"), number=number)
 

@@ -1,5 +1,5 @@
 """What must hold whatever writes: triggers on decisions, acts and events. `UPGRADE` is the first revision's, `ACTS` the second's,
-`DECIDING` that of the policy as data.
+`DECIDING` that of the policy as data, `BOUND` that of what a decision binds.
 """
 
 UPGRADE = [
@@ -170,4 +170,40 @@ DECIDING = [
     END $$
     """,
     "CREATE TRIGGER offer_immutable BEFORE UPDATE OR DELETE ON offer FOR EACH ROW EXECUTE FUNCTION refuse_other_offer()",
+]
+
+#: What a digest covers is changed before anybody decides on it, or after a return, and never while or after it is decided; what is granted, and the
+#: digest with it, only as a decision of the round says.
+BOUND = [
+    """
+    CREATE FUNCTION refuse_other_wish() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        -- Where it may be changed, no decision counts: a return ends a round, and another round begins with none.
+        IF NEW.state <> OLD.state AND (
+            NEW.state = 'submitted' AND EXISTS (SELECT FROM decision d WHERE d.request = NEW.number AND d.round = NEW.round)
+            OR NEW.state = 'returned' AND OLD.state <> 'in_review'
+            OR NEW.state = 'in_review' AND OLD.state <> 'submitted'
+            OR OLD.state = 'returned' AND NEW.state NOT IN ('submitted', 'withdrawn', 'lapsed'))
+        THEN
+            RAISE EXCEPTION '% does not lead from % to %', NEW.number, OLD.state, NEW.state USING ERRCODE = 'integrity_constraint_violation';
+        END IF;
+        IF OLD.state IN ('submitted', 'returned') THEN
+            RETURN NEW;
+        END IF;
+        IF (NEW.spec, NEW.demand, NEW.offer, NEW.offer_version, NEW.resolved, NEW.plan, NEW.steps, NEW.environment)
+            IS DISTINCT FROM (OLD.spec, OLD.demand, OLD.offer, OLD.offer_version, OLD.resolved, OLD.plan, OLD.steps, OLD.environment)
+        THEN
+            RAISE EXCEPTION 'what % asks for is not changed once it is examined', NEW.number USING ERRCODE = 'integrity_constraint_violation';
+        END IF;
+        IF (NEW.digest, NEW.granted) IS DISTINCT FROM (OLD.digest, OLD.granted) AND NOT (
+            OLD.state = 'in_review' AND NEW.granted IS DISTINCT FROM OLD.granted AND jsonb_typeof(NEW.granted) = 'object' AND NEW.digest IS NOT NULL
+            AND EXISTS (SELECT FROM decision d WHERE d.request = NEW.number AND d.round = NEW.round AND d.verdict = 'approve'
+                AND d.granted = NEW.granted))
+        THEN
+            RAISE EXCEPTION 'what is granted of % is what a decision says', NEW.number USING ERRCODE = 'integrity_constraint_violation';
+        END IF;
+        RETURN NEW;
+    END $$
+    """,
+    "CREATE TRIGGER request_bound BEFORE UPDATE ON request FOR EACH ROW EXECUTE FUNCTION refuse_other_wish()",
 ]

@@ -12,7 +12,7 @@ from dcctl.cloud import identity, limits
 from dcctl.errors import DcctlError, EngineError
 from dcctl.lifecycle import EnvironmentState, Kind, possible
 from dcctl.store import Environment, Operation, Request
-from dcctl.workflow import binding, changes, evidence, feed, fulfilment, holding, provisioning
+from dcctl.workflow import binding, changes, evidence, feed, fulfilment, granting, holding, provisioning
 from dcctl.workflow.app import App
 from dcctl.workflow.run import Run, perform
 from stacks.environment import EnvironmentSpec
@@ -56,7 +56,7 @@ def _change(app: App, run: Run) -> None:
     _shrink(app, run, request, spec, project_id, always=made.offer != request.offer or made.offer_version != request.offer_version)
     with run.transaction() as session:
         environment = session.get_one(Environment, environment.id, with_for_update=True)
-        environment.spec, environment.made_by, environment.outputs = request.spec, request.number, dict(outputs)
+        environment.spec, environment.made_by, environment.outputs = granting.spec_of(request), request.number, dict(outputs)
         environment.offer, environment.offer_version = request.offer or environment.offer, request.offer_version or environment.offer_version
         session.add(environment)
         _free(app, session, request, spec)

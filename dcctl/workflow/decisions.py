@@ -13,10 +13,10 @@ from dcctl.lifecycle import Kind, OperationState, RequestState, request_after
 from dcctl.rulebook import OPERATOR
 from dcctl.schemas import DecisionIn
 from dcctl.store import Decision, Operation, Request, now
-from dcctl.workflow import changes, enlarging, feed, holding, letters, needs, requests, sight, waiting
+from dcctl.workflow import changes, enlarging, feed, granting, holding, letters, needs, requests, sight, waiting
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
-from dcctl.workflow.fingerprint import canonical
+from dcctl.workflow.fingerprint import canonical, seen
 from dcctl.workflow.queue import CHANGE, DECOMMISSION, EXTENSION, FULFIL, environment_lock
 
 #: What the worker does for an approved request of each kind; an envelope is given at once.
@@ -31,13 +31,16 @@ def decide(app: App, actor: Actor, number: str, body: DecisionIn) -> dict[str, A
     """Record the actor's verdict on the current digest; when it is the last approval needed, what was asked is begun with it.
 
     Raises:
-        DcctlError: 106 none of those whom it needs, 203 another digest, 204 the requester's own, 205 twice, 301 not now, 600 enough of their role
+        DcctlError: 106 none of those whom it needs, 203 another digest, 615 other evidence than was shown, 204 the requester's own, 205 twice,
+            301 not now, 600 enough of their role
             have approved already, 601 an emergency by somebody else than an operator.
     """
     try:
         with app.transaction() as session:
             request = requests.locked(session, actor, number)
             made = of_round(session, request)
+            if actor.user_id == request.requester_id or actor.user_id in request.authors:  # whatever else they may or may not
+                raise DcctlError("DCCTL-204", number=number)
             fills = _fills(actor, request, body)
             after = approval.check(
                 number=number,
@@ -50,13 +53,15 @@ def decide(app: App, actor: Actor, number: str, body: DecisionIn) -> dict[str, A
                 digest=request.digest,
                 authors=request.authors,
             )
+            if body.evidence is not None and body.evidence != (current := seen(request.evidence)):
+                raise DcctlError("DCCTL-615", number=number, given=body.evidence, digest=current)
             if body.verdict == "approve":
                 fills = _still_missing(actor, request, made, fills, body)
             changes.require_confirmed(request, body.verdict, body.confirm)
-            less = enlarging.lessen(request, fills, body.grant) if body.grant is not None and body.verdict == "approve" else None
+            less = granting.lessen(session, request, fills, body.grant) if body.grant is not None and body.verdict == "approve" else None
             _record(session, request, actor, fills, body, less)
             if less is not None:
-                enlarging.set_less(request, less)
+                granting.set_less(request, less)
             if after is RequestState.REFUSED:
                 holding.release(session, actor.in_ledger(), request)
                 into(session, request, after)
@@ -104,7 +109,7 @@ def _still_missing(actor: Actor, request: Request, made: Sequence[Decision], fil
     return found
 
 
-def _record(session: Session, request: Request, actor: Actor, fills: Needed, body: DecisionIn, less: dict[str, int] | None) -> None:
+def _record(session: Session, request: Request, actor: Actor, fills: Needed, body: DecisionIn, less: granting.Less | None) -> None:
     decision = Decision(
         request=request.number,
         round=request.round,
@@ -117,6 +122,7 @@ def _record(session: Session, request: Request, actor: Actor, fills: Needed, bod
         administration=fills.administration,
         policy=request.policy,
         evidence=canonical(request.evidence),
+        evidence_seen=body.evidence,
         granted=less,
         emergency=body.emergency,
     )
@@ -149,23 +155,30 @@ def by_policy(app: App, session: Session, request: Request) -> None:
 
 
 def approve(app: App, session: Session, request: Request, actor: Actor | None = None, *, reason: str = "") -> None:
-    """Nothing more is missing: the hold no longer runs out and the worker is told; of an envelope it is given, or the requester asked."""
-    if request.kind == Kind.ENVELOPE and actor is not None:
-        if enlarging.is_less(request):
-            into(session, request, request_after(request.number, RequestState(request.state), "propose"))
-            waiting.begin(app, session, request, RequestState.PROPOSED)
+    """Nothing more is missing: what was asked is begun, or the requester asked whether less will do."""
+    if actor is not None and granting.is_less(request):
+        into(session, request, request_after(request.number, RequestState(request.state), "propose"))
+        waiting.begin(app, session, request, RequestState.PROPOSED)
+        if request.kind == Kind.ENVELOPE:
             enlarging.hold(app, session, actor, request)
-            feed.record(session, "proposed", request=request.number, asked=request.demand, granted=request.granted)
-            until = letters.day(request.lapses_at) if request.lapses_at is not None else "–"
-            told: dict[str, Any] = {"by": actor.user, "reason": reason, "granted": request.granted, "until": until}
-            letters.write(session, "proposed", request, **told)
-            return
-        into(session, request, RequestState.APPROVED)
+        else:  # all of it until the answer: a no leads back to where one may edit and ask again
+            waiting.hold_as_long(session, request)
+        feed.record(session, "proposed", request=request.number, asked=request.demand, granted=request.granted)
+        until = letters.day(request.lapses_at) if request.lapses_at is not None else "–"
+        told: dict[str, Any] = {"by": actor.user, "reason": reason, "granted": request.granted, "until": until}
+        letters.write(session, "proposed", request, **told)
+        return
+    into(session, request, RequestState.APPROVED)
+    begin(app, session, request, actor)
+
+
+def begin(app: App, session: Session, request: Request, actor: Actor | None = None) -> None:
+    """It is *approved*: the hold no longer runs out and the worker is told; of an envelope it is given."""
+    if request.kind == Kind.ENVELOPE and actor is not None:
         session.flush()
         enlarging.grant(app, session, actor, request)
         return
     holding.keep(session, request)
-    into(session, request, RequestState.APPROVED)
     letters.write(session, "approved", request)
     count = len(session.exec(select(Operation.id).where(Operation.request == request.number)).all())
     kind = TASKS[Kind(request.kind)]

@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlmodel import Session
 
-from dcctl.approval import POOL, Needed
+from dcctl.approval import POOL
 from dcctl.errors import DcctlError, NotVisible, QuotaShort
-from dcctl.lifecycle import Kind, RequestState, request_after
+from dcctl.lifecycle import RequestState, request_after
 from dcctl.rulebook import OPERATOR
 from dcctl.schemas import RequestIn
 from dcctl.store import Request, now
@@ -19,7 +19,6 @@ from dcctl.workflow import clock, feed, holding, letters, needs, sight
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.amounts import amounts
 from dcctl.workflow.app import App
-from dcctl.workflow.fingerprint import fingerprint
 from quotas import ledger
 from quotas import store as accounts
 from quotas.ledger import Cause, CauseKind, Move, QuotaExceeded
@@ -58,31 +57,6 @@ def gives(request: Request, role: str, administration: str) -> bool:
     return role == OPERATOR if payer == POOL else (role != OPERATOR and administration == payer)
 
 
-def lessen(request: Request, fills: Needed, grant: dict[str, Any]) -> dict[str, int] | None:
-    """What is given where it is less than the present figure; resources that are not named stay. None: nothing is less.
-
-    Raises:
-        DcctlError: 602 more than was asked, or what was not asked; 606 nothing would be left; 607 by somebody who gives nothing here.
-    """
-    if request.kind != Kind.ENVELOPE or not gives(request, fills.role, fills.administration):
-        raise DcctlError("DCCTL-607", number=request.number, kind=request.kind)
-    present: dict[str, int] = dict(request.granted or request.demand)
-    given = amounts(grant, least=0)
-    beyond = {name: {"asked": amount, "allowed": present.get(name, 0)} for name, amount in given.items() if amount > present.get(name, 0)}
-    if beyond:
-        raise DcctlError("DCCTL-602", number=request.number, beyond=[f"{n} {v['asked']} > {v['allowed']}" for n, v in beyond.items()])
-    less = {name: amount for name, amount in {**present, **given}.items() if amount}
-    if not less:
-        raise DcctlError("DCCTL-606", number=request.number)
-    return less if less != present else None
-
-
-def set_less(request: Request, less: dict[str, int]) -> None:
-    """From now on so much is what is approved; whoever approves next names this."""
-    request.granted = less
-    request.digest = fingerprint(request, request.resolved, request.plan, request.steps)
-
-
 def hold(app: App, session: Session, actor: Actor, request: Request) -> None:
     """Set aside at the grantor what will be given, in the place of what was."""
     payer = holding.holder(session, _payer(session, request))
@@ -95,11 +69,6 @@ def hold(app: App, session: Session, actor: Actor, request: Request) -> None:
         return
     moves = [*accounts.ending(ledger.Kind.RELEASE, held), *ledger.hold(payer, app.region, wanted, request.number, until)]
     _post(session, actor, request, moves, payer.name)
-
-
-def is_less(request: Request) -> bool:
-    """Whether the requester is to be asked: less is given than was wanted."""
-    return request.granted is not None and request.granted != request.demand
 
 
 def grant(app: App, session: Session, actor: Actor, request: Request) -> None:

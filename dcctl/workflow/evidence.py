@@ -13,10 +13,11 @@ from dcctl import speccheck, steps
 from dcctl.errors import DcctlError, SpecRefused
 from dcctl.lifecycle import ALTERING, Kind, RequestState, possible, request_after
 from dcctl.store import Administration, CatalogueItem, Environment, Request, now
-from dcctl.workflow import changes, decisions, enlarging, facts, feed, holding, letters, members, needs, provisioning, requests
+from dcctl.workflow import changes, clock, decisions, enlarging, facts, feed, granting, holding, letters, members, needs, provisioning, requests
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
 from dcctl.workflow.fingerprint import fingerprint
+from dcctl.workflow.queue import EVIDENCE
 from stacks.environment import EnvironmentSpec
 from stacks.plan import Plan, Resolved, plan
 from stacks.specs import parse
@@ -32,24 +33,34 @@ def review(app: App, number: str) -> None:
             return
         administration = session.get_one(Administration, request.administration)
     found = _examined(app, request, administration.domain_id)
-    digest = fingerprint(request, found.resolved, found.plan, found.steps)
     examined = request.round
     with app.transaction() as session:
         request = session.get_one(Request, number, with_for_update=True)
         if request.state != RequestState.SUBMITTED or request.round != examined:
             return
-        request.resolved, request.plan, request.steps, request.digest = found.resolved, found.plan, found.steps, digest
-        missing = needs.settle(app, session, request, examined=True)
-        request.evidence, request.error = facts.of(app, session, request), None
-        request.state, request.updated_at = request_after(number, RequestState.SUBMITTED, "review"), now()
-        session.add(request)
-        feed.record(session, "reviewed", request=number, digest=digest, things=len(found.steps or found.plan))
-        if not missing:
-            decisions.by_policy(app, session, request)
+        _into_review(app, session, request, found)
+
+
+def _into_review(app: App, session: Session, request: Request, found: "Examined") -> None:
+    """What was found stands with the submitted request, and whoever must decides on it."""
+    request.resolved, request.plan, request.steps = found.resolved, found.plan, found.steps
+    request.digest = fingerprint(request, found.resolved, found.plan, found.steps)
+    missing = needs.settle(app, session, request, examined=True)
+    request.evidence, request.error = facts.of(app, session, request, previewed_at=_previewed(session, request)), None
+    request.state, request.updated_at = request_after(request.number, RequestState.SUBMITTED, "review"), now()
+    session.add(request)
+    feed.record(session, "reviewed", request=request.number, digest=request.digest, things=len(found.steps or found.plan))
+    if not missing:
+        decisions.by_policy(app, session, request)
+
+
+def _previewed(session: Session, request: Request) -> str | None:
+    """This moment, where the engine was asked what it would do."""
+    return clock.moment(session).isoformat() if request.kind in ALTERING else None
 
 
 def look_again(app: App, actor: Actor, number: str) -> dict[str, Any]:
-    """Note the facts for whoever decides as they are now; what an approval names stays as it is.
+    """Note the facts for whoever decides as they are now; for a change the worker has the engine preview it anew, too (`preview_again`).
 
     Raises:
         NotVisible: there is none, or not for this actor. DcctlError: 301, nobody decides on it now.
@@ -59,10 +70,51 @@ def look_again(app: App, actor: Actor, number: str) -> dict[str, Any]:
         if request.state not in (RequestState.IN_REVIEW, RequestState.PROPOSED):
             state = RequestState(request.state)
             raise DcctlError("DCCTL-301", number=number, state=request.state, action="evidence", possible=possible(state))
-        request.evidence = facts.of(app, session, request)
+        request.evidence = facts.of(app, session, request, previewed_at=(request.evidence.get("change") or {}).get("previewed_at"))
         session.add(request)
+        if request.kind in ALTERING:
+            # As plans: one administration has one preview at a time, so that others' requests are examined meanwhile.
+            app.queue.defer(session, EVIDENCE, lock=f"plan:{request.administration}", once=f"evidence:{number}", number=number)
         session.flush()
         return requests.as_json(session, request)
+
+
+def preview_again(app: App, number: str) -> None:
+    """Ask the engine anew what a change would do; `found_again` says what comes of it."""
+    with app.reading() as session:
+        request = session.get_one(Request, number)
+        if request.state != RequestState.IN_REVIEW or request.kind not in ALTERING:
+            return
+    try:
+        found = altered(app, request)
+    except DcctlError as error:
+        with app.transaction() as session:
+            feed.record(session, "not_previewed", request=number, error=error.to_json())
+        return
+    found_again(app, request, found)
+
+
+def found_again(app: App, seen: Request, found: "Examined") -> None:
+    """The same as before: the facts are of this moment. Something else: nobody has approved that, so another round begins, and whoever decided
+    already decides on what is shown now.
+
+    Args:
+        seen: the request as it was when the engine was asked.
+    """
+    number, before = seen.number, seen.digest
+    with app.transaction() as session:
+        request = session.get_one(Request, number, with_for_update=True)
+        if request.state != RequestState.IN_REVIEW or request.round != seen.round or request.digest != before:
+            return
+        if fingerprint(request, found.resolved, found.plan, found.steps) == before:
+            request.evidence = facts.of(app, session, request, previewed_at=_previewed(session, request))
+            session.add(request)
+            feed.record(session, "previewed", request=number, digest=before)
+            return
+        request.state, request.round = request_after(number, RequestState.IN_REVIEW, "evidence"), request.round + 1
+        session.add(request)
+        session.flush()  # the database lets nothing else change while it is in review
+        _into_review(app, session, request, found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,13 +196,14 @@ def described(planned: Plan) -> list[dict[str, Any]]:
 
 
 def restored(request: Request) -> tuple[EnvironmentSpec, Resolved]:
-    """Spec and ids of a request as they were approved; refuses when the plan that follows from them is not what the digest names."""
+    """Spec (with the quota that was granted) and ids of a request as they were approved; refused when the plan that follows from them is not what
+    the digest names."""
     spec, resolved = parse(request.spec), Resolved.from_document(request.resolved)
     planned = plan(spec, resolved)
     found = fingerprint(request, resolved.to_document(), described(planned), request.steps)
     if request.kind in (Kind.ENVIRONMENT, *ALTERING) and found != request.digest:
         raise DcctlError("DCCTL-203", number=request.number, given=request.digest, digest="–")
-    return spec, resolved
+    return parse(granting.spec_of(request)), resolved
 
 
 def _ids(session: Session) -> dict[str, dict[str, CatalogueItem]]:

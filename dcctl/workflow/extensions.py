@@ -1,6 +1,5 @@
 """Extensions: a later end for an environment, counted from the present one; no units. One that its end had stopped runs again afterwards."""
 
-from datetime import datetime
 
 from sqlmodel import Session
 
@@ -9,7 +8,7 @@ from dcctl.cloud import servers
 from dcctl.errors import DcctlError, SpecRefused
 from dcctl.lifecycle import EnvironmentState, environment_after, possible
 from dcctl.store import Environment, Offer, Operation, Request
-from dcctl.workflow import binding, changes, clock, drafting, feed
+from dcctl.workflow import binding, changes, clock, drafting, feed, granting
 from dcctl.workflow.app import App
 from dcctl.workflow.run import Run, perform
 from stacks.faults import SpecFaults
@@ -65,9 +64,9 @@ def _extend(app: App, run: Run) -> None:
             servers.start(app.cloud(), environment.project_id, environment.life.get("stopped") or [])
     with run.transaction() as session:
         environment = session.get_one(Environment, environment.id, with_for_update=True)
-        environment.expires_at, environment.life = datetime.fromisoformat(request.steps[0]["until"]), {}
+        environment.expires_at, environment.life = granting.until(request), {}
         if environment.state != EnvironmentState.ACTIVE:
             environment.state = environment_after(environment.name, EnvironmentState(environment.state), "renew")
         session.add(environment)
-        feed.record(session, "extended", request=run.number, operation=run.id, until=request.steps[0]["until"])
+        feed.record(session, "extended", request=run.number, operation=run.id, until=granting.until(request).isoformat())
         run.succeed(session, "succeed")

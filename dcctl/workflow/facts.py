@@ -11,7 +11,7 @@ from dcctl import sizing, steps
 from dcctl.approval import POOL
 from dcctl.lifecycle import ALTERING, ENDED, Kind
 from dcctl.store import Request, now
-from dcctl.workflow import holding, needs
+from dcctl.workflow import granting, holding, needs
 from dcctl.workflow.app import App
 from quotas import store as ledger
 from quotas.resources import in_order
@@ -23,22 +23,29 @@ MOST_SIMILAR = 10
 WORLD = ("0.0.0.0/0", "::/0")
 
 
-def of(app: App, session: Session, request: Request) -> dict[str, Any]:
-    """The facts as they are now, with this request already held."""
-    wanted = request.granted or request.demand
+def of(app: App, session: Session, request: Request, *, previewed_at: str | None = None) -> dict[str, Any]:
+    """The facts as they are now, with this request already held.
+
+    Args:
+        previewed_at: of a change, when the engine was asked what it would do.
+    """
+    wanted = request.granted or request.demand if request.kind != Kind.EXTENSION else {}
     pool = ledger.capacity(session, app.region)
     own = needs.use(app, session, request.administration)
     found: dict[str, Any] = {
         "at": now().isoformat(),
         "envelope": _envelope(app, session, request.administration, wanted),
         "pool": {name: {"declared": c.declared, "available": c.available} for name, c in pool.items() if name in wanted},
-        "use": {name: {"allocated": allocated, "used": used} for name, (allocated, used) in own.items()},
+        "use": {
+            name: {"allocated": of.allocated, "used": of.used, "seen_at": of.seen_at.isoformat() if of.seen_at is not None else None}
+            for name, of in own.items()
+        },
         "similar": _similar(session, request),
         "notices": request.notices,
         "policy": {"version": request.policy, "rule": request.rule, "needs": request.needs},
     }
     if request.kind in ALTERING:
-        found["change"] = {"quota": _moved(app, session, request), "counts": steps.counts(request.steps)}
+        found["change"] = {"quota": _moved(app, session, request), "counts": steps.counts(request.steps), "previewed_at": previewed_at}
     if request.kind in (Kind.ENVIRONMENT, Kind.CHANGE):
         found["open_to_the_world"] = _open(parse(request.spec))
     if request.kind == Kind.ENVELOPE:
@@ -96,7 +103,7 @@ def _open(spec: EnvironmentSpec) -> list[dict[str, Any]]:
 def _moved(app: App, session: Session, request: Request) -> dict[str, list[int]]:
     """What the environment has of each resource, and what it will have after the change; those that stay are left out."""
     allocated = holding.allocated(app, session, request.administration, request.environment)
-    wanted = sizing.demand(parse(request.spec))
+    wanted = sizing.demand(parse(granting.spec_of(request)))
     return {
         resource: [allocated.get(resource, 0), wanted.get(resource, 0)]
         for resource in in_order({*allocated, *wanted})

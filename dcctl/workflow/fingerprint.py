@@ -9,9 +9,9 @@ from dcctl.store import Request
 
 
 def fingerprint(
-    request: Request, resolved: dict[str, Any], planned: list[dict[str, Any]], taken: list[dict[str, Any]] | None = None
+    request: Request, resolved: dict[str, Any], planned: list[dict[str, Any]], taken: list[dict[str, Any]] | None = None, **instead: Any
 ) -> str:
-    """The digest: SHA-256 over the canonical JSON (RFC 8785) of what an approval binds."""
+    """The digest: SHA-256 over the canonical JSON (RFC 8785) of what an approval binds; `granted` as another one than the request's."""
     document: Any = {
         "kind": request.kind,
         "administration": request.administration,
@@ -24,9 +24,15 @@ def fingerprint(
     }
     if taken:
         document["steps"] = taken
-    if request.granted is not None:
-        document["granted"] = request.granted
+    granted = instead.get("granted", request.granted)
+    if granted is not None:
+        document["granted"] = granted
     return hashlib.sha256(rfc8785.dumps(document)).hexdigest()
+
+
+def seen(evidence: dict[str, Any]) -> str:
+    """The digest of the facts that a decider is shown: SHA-256 over the same canonical JSON that is kept with the decision."""
+    return hashlib.sha256(canonical(evidence).encode()).hexdigest()
 
 
 def canonical(document: Any) -> str:

@@ -14,7 +14,7 @@ from dcctl.cloud import identity, limits, servers
 from dcctl.errors import CloudError, DcctlError, EngineError
 from dcctl.lifecycle import EnvironmentState, environment_after
 from dcctl.store import CatalogueItem, Environment, Offer, Operation, ProjectLimit, Request, now
-from dcctl.workflow import binding, clock, evidence, holding, members, provisioning
+from dcctl.workflow import binding, clock, evidence, granting, holding, members, provisioning
 from dcctl.workflow.app import App
 from dcctl.workflow.run import Run, perform
 from stacks.environment import EnvironmentSpec
@@ -74,7 +74,7 @@ def _begin(app: App, run: Run) -> int:
                 state=EnvironmentState.PROVISIONING,
                 offer=request.offer or "",
                 offer_version=request.offer_version or 0,
-                spec=request.spec,
+                spec=granting.spec_of(request),
                 request=request.number,
             )
             session.add(environment)

@@ -1,6 +1,8 @@
 """Whose decision a request needs: the facts about it, put to the policy in force, and written down with it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from sqlmodel import Session, select
 
@@ -8,11 +10,15 @@ from dcctl import approval, steps
 from dcctl.approval import POOL, Needed
 from dcctl.lifecycle import ALTERING, Kind
 from dcctl.rulebook import LEAD, Facts, Rulebook
-from dcctl.store import Administration, Decision, Offer, Request
-from dcctl.workflow import quota
+from dcctl.store import Administration, Decision, Offer, Request, Source
+from dcctl.workflow import clock, quota
 from dcctl.workflow.app import App
 from dcctl.workflow.standing import Standing
 from quotas import store as accounts
+from quotas.resources import find
+
+#: A reading of the cloud that is older decides nothing by itself; a full one is made every 20 minutes at the latest.
+FRESH = timedelta(minutes=30)
 
 
 def settle(app: App, session: Session, request: Request, *, examined: bool = False) -> list[Needed]:
@@ -62,18 +68,42 @@ def _facts(app: App, session: Session, request: Request, standing: Standing, *, 
         demand=request.demand,
         payer=payer_of(session, request.administration) if request.kind == Kind.ENVELOPE else POOL,
         destroys=bool(steps.removable(request.steps)) if examined and request.kind in ALTERING else None,
-        use=use(app, session, request.administration) if examined and _asks(standing.policy, "used_at_least") else None,
+        use=known(session, use(app, session, request.administration)) if examined and _asks(standing.policy, "used_at_least") else None,
     )
 
 
-def use(app: App, session: Session, code: str) -> dict[str, tuple[int, int | None]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """Of a resource: units that are allocated, units of them that were seen in use (None: nobody looked), and when the service was read last."""
+
+    allocated: int
+    used: int | None
+    seen_at: datetime | None
+
+
+def known(session: Session, found: Mapping[str, Use]) -> dict[str, tuple[int, int | None]]:
+    """What a policy may go by: use that was read too long ago is not known, and an unknown one meets no condition."""
+    since = clock.moment(session) - FRESH
+    return {name: (of.allocated, of.used if of.seen_at is not None and of.seen_at >= since else None) for name, of in found.items()}
+
+
+def use(app: App, session: Session, code: str) -> dict[str, Use]:
     """By resource what the administration's environments have allocated, and what of it was seen in use."""
     holder = accounts.find_holder(session, code)
     if holder is None:
         return {}
     balances = accounts.balances(session, holder, app.region)
     seen = quota.observed(app, session, administration=code, named=balances)
-    return {name: (balance.allocated, (seen.get(name) or {}).get("usage")) for name, balance in balances.items() if balance.allocated}
+    read = dict(session.exec(select(Source.name, Source.last_success_at)).all())
+    return {
+        name: Use(
+            allocated=balance.allocated,
+            used=(seen.get(name) or {}).get("usage"),
+            seen_at=read.get(resource.service_type) if (resource := find(name)) is not None else None,
+        )
+        for name, balance in balances.items()
+        if balance.allocated
+    }
 
 
 def _asks(policy: Rulebook, condition: str) -> bool:

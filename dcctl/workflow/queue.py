@@ -22,6 +22,7 @@ EXTENSION = "extension"
 REBUILD = "rebuild"
 #: Of anything else.
 REVIEW = "review"
+EVIDENCE = "evidence"
 PLAN = "plan"
 RECONCILE = "reconcile"
 
@@ -29,7 +30,7 @@ RECONCILE = "reconcile"
 SHORT, BUILDING = "dcctl-short", "dcctl-building"
 #: Comparing asks OpenStack much; one at a time in each worker, and nobody's environment waits for it.
 COMPARING = "dcctl-comparing"
-_QUEUES = {REVIEW: SHORT, PLAN: SHORT, RECONCILE: COMPARING}
+_QUEUES = {REVIEW: SHORT, EVIDENCE: SHORT, PLAN: SHORT, RECONCILE: COMPARING}
 
 
 def conninfo(url: str) -> str:
@@ -56,13 +57,13 @@ class Queue:
         if once is None:
             job.defer(**arguments)
             return
-        savepoint = session.begin_nested()
+        session.execute(_BEGINS)  # else the driver's savepoint would be a transaction of its own
+        assert connection is not None
         try:
-            job.defer(**arguments)
+            with connection.transaction():
+                job.defer(**arguments)
         except AlreadyEnqueued:
-            savepoint.rollback()
-        else:
-            savepoint.commit()
+            pass
 
     def defer_once(self, session: Session, task: str, *, queue: str, lock: str, at: int) -> bool:
         """Queue what is begun at this moment (seconds since 1970) by whichever worker comes first; False where it was, or where one still waits."""
@@ -98,6 +99,7 @@ class Queue:
 
 
 _AT = text("SELECT procrastinate_defer_periodic_job_v2(:queue, :lock, :task, :task, 0, '', :at, CAST(:arguments AS jsonb))")
+_BEGINS = text("SELECT 1")
 _BEGUN = text("SELECT id FROM procrastinate_jobs WHERE status = 'doing' AND args ->> 'operation' = :operation FOR UPDATE")
 _FINISH = text("SELECT procrastinate_finish_job_v1(:number, 'failed', false)")
 _SILENT = text("""

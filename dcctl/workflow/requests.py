@@ -17,6 +17,7 @@ from dcctl.store import Decision, Event, Idempotency, Operation, Request, now
 from dcctl.workflow import asking, drafting, feed, holding, idempotency, letters, maintenance, members, needs, sight, story
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
+from dcctl.workflow.fingerprint import seen
 from dcctl.workflow.queue import REVIEW
 from stacks.environment import EnvironmentSpec
 
@@ -237,6 +238,7 @@ def _told(request: Request, decisions: Sequence[Decision], operation: str | None
         "steps": request.steps,
         "notices": request.notices,
         "evidence": request.evidence,
+        "evidence_digest": seen(request.evidence) if request.evidence else None,
         "decisions": [
             {
                 "verdict": d.verdict,

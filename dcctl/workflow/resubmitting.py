@@ -10,7 +10,7 @@ from dcctl.errors import DcctlError, NotVisible
 from dcctl.lifecycle import RequestState, request_after
 from dcctl.schemas import AnswerIn, CommentIn, RequestIn
 from dcctl.store import Request, now
-from dcctl.workflow import asking, drafting, enlarging, feed, holding, idempotency, requests, sight
+from dcctl.workflow import asking, decisions, drafting, feed, granting, holding, idempotency, requests, sight
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
 from dcctl.workflow.queue import REVIEW
@@ -46,7 +46,8 @@ def answer(app: App, actor: Actor, number: str, body: AnswerIn) -> dict[str, Any
     """Say yes or no to less than was asked: it is granted, or nothing is.
 
     Raises:
-        DcctlError: 301 nothing is proposed; 203 something else is proposed than what was seen; 603 another parent would pay by now.
+        DcctlError: 301 nothing is proposed; 616 by somebody who neither asked nor edited; 203 something else is proposed than what was
+            seen; 603 another parent would pay by now.
     """
     with app.transaction() as session:
         request = _own(session, actor, number)
@@ -54,6 +55,8 @@ def answer(app: App, actor: Actor, number: str, body: AnswerIn) -> dict[str, Any
         after = request_after(number, state, "accept" if body.accept else "withdraw")
         if state is not RequestState.PROPOSED:
             request_after(number, state, "accept")
+        if actor.user_id not in (request.requester_id, *request.authors):
+            raise DcctlError("DCCTL-616", number=number, requester=request.requester.get("user"))
         if body.digest is not None and body.digest != request.digest:
             raise DcctlError("DCCTL-203", number=number, given=body.digest, digest=request.digest)
         request.state, request.updated_at = after, now()
@@ -61,7 +64,8 @@ def answer(app: App, actor: Actor, number: str, body: AnswerIn) -> dict[str, Any
         session.flush()
         if body.accept:
             feed.record(session, "accepted", request=number, user=actor.user, reason=body.reason)
-            enlarging.grant(app, session, actor, request)
+            granting.hold_less(app, session, actor, request)
+            decisions.begin(app, session, request, actor)
         else:
             feed.record(session, "declined", request=number, user=actor.user, reason=body.reason)
             holding.release(session, actor.in_ledger(), request)

@@ -47,4 +47,5 @@ def _with_decision(event: Event, decisions: list[Decision]) -> dict[str, Any]:
     if made is None:
         return told
     decisions.remove(made)
-    return told | {"role": made.role, "policy": made.policy, "emergency": made.emergency, "evidence": made.evidence}
+    facts = {"evidence": made.evidence, "evidence_seen": made.evidence_seen}
+    return told | {"role": made.role, "policy": made.policy, "emergency": made.emergency} | facts

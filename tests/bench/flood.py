@@ -6,7 +6,6 @@ tokens of their own: each lists, submits and comments as fast as answers come, r
 
 import itertools
 import statistics
-import subprocess
 import sys
 import threading
 import time
@@ -20,16 +19,14 @@ import requests
 
 from dcctl.cloud.connect import Cloud
 from dcctl.config import Api
-from infra.site import servers
-from infra.site.layout import CHECKOUT, REGION
-from tests.bench.reads import answers
+from infra.site.layout import REGION
+from tests.bench.second import second_api
 from tests.bench.submit import share
 from tests.site import RunningSite
 
 PEOPLE, TARGET = 30, 2.0
 #: Of the one that is measured, by the clock.
 CALLS_A_SECOND, SECONDS = 8.0, 10.0
-START_SECONDS = 60.0
 ROOM = {"cores": 400, "ram": 400 * 512}
 
 
@@ -132,17 +129,8 @@ class Flood:
 def shipped(site: RunningSite) -> Iterator[str]:
     """A second API of the site, with the bounds on calls and open requests that are shipped."""
     port, of = site.ports + 16, Api()
-    environment = servers.environment(site.layout) | {
+    bounds = {
         "DCCTL_API__PORT": str(port), "DCCTL_API__REQUESTS_A_MINUTE": str(of.requests_a_minute), "DCCTL_API__OPEN_REQUESTS": str(of.open_requests),
     }  # fmt: skip
-    command = [sys.executable, "-c", "from dcctl.api.server import main; main()"]
-    with subprocess.Popen(command, env=environment, cwd=CHECKOUT, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        try:
-            address, end = f"http://127.0.0.1:{port}", time.monotonic() + START_SECONDS
-            while not answers(f"{address}/healthz"):
-                assert process.poll() is None, "the second API has ended"
-                assert time.monotonic() < end, "the second API does not answer"
-                time.sleep(0.2)
-            yield address
-        finally:
-            process.terminate()
+    with second_api(site, [sys.executable, "-c", "from dcctl.api.server import main; main()"], port, bounds) as address:
+        yield address

@@ -6,7 +6,6 @@ the difference is what the database costs. All three are read in turn in each ro
 
 import json
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -15,22 +14,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import requests
 import waitress
 
 from dcctl.api import server
 from dcctl.config import settings
 from dcctl.workflow import requests as cases
 from dcctl.workflow.app import App
-from infra.site import postgres, servers
+from infra.site import postgres
 from infra.site.layout import CHECKOUT
+from tests.bench.second import second_api
 from tests.bench.submit import Call, caller, share
 from tests.site import RunningSite
 
 CLIENTS, READS_OF_A_CLIENT = 20, 15
 FEW, MANY, TARGET = 100, 10_000, 1.5
 MINISTRIES = {"min-peu": FEW, "min-beaucoup": MANY}
-START_SECONDS = 60.0
 _FILL = """INSERT INTO request (number, kind, state, administration, environment, spec, demand, resolved, plan, notices, evidence, justification,
         requester, requester_id, created_at, updated_at)
     SELECT 'R-2024-' || %(code)s || '-' || i, 'environment', 'refused', %(code)s, 'env-' || i, '{}', '{}', '{}', '[]', '[]', '{}', 'banc d''essai',
@@ -85,26 +83,8 @@ def without_database(site: RunningSite, document: dict[str, Any]) -> Iterator[st
     port = site.ports + 15
     file = site.layout.state / "bench-list.json"
     file.write_text(json.dumps(document))
-    command = [sys.executable, "-m", "tests.bench.reads", str(port), str(file)]
-    environment = servers.environment(site.layout) | {"PYTHONPATH": str(CHECKOUT)}
-    nowhere = subprocess.DEVNULL
-    with subprocess.Popen(command, env=environment, cwd=CHECKOUT, stdin=nowhere, stdout=nowhere, stderr=nowhere) as process:
-        try:
-            address, end = f"http://127.0.0.1:{port}", time.monotonic() + START_SECONDS
-            while not answers(f"{address}/healthz"):
-                assert process.poll() is None, "the API without a database has ended"
-                assert time.monotonic() < end, "the API without a database does not answer"
-                time.sleep(0.2)
-            yield address
-        finally:
-            process.terminate()
-
-
-def answers(url: str) -> bool:
-    try:
-        return requests.get(url, timeout=5).status_code == 200
-    except requests.ConnectionError:
-        return False
+    with second_api(site, [sys.executable, "-m", "tests.bench.reads", str(port), str(file)], port, {"PYTHONPATH": str(CHECKOUT)}) as address:
+        yield address
 
 
 def main() -> None:

@@ -71,3 +71,14 @@ def app(postgresql: postgres.Server, database: str) -> Iterator[App]:
             store.post(session, ledger.grant(pool, holder, "cotonou", ENVELOPE), actor=BOOTSTRAP, cause=act)
     yield made
     made.close()
+
+
+def with_agency(app: App) -> None:
+    """anpc below min-sante, which granted it one core."""
+    act = ledger.Cause(kind=ledger.CauseKind.ACT, reference="A-2026-0002", document="note")
+    with app.transaction() as session:
+        session.add(Administration(code="anpc", name="ANPC", parent="min-sante", domain_id="anpc"))
+        parent = store.find_holder(session, "min-sante")
+        assert parent is not None
+        child = store.open_holder(session, ledger.HolderKind.ADMINISTRATION, "anpc", parent)
+        store.post(session, ledger.grant(parent, child, "cotonou", {"cores": 1}), actor=AGENT.in_ledger(), cause=act)

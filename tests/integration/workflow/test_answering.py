@@ -12,7 +12,7 @@ from sqlmodel import select
 
 from dcctl.errors import DcctlError, NotVisible, QuotaShort
 from dcctl.schemas import AnswerIn, CommentIn, DecisionIn, RequestIn, ReviewIn, TrialsIn, WithdrawIn
-from dcctl.store import Administration, EmergencyReview, Event, Request, now
+from dcctl.store import EmergencyReview, Event, Request, now
 from dcctl.workflow import (
     decisions,
     emergencies,
@@ -29,8 +29,8 @@ from dcctl.workflow import (
 )  # fmt: skip
 from dcctl.workflow.app import App
 from dcctl.workflow.fingerprint import fingerprint
-from quotas import ledger, store
-from tests.integration.workflow.conftest import AGENT, JUSTICE_AGENT, LEAD, person
+from quotas import store
+from tests.integration.workflow.conftest import AGENT, JUSTICE_AGENT, LEAD, person, with_agency
 from tests.integration.workflow.test_deciding import OPERATOR, SECOND, publish, refused, say
 from tests.integration.workflow.test_requests import DIGEST, available, body, jobs, reviewed
 from tests.unit.dcctl.test_rulebook import LAST
@@ -147,7 +147,8 @@ def test_only_a_returned_request_is_edited(app: App) -> None:
     number = reviewed(app)
     with pytest.raises(DcctlError) as early:
         edit(app, AGENT, number)
-    assert (early.value.code, early.value.params["possible"]) == ("DCCTL-301", ["approve", "refuse", "return", "propose", "withdraw", "lapse"])
+    can = early.value.params["possible"]
+    assert (early.value.code, can) == ("DCCTL-301", ["approve", "refuse", "return", "propose", "evidence", "withdraw", "lapse"])
 
 
 def test_a_comment_stands_in_the_story_and_decides_nothing(app: App) -> None:
@@ -283,12 +284,7 @@ def test_a_pool_that_is_not_enough_is_named_and_nothing_is_decided(app: App) -> 
 
 
 def test_below_another_administration_its_lead_gives_and_no_operator(app: App) -> None:
-    act = ledger.Cause(kind=ledger.CauseKind.ACT, reference="A-2026-0002", document="note")
-    with app.transaction() as session:
-        session.add(Administration(code="anpc", name="ANPC", parent="min-sante", domain_id="anpc"))
-        parent = store.find_holder(session, "min-sante")
-        child = store.open_holder(session, ledger.HolderKind.ADMINISTRATION, "anpc", parent)
-        store.post(session, ledger.grant(parent, child, "cotonou", {"cores": 1}), actor=AGENT.in_ledger(), cause=act)
+    with_agency(app)
     agent, lead = (person(f"anpc-{role}", f"dc_{role}", administration="anpc") for role in ("agent", "lead"))
     number = envelope(app, actor=agent, cores=10)
 

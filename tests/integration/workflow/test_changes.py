@@ -4,19 +4,21 @@ import copy
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 from sqlmodel import select
 
 from dcctl.config import Engine
 from dcctl.errors import DcctlError, NotVisible, QuotaShort, SpecRefused
 from dcctl.provisioner.engine import PLUGIN
-from dcctl.schemas import AcceptIn, DecisionIn, PlanIn, RebuildIn, RequestIn, WithdrawIn
-from dcctl.store import Environment, Event, Operation, PlanRun, Request
+from dcctl.schemas import AcceptIn, AnswerIn, ContactIn, DecisionIn, PlanIn, RebuildIn, RequestIn, WithdrawIn
+from dcctl.store import Environment, Event, Letter, Operation, PlanRun, Request
 from dcctl.workflow import (
     altering,
     changes,
+    contacts,
     decisions,
     discrepancies,
     drift,
@@ -24,12 +26,15 @@ from dcctl.workflow import (
     evidence,
     extensions,
     facts,
+    granting,
     holding,
+    letters,
     life,
     operations,
     previews,
     rebuilding,
     requests,
+    resubmitting,
 )  # fmt: skip
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
@@ -38,11 +43,15 @@ from quotas.reconcile import Difference, Looked, Name
 from stacks import tokens
 from stacks.plan import plan
 from stacks.specs import parse
+from tests import postgres
 from tests.integration.workflow.conftest import AGENT, JUSTICE_AGENT, LEAD
+from tests.integration.workflow.test_deciding import OPERATOR as EXPLOITANT
+from tests.integration.workflow.test_deciding import publish
 from tests.integration.workflow.test_discrepancies import OPERATOR
 from tests.integration.workflow.test_operations import RESOLVED
-from tests.integration.workflow.test_requests import DIGEST, available, body, jobs, reviewed
+from tests.integration.workflow.test_requests import available, body, jobs, reviewed
 from tests.integration.workflow.test_review import keystone_at
+from tests.unit.dcctl.test_rulebook import LAST
 from tests.unit.dcctl.test_speccheck import DOSSIER
 
 NAME = "dossier-patient"
@@ -59,13 +68,13 @@ def built(app: App, tmp_path: Path) -> App:
         program.write_text("#!/bin/false\n")
         program.chmod(0o700)
     app.settings = app.settings.model_copy(update={"cloud": keystone_at(tmp_path, 9), "engine": engine})
-    number = reviewed(app, key="first")
-    decisions.decide(app, LEAD, number, DecisionIn(verdict="approve", digest=DIGEST, reason="conforme"))
+    number = reviewed(app, key="first", resolved=RESOLVED)
+    digest = requests.show(app, AGENT, number)["digest"]
+    decisions.decide(app, LEAD, number, DecisionIn(verdict="approve", digest=digest, reason="conforme"))
     with app.transaction() as session:
         session.execute(text("UPDATE operation SET state = 'succeeded'"))
         request = session.get_one(Request, number)
-        request.resolved, request.state = RESOLVED.to_document(), "fulfilled"
-        request.plan = evidence.described(plan(parse(request.spec), RESOLVED))
+        request.state = "fulfilled"
         holding.allocate(session, request)
         environment = Environment(
             administration="min-sante", name=NAME, state="active", project_id="p-dossier", group_id="g-dossier", offer="standard", offer_version=1,
@@ -241,7 +250,10 @@ def test_the_digest_covers_what_the_engine_would_do(built: App) -> None:
     number = ask(built, quota=DOSSIER["quota"] | {"cores": 9})
     harmless = examined(built, number)
 
-    assert examined(built, number, GONE) != harmless
+    with built.reading() as session:
+        request = session.get_one(Request, number)
+    assert fingerprint(request, request.resolved, request.plan) == harmless
+    assert fingerprint(request, request.resolved, request.plan, [GONE]) != harmless
 
 
 def test_a_change_that_fails_leaves_the_environment_active_with_the_larger_of_both_and_is_given_up_or_taken_up_again(built: App) -> None:
@@ -306,10 +318,14 @@ def test_an_extension_is_counted_from_the_present_end_and_holds_nothing(built: A
     assert (requests.show(built, AGENT, number)["demand"], available(built).held) == ({}, 0)
 
 
-def test_an_extension_whose_end_was_changed_after_its_approval_is_not_carried_out(built: App) -> None:
+def test_an_extension_whose_end_was_changed_after_its_approval_is_not_carried_out(built: App, database: str) -> None:
     number = extension(built, "30 days")
     operation = str(approve(built, number, examined(built, number))["operation"])
-    with built.transaction() as session:  # as whoever has the application's role in the database could
+    owner = create_engine(postgres.alchemy(database))
+    with owner.begin() as connection:  # only who owns the tables comes past what the database itself refuses
+        connection.execute(text("ALTER TABLE request DISABLE TRIGGER request_bound"))
+    owner.dispose()
+    with built.transaction() as session:
         request = session.get_one(Request, number)
         request.steps = [{**request.steps[0], "until": (SOON + timedelta(days=3000)).isoformat()}]
         request.digest = fingerprint(request, request.resolved, request.plan, request.steps)
@@ -365,6 +381,34 @@ def test_an_end_that_comes_near_is_told_four_times_and_an_extension_leads_back_t
 
     assert (environment(built).state, environment(built).life) == ("active", {})
     assert list(life.tend(built)) == []
+
+
+def test_letters_of_an_end_that_is_near_of_what_is_ready_and_of_what_failed_are_written_by_the_deed_itself(built: App) -> None:
+    contacts.add(built, LEAD, "min-sante", ContactIn(address="dsi@sante.gouv.bj"))
+    ends(built, days=6.5)
+    list(life.tend(built))
+    list(life.tend(built))
+    until = environment(built).expires_at
+    assert until is not None
+    assert letters_of(built, "expiring") == [{"days": 7, "until": letters.day(until)}]
+
+    number = extension(built, "30 days")
+    extensions.extend(built, str(approve(built, number, examined(built, number))["operation"]))
+    assert len(letters_of(built, "ready")) == 1
+
+    number = ask(built, quota=GROWN)
+    altering.change(built, str(approve(built, number, examined(built, number), confirm=NAME)["operation"]))  # no engine, no Keystone
+    assert requests.show(built, AGENT, number)["state"] == "failed"
+    (failed,) = letters_of(built, "failed")
+    assert str(failed["error"]["code"]).startswith("DCCTL-4")
+
+
+def letters_of(app: App, occasion: str) -> list[dict[str, Any]]:
+    """What the letters of an occasion tell beside the request they are about."""
+    with app.reading() as session:
+        found = session.exec(select(Letter).where(Letter.occasion == occasion)).all()
+    assert {letter.address for letter in found} <= {"dsi@sante.gouv.bj"}
+    return [{key: letter.params[key] for key in ("days", "until", "error") if letter.params.get(key) is not None} for letter in found]
 
 
 def test_an_end_that_comes_during_an_operation_waits_for_it(built: App) -> None:
@@ -502,3 +546,111 @@ def test_only_what_is_built_has_states_to_rebuild(built: App) -> None:
     with pytest.raises(DcctlError) as refused:
         rebuilding.ask(built, OPERATOR, "min-sante", NAME, RebuildIn(digest="a" * 64, reason="DCCTL-421"))
     assert refused.value.code == "DCCTL-305"
+
+
+# -- the engine's preview, made anew for whoever decides
+
+
+def previewed_again(app: App, number: str, *steps: dict[str, object]) -> None:
+    """As the worker does it, with what the engine said this time."""
+    with app.reading() as session:
+        seen = session.get_one(Request, number)
+    found = evidence.Examined(resolved=seen.resolved, plan=seen.plan, steps=list(steps))
+    evidence.found_again(app, seen, found)
+
+
+def test_facts_on_demand_have_the_engine_preview_the_change_again_and_only_once_at_a_time(built: App) -> None:
+    number = ask(built, quota=GROWN)
+    examined(built, number)
+
+    evidence.look_again(built, OPERATOR, number)
+    evidence.look_again(built, AGENT, number)
+
+    assert jobs(built).count(("evidence", "plan:min-sante")) == 1
+
+
+def test_the_same_preview_again_leaves_digest_and_decisions_and_says_when_it_was_made(built: App) -> None:
+    number = ask(built, quota=GROWN)
+    step = {"op": "change", "type": "openstack:compute/instance:Instance", "name": "base-1"}
+    digest = examined(built, number, step)
+
+    previewed_again(built, number, step)
+
+    shown = requests.show(built, AGENT, number)
+    assert (shown["state"], shown["digest"], shown["round"]) == ("in_review", digest, 1)
+    assert shown["evidence"]["change"]["previewed_at"] > shown["created_at"].isoformat()
+    assert [one["kind"] for one in shown["story"] if one["kind"] == "previewed"] == ["previewed"]
+    assert approve(built, number, digest, confirm=NAME)["state"] == "approved"
+
+
+def test_another_preview_begins_another_round_and_nobodys_approval_counts_for_it(built: App) -> None:
+    two = {"name": "two", "needs": ["dc_lead", "dc_operator"], "when": {"kinds": ["change"]}}
+    publish(built, two, LAST)
+    number = ask(built, quota=GROWN)
+    digest = examined(built, number, {"op": "change", "type": "openstack:compute/instance:Instance", "name": "base-1"})
+    approve(built, number, digest, confirm=NAME)
+
+    previewed_again(built, number, GONE)
+
+    shown = requests.show(built, AGENT, number)
+    assert (shown["state"], shown["round"], [m["role"] for m in shown["missing"]]) == ("in_review", 2, ["dc_lead", "dc_operator"])
+    assert shown["digest"] != digest
+    with pytest.raises(DcctlError) as old:
+        decisions.decide(built, EXPLOITANT, number, DecisionIn(verdict="approve", digest=digest, reason="conforme"))
+    assert old.value.code == "DCCTL-203"
+    assert approve(built, number, shown["digest"], confirm=NAME)["state"] == "in_review"  # the lead once more, for what is shown now
+
+
+def test_a_preview_that_comes_after_the_decision_changes_nothing(built: App) -> None:
+    number = ask(built, quota=GROWN)
+    digest = examined(built, number)
+    with built.reading() as session:
+        seen = session.get_one(Request, number)
+    approve(built, number, digest, confirm=NAME)
+
+    evidence.found_again(built, seen, evidence.Examined(resolved=seen.resolved, plan=[], steps=[]))
+
+    shown = requests.show(built, AGENT, number)
+    assert (shown["state"], shown["digest"], shown["round"]) == ("approved", digest, 1)
+
+
+# -- less than was asked
+
+
+def test_of_an_extension_a_shorter_one_is_granted_when_the_requester_says_yes(built: App) -> None:
+    number = extension(built, "30 days")
+    digest = examined(built, number)
+    body = DecisionIn(verdict="approve", digest=digest, reason="conforme", grant={"duration": "10 days"})
+
+    proposed = decisions.decide(built, LEAD, number, body)
+
+    assert (proposed["state"], proposed["granted"]) == ("proposed", {"until": (SOON + timedelta(days=10)).isoformat()})
+    operation = str(resubmitting.answer(built, AGENT, number, AnswerIn(accept=True, digest=str(proposed["digest"])))["operation"])
+    extensions.extend(built, operation)
+    assert (requests.show(built, AGENT, number)["state"], environment(built).expires_at) == ("fulfilled", SOON + timedelta(days=10))
+
+
+@pytest.mark.parametrize(
+    ("grant", "code"), [({"duration": "60 days"}, "DCCTL-602"), ({"duration": "demain"}, "DCCTL-002"), ({"cores": 1}, "DCCTL-002")]
+)
+def test_no_longer_extension_and_nothing_else_is_granted_than_was_asked(built: App, grant: dict[str, Any], code: str) -> None:
+    number = extension(built, "30 days")
+    digest = examined(built, number)
+    with pytest.raises(DcctlError) as beyond:
+        decisions.decide(built, LEAD, number, DecisionIn(verdict="approve", digest=digest, reason="conforme", grant=grant))
+    assert beyond.value.code == code
+
+
+def test_of_a_change_fewer_units_are_granted_and_become_its_spec(built: App) -> None:
+    number = ask(built, quota=DOSSIER["quota"] | {"cores": 12})
+    digest = examined(built, number)
+    proposed = decisions.decide(built, LEAD, number, DecisionIn(verdict="approve", digest=digest, reason="conforme", grant={"cores": 2}))
+    assert (proposed["state"], proposed["granted"], available(built).held) == ("proposed", {"cores": 2}, 4)
+
+    resubmitting.answer(built, AGENT, number, AnswerIn(accept=True))
+
+    with built.reading() as session:
+        request = session.get_one(Request, number)
+        assert (granting.spec_of(request)["quota"]["cores"], available(built).held) == (10, 2)
+    altering.change(built, f"O{number[1:]}-1")  # as far as the first call of OpenStack, which is not there
+    assert (has(built, "cores"), available(built).held) == (10, 0)

@@ -271,6 +271,33 @@ def test_a_daily_contact_gets_one_letter_of_the_day(postal: App, server: tuple[S
     assert {(letter.state, letter.message_id) for letter in outbox(postal)} == {("sent", read(content)["Message-ID"])}
 
 
+def test_a_day_whose_letter_was_late_and_the_next_one_are_two_letters_or_one_and_nothing_twice(postal: App, server: tuple[Server, int]) -> None:
+    """The server is away from yesterday's hour until today's: what was tried stays the letter that it was, what came later is the next one's."""
+    contacts.add(postal, LEAD, "min-sante", ContactIn(address="dsi@sante.gouv.bj", lang="fr", daily=True))
+    aged(postal, [submit(postal, "portail")], days=2)
+    server[0].on_rcpt = lambda: "451 later"
+    assert post.send_next(postal)
+    aged(postal, [submit(postal, "dossier")], days=1)
+    submit(postal, "aujourdhui")  # whose hour has not come
+    due(postal)
+    server[0].on_rcpt = lambda: "250 OK"
+
+    while post.send_next(postal):
+        pass
+
+    told = [str(read(content).get_body(("plain",))) for content in server[0].taken]
+    assert sorted([name for name in ("portail", "dossier", "aujourdhui") if name in text] for text in told) == [["dossier"], ["portail"]]
+    assert [letter.state for letter in outbox(postal)] == ["sent", "sent", "waiting"]
+
+
+def aged(app: App, numbers: list[str], *, days: int) -> None:
+    with app.bare_transaction() as session:
+        for letter in session.exec(select(Letter)).all():
+            if letter.params.get("number") in numbers:
+                letter.created_at -= timedelta(days=days)
+                session.add(letter)
+
+
 def test_a_removed_contact_gets_nothing_that_still_waits(postal: App) -> None:
     submit(postal)
     contacts.remove(postal, LEAD, "min-sante", "dsi@sante.gouv.bj")

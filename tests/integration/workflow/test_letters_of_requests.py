@@ -8,11 +8,10 @@ from sqlmodel import col, select
 
 from dcctl.errors import DcctlError
 from dcctl.schemas import AnswerIn, ContactIn, RequestIn
-from dcctl.store import Administration, Letter
+from dcctl.store import Letter
 from dcctl.workflow import contacts, expiry, requests, resubmitting, waiting
 from dcctl.workflow.app import App
-from quotas import ledger, store
-from tests.integration.workflow.conftest import AGENT, JUSTICE_LEAD, LEAD, person
+from tests.integration.workflow.conftest import AGENT, JUSTICE_LEAD, LEAD, person, with_agency
 from tests.integration.workflow.test_answering import envelope, later
 from tests.integration.workflow.test_deciding import OPERATOR, TWO, publish, say
 from tests.integration.workflow.test_requests import reviewed
@@ -70,12 +69,7 @@ def test_a_lead_who_is_waited_for_is_reminded_once_a_day_of_the_policy(told: App
 
 
 def test_of_an_envelope_below_another_the_parents_lead_is_reminded(told: App) -> None:
-    act = ledger.Cause(kind=ledger.CauseKind.ACT, reference="A-2026-0002", document="note")
-    with told.transaction() as session:
-        session.add(Administration(code="anpc", name="ANPC", parent="min-sante", domain_id="anpc"))
-        parent = store.find_holder(session, "min-sante")
-        child = store.open_holder(session, ledger.HolderKind.ADMINISTRATION, "anpc", parent)
-        store.post(session, ledger.grant(parent, child, "cotonou", {"cores": 1}), actor=AGENT.in_ledger(), cause=act)
+    with_agency(told)
     number = envelope(told, actor=person("anpc-lead", "dc_lead", administration="anpc"), cores=10)
     later(told, number, 4)
 

@@ -12,11 +12,13 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from sqlmodel import select
 
 from dcctl.errors import DcctlError
+from dcctl.lifecycle import RequestState, request_after
 from dcctl.schemas import AnswerIn, DecisionIn, RequestIn, ReviewIn, WithdrawIn
 from dcctl.store import Decision, Request
-from dcctl.workflow import decisions, emergencies, expiry, needs, requests, resubmitting
+from dcctl.workflow import binding, decisions, emergencies, expiry, holding, needs, operations, requests, resubmitting
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
+from dcctl.workflow.fingerprint import fingerprint
 from quotas import store
 from tests.integration.workflow.conftest import AGENT, ENVELOPE, JUSTICE_LEAD, LEAD, person
 from tests.integration.workflow.test_answering import examined, later
@@ -35,7 +37,7 @@ TWO = {"name": "two", "needs": ["dc_lead", "dc_operator"], "when": {"above": {"c
 BEGUN = ("proposed", "approved", "fulfilling", "fulfilled")
 REFUSED = {
     "DCCTL-106", "DCCTL-107", "DCCTL-201", "DCCTL-203", "DCCTL-204", "DCCTL-205", "DCCTL-206", "DCCTL-301", "DCCTL-302", "DCCTL-600", "DCCTL-601",
-    "DCCTL-602", "DCCTL-604", "DCCTL-607", "DCCTL-608",
+    "DCCTL-602", "DCCTL-604", "DCCTL-607", "DCCTL-608", "DCCTL-616",
 }  # fmt: skip
 
 
@@ -65,8 +67,15 @@ class Life(RuleBasedStateMachine):
         with self.app.transaction() as session:
             found = session.exec(select(Request)).all()
             left = [r.number for r in found if r.state in ("submitted", "in_review", "returned", "proposed", "approved")]
+            begun = [r.number for r in found if r.kind == "environment" and r.state in ("fulfilling", "failed")]
+            for request in found:
+                if request.kind == "environment" and request.state == "fulfilled":
+                    holding.free(self.app, session, request)  # room for what this example asks
         for number in left:
             attempt(lambda number=number: requests.withdraw(self.app, AGENT, number, WithdrawIn(reason="fin de l'essai")))
+        for number in begun:
+            for verb in (operations.cancel, operations.abandon):
+                attempt(lambda number=number, verb=verb: verb(self.app, AGENT, f"O{number[1:]}-1"))
 
     def spec(self, name: str, cores: int) -> RequestIn:
         return RequestIn(kind="environment", spec=copy.deepcopy(DOSSIER) | {"name": name, "quota": DOSSIER["quota"] | {"cores": cores}})
@@ -105,7 +114,7 @@ class Life(RuleBasedStateMachine):
         with self.app.transaction() as session:
             request = session.get_one(Request, number)
             if request.state == "submitted":
-                request.state, request.digest = "in_review", f"{request.round}" * 64
+                request.state, request.digest = "in_review", fingerprint(request, request.resolved, request.plan)
                 session.add(request)
 
     @rule(
@@ -155,7 +164,7 @@ class Life(RuleBasedStateMachine):
             return
         body = AnswerIn(accept=yes, digest="f" * 64 if stale == 0 else found.digest)
         said = attempt(lambda: resubmitting.answer(self.app, who, number, body)["state"])
-        assert str(said).startswith("DCCTL") or found.state == "proposed"
+        assert str(said).startswith("DCCTL") or (found.state == "proposed" and who.user_id in self.authors[number])
 
     @rule(number=numbers)
     def answers_at_once(self, number: str) -> None:
@@ -196,6 +205,29 @@ class Life(RuleBasedStateMachine):
         if number:
             attempt(lambda: emergencies.review(self.app, who, number, ReviewIn(justified=True, reason="vu")))
 
+    @rule(number=numbers, well=st.booleans())
+    def carry_out(self, number: str, well: bool) -> None:
+        """As the worker ends an operation, in the store: there is no engine here. Only what every approval named is carried out."""
+        with self.app.transaction() as session:
+            request = session.get(Request, number, with_for_update=True) if number else None
+            operation = decisions.last_operation(session, number) if request is not None else None
+            if request is None or operation is None or operation.state != "queued":
+                return
+            binding.require_approved(session, request)
+            if request.state == "approved":
+                request.state = request_after(number, RequestState(request.state), "fulfil")
+                session.flush()
+            if well:
+                holding.allocate(session, request)
+            request.state = request_after(number, RequestState(request.state), "succeed" if well else "fail")
+            operation.state = "succeeded" if well else "failed"
+            session.add_all([request, operation])
+
+    @rule(number=numbers, who=st.sampled_from(PEOPLE), verb=st.sampled_from((operations.retry, operations.cancel, operations.abandon)))
+    def steer(self, number: str, who: Actor, verb: Callable[[App, Actor, str], Any]) -> None:
+        if number:
+            attempt(lambda: verb(self.app, who, f"O{number[1:]}-1"))
+
     @rule(number=numbers, days=st.sampled_from((5, 31)))
     def days_pass(self, number: str, days: int) -> None:
         if number:
@@ -220,7 +252,7 @@ class Life(RuleBasedStateMachine):
                 assert any(one.emergency for one in approvals) or sorted(str(one.role) for one in approvals) == needed
                 # What is given may become less on the way; then the requester's own yes names the last digest.
                 assert {one.digest for one in approvals} == {request.digest} or request.granted is not None
-            if request.state in ("refused", "withdrawn", "lapsed"):
+            if request.state in ("refused", "withdrawn", "lapsed", "abandoned") or (request.kind, request.state) == ("environment", "fulfilled"):
                 assert request.number not in held
             elif request.kind == "envelope":
                 gives = request.state == "in_review" and any(one.role == "dc_operator" for one in approvals)

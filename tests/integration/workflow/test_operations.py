@@ -10,11 +10,9 @@ from dcctl.errors import DcctlError
 from dcctl.schemas import DecisionIn, RequestIn, WithdrawIn
 from dcctl.store import Environment, Request
 from dcctl.words import render_error
-from dcctl.workflow import decisions, decommission, evidence, fulfilment, operations, requests
+from dcctl.workflow import decisions, decommission, fulfilment, operations, requests
 from dcctl.workflow.app import App
-from dcctl.workflow.fingerprint import fingerprint
-from stacks.plan import Resolved, plan
-from stacks.specs import parse
+from stacks.plan import Resolved
 from tests.integration.workflow.conftest import AGENT, LEAD
 from tests.integration.workflow.test_requests import DIGEST, available, jobs, reviewed
 from tests.integration.workflow.test_review import keystone_at
@@ -37,14 +35,8 @@ def bare(app: App, tmp_path: Path) -> App:
 
 def approved(app: App) -> tuple[str, str]:
     """A request with the plan and digest that a review computes, and its operation that waits for its turn."""
-    number = reviewed(app)
-    with app.transaction() as session:
-        request = session.get_one(Request, number)
-        request.resolved = RESOLVED.to_document()
-        request.plan = evidence.described(plan(parse(request.spec), RESOLVED))
-        request.digest = fingerprint(request, request.resolved, request.plan)
-        session.add(request)
-        digest = request.digest
+    number = reviewed(app, resolved=RESOLVED)
+    digest = requests.show(app, AGENT, number)["digest"]
     made = decisions.decide(app, LEAD, number, DecisionIn(verdict="approve", digest=digest, reason="conforme"))
     return number, made["operation"]
 

@@ -10,8 +10,11 @@ from sqlalchemy.exc import DBAPIError
 from dcctl.errors import DcctlError, NotVisible, QuotaShort, SpecRefused
 from dcctl.schemas import DecisionIn, RequestIn, WithdrawIn
 from dcctl.store import Request
-from dcctl.workflow import decisions, requests
+from dcctl.workflow import decisions, evidence, requests
+from dcctl.workflow.fingerprint import fingerprint
 from quotas import store
+from stacks.plan import Resolved, plan
+from stacks.specs import parse
 from tests.integration.workflow.conftest import AGENT, JUSTICE_LEAD, LEAD, person
 from tests.unit.dcctl.test_speccheck import DOSSIER
 
@@ -27,12 +30,15 @@ def available(app, resource="cores", administration="min-sante"):
         return store.balances(session, store.find_holder(session, administration), "cotonou")[resource]
 
 
-def reviewed(app, actor=AGENT, key="k1", **changes) -> str:
-    """A request as the worker would leave it after its review."""
+def reviewed(app, actor=AGENT, key="k1", *, resolved: Resolved | None = None, **changes) -> str:
+    """A request as the worker would leave it after its review; `resolved`: with the plan and digest that it computes of these ids."""
     made, _ = requests.submit(app, actor, body(**changes), key)
     with app.transaction() as session:
         request = session.get_one(Request, made["number"])
         request.state, request.digest = "in_review", DIGEST
+        if resolved is not None:
+            request.resolved, request.plan = resolved.to_document(), evidence.described(plan(parse(request.spec), resolved))
+            request.digest = fingerprint(request, request.resolved, request.plan)
         session.add(request)
     return made["number"]
 

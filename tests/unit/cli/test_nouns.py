@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from dcctl.faults import SENTENCES
 from tests.unit.cli.conftest import Dcctl
 from tests.unit.cli.fake_api import DIGEST, FakeApi
 
@@ -218,6 +219,8 @@ def test_status_shows_bars_requests_environments_and_the_next_step(dcctl: Dcctl)
 def test_explain_needs_no_server(dcctl: Dcctl, api: FakeApi) -> None:
     assert "The envelope of {holder} is not enough" in dcctl("explain", "DCCTL-201").out
     assert dcctl("explain", "201").out == dcctl("explain", "dcctl-201").out
+    for fault in SENTENCES:
+        assert fault in dcctl("explain", fault, "-f", "value").out
     codes = dcctl("explain", "-f", "value", "-c", "code").out.split()
     assert "DCCTL-500" in codes
     unknown = dcctl("explain", "DCCTL-999")
