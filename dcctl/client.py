@@ -109,7 +109,7 @@ class Client:
         try:
             for _ in self._attempts(again, within):
                 try:
-                    last = self._exchange(method, url, headers, data, max(min(seconds, until - time.monotonic()), SHORTEST_SECONDS))
+                    last = self._exchange(method, url, headers, data, min(seconds, max(until - time.monotonic(), SHORTEST_SECONDS)))
                 except _Unanswered as error:
                     last = error
                     continue
