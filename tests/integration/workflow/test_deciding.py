@@ -66,7 +66,7 @@ def test_nobody_decides_twice_nor_in_the_place_of_somebody_else(app: App) -> Non
     assert refused(app, OPERATOR, number) == "DCCTL-205"
     assert refused(app, person("sante-lead-2", "dc_lead", administration="min-sante"), number) == "DCCTL-600"
     assert refused(app, person("auditeur", "dc_auditor"), number) == "DCCTL-106"
-    assert refused(app, AGENT, number) == "DCCTL-106"
+    assert refused(app, AGENT, number) == "DCCTL-204"
     both = person("exploitant", "dc_operator", "dc_lead")
     assert refused(app, both, number) == "DCCTL-205"
 
