@@ -115,7 +115,8 @@ class Collector:
         if full:
             self._full_at = began
         self._failed = frozenset(failed)
-        self.keep_hours(datetime.now(UTC), self._record_pages(full, self._cloud.calls() - calls))
+        if COMPUTE not in failed:  # else Nova is asked for no records either
+            self.keep_hours(datetime.now(UTC), self._record_pages(full, self._cloud.calls() - calls))
         self._full_before = full
         self._count_calls()
         return failed
