@@ -18,7 +18,7 @@ from dcctl.workflow.fingerprint import seen
 from quotas import ledger, store
 from tests.integration.workflow.conftest import AGENT, ENVELOPE, LEAD, person
 from tests.integration.workflow.test_answering import COLLEAGUE, edit, envelope, examined
-from tests.integration.workflow.test_deciding import CONTRADICTIONS, OPERATOR, publish, roles, say
+from tests.integration.workflow.test_deciding import CONTRADICTIONS, OPERATOR, all_refused, publish, roles, say
 from tests.integration.workflow.test_requests import DIGEST, body, reviewed
 from tests.unit.dcctl.test_rulebook import LAST
 
@@ -157,13 +157,7 @@ OTHER = [
 
 
 def attacked(addresses: dict[str, str], number: str) -> None:
-    for role, address in addresses.items():
-        engine = create_engine(address)
-        words = "is not changed once|is what a decision says|does not lead" if role in ("dcctl_app", "owner") else "permission denied|does not exist"
-        for statement in OTHER:
-            with pytest.raises(DBAPIError, match=words), engine.begin() as connection:
-                connection.execute(text(statement), {"n": number})
-        engine.dispose()
+    all_refused(addresses, OTHER, number, "is not changed once|is what a decision says|does not lead")
 
 
 def test_what_is_asked_is_not_changed_by_sql_while_or_after_it_is_decided(app: App, roles: dict[str, str]) -> None:

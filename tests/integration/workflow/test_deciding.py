@@ -1,5 +1,6 @@
 """Several people decide on one request: whom the policy needs, each once, never who asked; and the database refuses what contradicts it."""
 
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -219,19 +220,24 @@ UNDECIDED = [
 ]
 
 
+def all_refused(roles: dict[str, str], statements: Iterable[str], number: str, words: str) -> None:
+    """Each statement about the request, by each role: in these words to whom may write requests, anybody else may not come near them."""
+    for role, address in roles.items():
+        engine = create_engine(address)
+        said = words if role in ("dcctl_app", "owner") else "permission denied|does not exist"
+        for statement in statements:
+            with pytest.raises(DBAPIError, match=said), engine.begin() as connection:
+                connection.execute(text(statement), {"n": number})
+        engine.dispose()
+
+
 def test_a_request_leads_nowhere_by_sql_before_those_whom_it_needs_have_decided(app: App, roles: dict[str, str]) -> None:
     publish(app, TWO, LAST)
     number = reviewed(app)
     say(app, LEAD, number)
     say(app, OPERATOR, number)
 
-    for role, address in roles.items():
-        engine = create_engine(address)
-        words = "not decided|not changed" if role in ("dcctl_app", "owner") else "permission denied|does not exist"
-        for statement in UNDECIDED:
-            with pytest.raises(DBAPIError, match=words), engine.begin() as connection:
-                connection.execute(text(statement), {"n": number})
-        engine.dispose()
+    all_refused(roles, UNDECIDED, number, "not decided|not changed")
 
 
 def test_a_failed_review_is_no_way_round_the_decision(app: App) -> None:
