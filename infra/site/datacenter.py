@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from dcctl.errors import DcctlError
 from dcctl.words import N_, sentence
 from infra.site.layout import Site, SiteError
 from infra.site.person import Ask, answer
@@ -100,7 +101,8 @@ def build(site: Site, agent: str, number: str, *, ask: Ask = answer) -> dict[str
         told = str(failed)
     found: dict[str, Any] = ask(site, agent, "request", "show", number)
     if found["state"] != "fulfilled":
-        raise SiteError(sentence(N_("{number} is {state}, not fulfilled:"), {"number": number, "state": found["state"]}) + f"\n{told}")
+        ended = sentence(N_("{number} is {state}, not fulfilled:"), {"number": number, "state": found["state"]})
+        raise SiteError(f"{ended} {DcctlError.from_json(found['error']) if found['error'] else ''}\n{told}")
     return found
 
 

@@ -57,10 +57,12 @@ def running(cloud: Cloud) -> dict[str, processes.Running]:
     return {name: process for name, process in found.items() if process}
 
 
-def clean_environment() -> dict[str, str]:
+def clean_environment(cloud: Cloud) -> dict[str, str]:
     """What the services see of ours: no OS_* that would redirect them, no secrets, no settings of the developer's Python."""
-    kept = {name: os.environ[name] for name in ("HOME", "TMPDIR") if name in os.environ}
+    kept = {name: os.environ[name] for name in ("TMPDIR",) if name in os.environ}
     return kept | {
+        # Of the cloud alone: stevedore keeps a cache of entry points below the home of whoever runs it.
+        "HOME": str(cloud.data / "home"),
         "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
         "LANG": "C.UTF-8",
         "TZ": "UTC",
@@ -88,7 +90,7 @@ def _launch(cloud: Cloud, service: Service) -> subprocess.Popen[bytes]:
         [sys.executable, "-m", service.module, *arguments],
         pid_file=pid_file(cloud, service.name),
         output=output_file(cloud, service.name),
-        env=clean_environment() | environment(service, cloud),
+        env=clean_environment(cloud) | environment(service, cloud),
         state=cloud.state,
     )
 

@@ -147,7 +147,7 @@ def _schema(cloud: Cloud, name: str, say: Say) -> None:
     output = startup.output_file(cloud, name)
     began = time.monotonic()
     argv = [sys.executable, "-m", "devcloud.seeding.schema", name, str(cloud.etc / name / service.config), KEYSTONE.url(cloud)]
-    env = startup.clean_environment() | {processes.MARK: str(cloud.state)}
+    env = startup.clean_environment(cloud) | {processes.MARK: str(cloud.state)}
     with output.open("wb") as out:
         done = subprocess.run(argv, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=env, cwd="/")
     if done.returncode:

@@ -36,8 +36,8 @@ TWO = {"name": "two", "needs": ["dc_lead", "dc_operator"], "when": {"above": {"c
 #: States in which what was asked has begun, and may only have come about by the word of those whom it needed.
 BEGUN = ("proposed", "approved", "fulfilling", "fulfilled")
 REFUSED = {
-    "DCCTL-106", "DCCTL-107", "DCCTL-201", "DCCTL-203", "DCCTL-204", "DCCTL-205", "DCCTL-206", "DCCTL-301", "DCCTL-302", "DCCTL-600", "DCCTL-601",
-    "DCCTL-602", "DCCTL-604", "DCCTL-607", "DCCTL-608", "DCCTL-616",
+    "DCCTL-106", "DCCTL-107", "DCCTL-201", "DCCTL-203", "DCCTL-204", "DCCTL-205", "DCCTL-206", "DCCTL-301", "DCCTL-302", "DCCTL-305", "DCCTL-600",
+    "DCCTL-601", "DCCTL-602", "DCCTL-604", "DCCTL-607", "DCCTL-608", "DCCTL-616",
 }  # fmt: skip
 
 
