@@ -18,7 +18,7 @@ from keystoneauth1.session import Session
 from dcctl.cloud.failures import persistently, translated
 
 _TIMEOUT_SECONDS = 30.0
-#: For each call; and to make a credential, while roles of its user come and go.
+#: For each call; and to make a credential, where Keystone gave it another call's roles.
 ATTEMPTS = 3
 Choose = Callable[[Collection[str]], Collection[str]]
 
@@ -49,12 +49,16 @@ def made(entry: Mapping[str, Any], name: str, *, seconds: float, check: Callable
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 answer = _told(session, "POST", address, check=check, json=body).json()["application_credential"]
-                break
             except exceptions.HttpError as error:
                 if attempt == ATTEMPTS or error.response is None or "role assignment" not in error.response.text:
                     raise
-                # A role that the token names was taken from the user meanwhile: a fresh token has those that are left.
+                # A role that the token names was taken from the user meanwhile, or was another call's: a fresh token has those that are left.
                 session.invalidate()
+                continue
+            # A Keystone with several threads may take another call's roles for the token's (docs/openstack.md); nobody signs in without one.
+            if answer["roles"] or attempt == ATTEMPTS:
+                break
+            _gone(session, f"{address}/{answer['id']}")
     own = {"auth_url": auth["auth_url"], "application_credential_id": answer["id"], "application_credential_secret": answer["secret"]}
     return {**entry, "auth_type": "v3applicationcredential", "auth": own}
 

@@ -1,7 +1,9 @@
 """The credential of one run, with a real Keystone that stumbles: made to end by Keystone's clock, and taken away or said not to be."""
 
 import secrets
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -86,3 +88,41 @@ def test_whoever_lost_its_environment_meanwhile_makes_none(entry: dict[str, Any]
     with pytest.raises(Lost):
         credentials.made(entry, f"{prefix}1", seconds=3600, check=check)
     assert known(admin, prefix) == {}
+
+
+def test_credentials_made_beside_others_calls_have_the_roles_of_whoever_makes_them(clouds_yaml: Path, admin: Cloud) -> None:
+    """Keystone itself, without the product's second tries: served by two threads it takes another call's token for a call's own."""
+    with clouds_yaml.open() as file:
+        clouds = YAML(typ="safe").load(file)["clouds"]
+    own, prefix, over = clouds["cloud-admin"], f"dcctl.run.essai.{secrets.token_hex(4)}.", threading.Event()
+    group = admin.call("identity", "POST", "/groups", body={"group": {"name": f"{prefix}group"}})["group"]["id"]
+    [role] = (role["id"] for role in admin.pages("identity", "/roles", "roles", {"name": "dc_auditor"}))
+    granted = f"/projects/{admin.own_project_id}/groups/{group}/roles/{role}"
+
+    def make(number: int) -> set[str]:
+        session = credentials._session(own, own["auth"])
+        address = f"{credentials._address(own['auth'])}/users/{session.get_user_id()}/application_credentials"
+        said = session.post(address, json={"application_credential": {"name": f"{prefix}{number}"}}, raise_exc=False).json()
+        return {str(role["name"]) for role in said["application_credential"]["roles"]} if "application_credential" in said else {str(said)}
+
+    def look(person: str) -> None:
+        session = credentials._session(clouds[person], clouds[person]["auth"])
+        while not over.is_set():
+            session.get(f"{credentials._address(clouds[person]['auth'])}/auth/projects")
+
+    def grant() -> None:  # which empties what Keystone remembers of everybody's roles
+        while not over.is_set():
+            admin.call("identity", "PUT", granted)
+            admin.call("identity", "DELETE", granted)
+
+    with ThreadPoolExecutor(8) as pool:
+        beside = [pool.submit(look, "operator"), pool.submit(look, "auditor"), pool.submit(grant)]
+        try:
+            made = list(pool.map(make, range(20)))
+        finally:
+            over.set()
+    credentials.removed(own, prefix)
+    admin.call("identity", "DELETE", f"/groups/{group}")
+
+    assert made == [{"admin", "manager", "member", "reader"}] * 20
+    assert [one.exception() for one in beside] == [None] * 3

@@ -5,6 +5,9 @@ import sys
 import warnings
 
 THREADS = 10
+#: Keystone keeps the token of the call in an object that all calls share (`self.token` of keystone/server/flask/request_processing/middleware/
+#: auth_context.py, release 30): with a second thread a call may act with another call's token, and has its roles.
+ALONE = ("keystone.wsgi.api",)
 
 
 def main() -> None:
@@ -19,7 +22,7 @@ def main() -> None:
     from devcloud.servers import collecting
 
     collecting.after_imports()
-    waitress.serve(application, listen=f"127.0.0.1:{port}", threads=THREADS, ident=None)
+    waitress.serve(application, listen=f"127.0.0.1:{port}", threads=1 if module in ALONE else THREADS, ident=None)
 
 
 if __name__ == "__main__":
