@@ -1,7 +1,9 @@
 # Everything starts here. `make demo` and `make test` need Python 3.11 with venv, make and git, and install the rest themselves.
 PYTHON ?= python3
 DEMO_PORTS ?= 25000
-TEST_PORTS ?= 26000
+#: Three ranges: the tests' site from here, benches 1,000 further, and 24000 to 24045 for trial clouds that tests start themselves.
+TEST_PORTS ?= $(or $(DCCTL_TEST_PORTS),26000)
+export DCCTL_TEST_PORTS := $(TEST_PORTS)
 #: On two cores a third process makes OpenStack slower than it makes the tests faster.
 TEST_PROCESSES ?= 2
 BIN := .venv/bin
@@ -12,7 +14,6 @@ DEVCLOUD_MESSAGES := infra/devcloud/devcloud/locale
 #: The language as dcctl.words chooses it: DCCTL_LANG, then the locale; French where neither says English.
 ENGLISH := $(shell case "$${DCCTL_LANG:-$${LC_ALL:-$${LC_MESSAGES:-$$LANG}}}" in ([eE][nN]|[eE][nN][._-]*) echo yes;; esac)
 ifeq ($(ENGLISH),yes)
-NOTHING_RUNS := Nothing is installed, so nothing runs.
 NO_DEMO := There is no demo yet; make one: make demo
 define HELP
 make demo          install, start a trial cloud, run the main job, leave it running
@@ -31,7 +32,6 @@ make dashboards    write Grafana's dashboards from infra/grafana
 make lock          resolve the lock files anew
 endef
 else
-NOTHING_RUNS := Rien n’est installé, donc rien ne tourne.
 NO_DEMO := Il n’y a pas encore de démonstration ; en établir une : make demo
 define HELP
 make demo          installer, démarrer un nuage d’essai, faire le travail principal, laisser tourner
@@ -66,7 +66,7 @@ demo: setup
 	@$(SITE) demo --state .demo --ports $(DEMO_PORTS)
 
 demo-down:
-	@if [ -x $(BIN)/python ]; then $(SITE) down --state .demo --ports $(DEMO_PORTS); else echo "$(NOTHING_RUNS)"; fi
+	@if [ -x $(BIN)/python ]; then $(SITE) down --state .demo --ports $(DEMO_PORTS); else $(PYTHON) -m infra.setup --down --state .demo; fi
 
 demo-restart:
 	@if [ -x $(BIN)/python ]; then $(SITE) restart --state .demo --ports $(DEMO_PORTS); else echo "$(NO_DEMO)"; exit 1; fi
@@ -91,7 +91,7 @@ unit:
 
 bench:
 	@$(PYTHON) -m infra.setup --ports $(TEST_PORTS) --state .cache/bench-site
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench --ports $(shell expr $(TEST_PORTS) + 1000)
 
 chaos:
 	@$(PYTHON) -m infra.setup --ports $(TEST_PORTS) --state .cache/test-site

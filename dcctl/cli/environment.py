@@ -59,7 +59,7 @@ def show(desk: Desk, name: str) -> None:
 
 
 @command.command(help=N_("Print the clouds.yaml entry by which a member reaches the environment with the openstack command. No secret is in it."),
-                 examples=["dcctl environment cloud dossier-patient > clouds.yaml"])  # fmt: skip
+                 examples=["dcctl environment cloud dossier-patient > dossier-patient.yaml"])  # fmt: skip
 @click.argument("name", metavar=NAME)
 @shown
 @click.pass_obj
@@ -72,9 +72,11 @@ def cloud(desk: Desk, name: str) -> None:
     lines = yaml_lines({"clouds": {str(answer["cloud"]): entry}})
     if {"username", "user_id"} & set(entry["auth"]):
         last = max(at for at, line in enumerate(lines) if line.startswith("      "))
-        lines.insert(last + 1, "      # " + _("password: put it into secure.yaml beside clouds.yaml, under the same keys; never here."))
+        secret = _("password: never here; put it into secure.yaml beside clouds.yaml, under the same keys (OS_CLIENT_SECURE_FILE names it).")
+        lines.insert(last + 1, f"      # {secret}")
     output.write("\n".join(lines))
-    say(N_("Then: openstack --os-cloud {cloud} server list"), cloud=answer["cloud"])
+    then = N_("Put it into your clouds.yaml, the one of OS_CLIENT_CONFIG_FILE where that is set; then: openstack --os-cloud {cloud} server list")
+    say(then, cloud=answer["cloud"])
 
 
 @command.command(help=N_("Show the certificate of an environment's end: what was destroyed, when, by whose word. It stays when all else is gone."),

@@ -12,6 +12,9 @@ from infra.devcloud.devcloud import processes
 from infra.setup import install, machine
 from infra.setup.steps import StepFailed, Steps
 
+#: A database that is asked to end waits for who is in it.
+GRACE_SECONDS = 15.0
+
 
 def main() -> int:
     words.use(words.language())
@@ -20,8 +23,12 @@ def main() -> int:
     parser.add_argument("--ports", type=int, default=25000, metavar="BASE", help=ports)
     state = _("the site that is started next: while it is up it has the memory that it needs")
     parser.add_argument("--state", type=Path, default=Path(".demo"), metavar=_("DIR"), help=state)
+    parser.add_argument("--down", action="store_true", help=_("end what runs of that site, where .venv is gone and its own command with it"))
     parser.add_argument("--check", action="store_true", help=_("only look whether this machine will do"))
     arguments = parser.parse_args()
+    if arguments.down:
+        print(down(install.CHECKOUT / arguments.state))
+        return 0
     installed = install.DCCTL.complete() and install.OPENSTACK.complete() and install.engine_there()
     lacking = machine.missing(install.CHECKOUT, installed=installed, running=_runs(arguments.state))
     if lacking:
@@ -44,6 +51,13 @@ def main() -> int:
         steps.say(_("setup: stopped; repeat the command to go on from here"))
         return 130
     return 0
+
+
+def down(state: Path) -> str:
+    """End every process that carries the mark of the site in this directory, or of its trial cloud; the sentence that says so."""
+    left = [*processes.strays(state), *processes.strays(state / "cloud")]
+    processes.stop(left, grace_seconds=GRACE_SECONDS)
+    return sentence(N_("setup: {count} processes of {state} were ended"), {"count": len(left), "state": state}) if left else _("Nothing runs.")
 
 
 def _install(steps: Steps, ports: int) -> None:

@@ -1,8 +1,14 @@
 """The servers' configuration: dcctl.toml, and the passphrase of the engine's state. Nothing secret stands in dcctl.toml itself."""
 
+import io
 import json
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from infra.site import postgres
 from infra.site.layout import REGION, Site, write_private
@@ -63,7 +69,28 @@ def write(site: Site, engine: Path) -> None:
 
 
 def publish(site: Site) -> None:
-    """Write what people need: their clouds.yaml (0600) and the addresses."""
-    write_private(site.clouds_yaml, (site.cloud / "clouds.yaml").read_text(encoding="utf-8"))
+    """Write what people need: their clouds.yaml (0600) and the addresses.
+
+    Entries that somebody has put beside the site's own stay; the site's own are as the trial cloud has them now.
+    """
+    own = (site.cloud / "clouds.yaml").read_text(encoding="utf-8")
+    if site.clouds_yaml.exists() and (added := _added(site.clouds_yaml.read_text(encoding="utf-8"), own)):
+        kept = io.StringIO()
+        yaml = YAML()
+        together = yaml.load(own)
+        together["clouds"].update(added)
+        yaml.dump(together, kept)
+        own = kept.getvalue()
+    write_private(site.clouds_yaml, own)
     addresses = {"api": site.api_url, "metrics": site.metrics_url, "keystone": site.keystone_url}
     write_private(site.endpoints, json.dumps(addresses, indent=2) + "\n")
+
+
+def _added(there: str, own: str) -> dict[str, Any]:
+    """The clouds of the file that is there which are not the site's; none of a file that nobody can read."""
+    try:
+        found = YAML().load(there)["clouds"]
+    except (YAMLError, KeyError, TypeError):
+        return {}
+    known = YAML(typ="safe").load(own)["clouds"]
+    return {name: entry for name, entry in found.items() if name not in known} if isinstance(found, Mapping) else {}

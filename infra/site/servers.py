@@ -159,7 +159,7 @@ def _refuse_taken_port(site: Site, server: Server) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as failure:
-            taken = N_("port {port} of {program} is taken by another program ({reason}); use other ports")
+            taken = N_("port {port} of {program} is taken by another program ({reason}); name the first of other ports: make demo DEMO_PORTS=…")
             raise SiteError(sentence(taken, {"port": port, "program": server.program, "reason": failure.strerror})) from failure
 
 

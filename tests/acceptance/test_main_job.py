@@ -101,17 +101,19 @@ def see_the_same_numbers_everywhere(site: RunningSite, project: str, name: str) 
 
 
 def work_in_it_as_its_member(site: RunningSite, name: str, folder: Path) -> None:
-    """Do what `environment cloud` says: its entry in clouds.yaml, the password in secure.yaml beside it; then `openstack` sees the servers."""
+    """Do what `environment cloud` says: its entry beside the others, the password in secure.yaml; then `openstack` sees the servers."""
     folder.mkdir()
     printed = site.dcctl("sante-agent", "environment", "cloud", name)
     assert printed.returncode == 0, printed.stderr
-    (folder / "clouds.yaml").write_text(printed.stdout)
-    (cloud,) = YAML(typ="safe").load(printed.stdout)["clouds"]
-    password = YAML(typ="safe").load(site.clouds_yaml.read_text())["clouds"]["sante-agent"]["auth"]["password"]
+    people = YAML(typ="safe").load(site.clouds_yaml.read_text())["clouds"]
+    (cloud,) = entry = YAML(typ="safe").load(printed.stdout)["clouds"]
+    write_private(folder / "clouds.yaml", json.dumps({"clouds": people | entry}))
+    password = people["sante-agent"]["auth"]["password"]
     assert password not in printed.stdout + printed.stderr
     write_private(folder / "secure.yaml", json.dumps({"clouds": {cloud: {"auth": {"password": password}}}}))
 
-    environment = {key: value for key, value in person.environment(site.layout).items() if key != "OS_CLIENT_CONFIG_FILE"}
+    files = {"OS_CLIENT_CONFIG_FILE": str(folder / "clouds.yaml"), "OS_CLIENT_SECURE_FILE": str(folder / "secure.yaml")}
+    environment = person.environment(site.layout) | files
     command = [str(BIN / "openstack"), "--os-cloud", cloud, "server", "list", "-f", "json"]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False)
 

@@ -16,6 +16,10 @@ from devcloud.words import N_, _, sentence
 DEFAULT_PORTS = 15000
 
 
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "dcctl", "devcloud")
+
+
 def parser() -> argparse.ArgumentParser:
     main = argparse.ArgumentParser(prog="devcloud", description=_("A whole OpenStack control plane on this machine, for trials and tests."))
     commands = main.add_subparsers(dest="command", required=True, metavar=_("COMMAND"))
@@ -24,7 +28,7 @@ def parser() -> argparse.ArgumentParser:
     shared.add_argument("--state", type=Path, default=Path(".demo/cloud"), metavar=_("DIR"), help=where)
     shared.add_argument("--ports", type=int, metavar="BASE", help=sentence(ports, ports=DEFAULT_PORTS))
     kept = _("where templates of new clouds are kept (%(default)s)")
-    shared.add_argument("--template-cache", type=Path, default=Path("~/.cache/dcctl/devcloud"), metavar=_("DIR"), help=kept)
+    shared.add_argument("--template-cache", type=Path, default=_cache(), metavar=_("DIR"), help=kept)
     sentences = {
         "up": _("bring the cloud up: start what does not run, and wait until it works"),
         "down": _("end every process of the cloud; its data stay"),

@@ -46,7 +46,7 @@ def up(cloud: Cloud, cache: Path, say: template.Say, *, unified: bool | None = N
             say(sentence(N_("Already up: {url}"), url=BY_NAME["keystone"].url(cloud)))
             return
         if noted and noted["ports"] != cloud.ports and there:
-            elsewhere = N_("this cloud runs on ports from {ports}; stop it first (devcloud down) to move it")
+            elsewhere = N_("this cloud runs on ports from {ports}; stop it first to move it (make demo-down, or devcloud down)")
             raise DevcloudError(sentence(elsewhere, ports=noted["ports"]))
         began = time.monotonic()
         try:

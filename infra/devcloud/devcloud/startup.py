@@ -101,7 +101,7 @@ def _refuse_occupied_port(cloud: Cloud, service: Service) -> None:
         try:
             probe.bind(("127.0.0.1", service.port(cloud)))
         except OSError as failure:
-            taken = N_("port {port} is taken by another program ({reason})")
+            taken = N_("port {port} is taken by another program ({reason}); name the first of others (--ports; make demo DEMO_PORTS=…)")
             what = sentence(taken, port=service.port(cloud), reason=failure.strerror)
             raise ServiceFailed(cloud, service.name, what) from failure
 

@@ -136,7 +136,10 @@ def test_the_cloud_entry_is_yaml_to_paste(dcctl: Dcctl, api: FakeApi) -> None:
     result = dcctl("environment", "cloud", "dossier-patient")
     entry = {"auth": {"auth_url": "https://keystone.example/v3", "project_id": "p-1"}, "region_name": "cotonou", "identity_api_version": 3}
     assert YAML(typ="safe").load(result.out) == {"clouds": {"min-sante-dossier-patient": entry}}
-    assert result.err == "Then: openstack --os-cloud min-sante-dossier-patient server list\n"
+    assert result.err == (
+        "Put it into your clouds.yaml, the one of OS_CLIENT_CONFIG_FILE where that is set; then: "
+        "openstack --os-cloud min-sante-dossier-patient server list\n"
+    )
     assert json.loads(dcctl("environment", "cloud", "dossier-patient", "-f", "json").out)["entry"] == entry
 
 

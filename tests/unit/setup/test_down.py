@@ -9,9 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from infra.devcloud.devcloud import processes
+from infra.setup.main import down
 from infra.site import operations
-from infra.site.layout import Site
+from infra.site.layout import CHECKOUT, Site
 
+#: The Python below the virtual environment, which knows no package of it.
+BASE = str(Path(sys.base_prefix, "bin", "python3"))
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 
 
@@ -48,3 +51,20 @@ def test_a_pid_file_that_names_another_program_by_now_ends_nothing(tmp_path: Pat
         assert operations.down(site) == []
 
         assert stranger.poll() is None
+
+
+def test_a_checkout_that_lost_its_environment_ends_its_site_all_the_same(tmp_path: Path) -> None:
+    state = tmp_path / ".demo"
+    with running(state) as api, running(state / "cloud") as nova, running(None) as stranger:
+        assert down(state) == f"setup: 2 processes of {state} were ended"
+
+        assert api.poll() is not None
+        assert nova.poll() is not None
+        assert stranger.poll() is None
+    assert down(state) == "Nothing runs."
+
+
+def test_the_commands_own_python_needs_nothing_installed() -> None:
+    bare = [BASE, "-I", "-S", "-c", "import sys; sys.path.insert(0, sys.argv[1]); import infra.setup.main", str(CHECKOUT)]
+
+    assert subprocess.run(bare, capture_output=True, text=True, check=False, cwd=CHECKOUT).stderr == ""
