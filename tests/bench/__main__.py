@@ -1,7 +1,8 @@
 """`make bench`: each workload beside its reference in the same run, round by round; the raw rounds go to bench-results/.
 
-`.venv/bin/python -m tests.bench [NAME …]` runs only those named: fulfilment, unchanged, many, recovery, submit, reads, flood, cloud, ledger, scale,
-chain, metrics, metrics-site, hours, cli. `--environments` and `--at-once` are `many`'s; `--no-script` leaves the bash script out of `fulfilment`.
+`.venv/bin/python -m tests.bench [NAME …]` runs only those named: fulfilment, unchanged, many, recovery, submit, reads, flood, cloud, demo, ledger,
+scale, chain, metrics, metrics-site, hours, cli. `--environments` and `--at-once` are `many`'s; `--no-script` leaves the bash script out of
+`fulfilment`.
 """
 
 import argparse
@@ -23,6 +24,7 @@ STATE = CHECKOUT / ".cache" / "bench-site"
 #: Benches that are programs of their own, with what they are.
 PROGRAMS = {
     "cli": "tests.bench.cli_start",
+    "demo": "tests.bench.demo",
     "ledger": "tests.bench.ledger_post",
     "scale": "tests.bench.ledger_scale",
     "chain": "tests.bench.ledger_chain",

@@ -31,7 +31,7 @@ def run(site: RunningSite, rounds: int) -> dict[str, Any]:
         seconds.append(round(time.monotonic() - begun, 1))
         print(f"  up on existing data: {seconds[-1]} s", flush=True)
     time.sleep(REST_SECONDS)
-    sizes = [_memory(pid) for pid in _everything(state)]
+    sizes = [memory(pid) for pid in everything(state)]
     result = {
         "bench": "cloud", "up_seconds": seconds, "median_up_seconds": statistics.median(seconds), "limit_seconds": UP_SECONDS,
         "processes": len(sizes), "idle_mib": round(sum(pss for pss, _ in sizes)), "idle_rss_mib": round(sum(rss for _, rss in sizes)),
@@ -50,7 +50,7 @@ def _devcloud(*arguments: object) -> None:
     subprocess.run([DEVCLOUD, *map(str, arguments)], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
 
 
-def _everything(state: Path) -> set[int]:
+def everything(state: Path) -> set[int]:
     """Each process that carries the cloud's mark, and what those have started (PostgreSQL's have no environment of ours)."""
     found = {process.pid for process in processes.strays(state)} | {
         running.pid for file in (state / "run").glob("*.pid") if (running := processes.find(file))
@@ -67,7 +67,7 @@ def _everything(state: Path) -> set[int]:
     return found
 
 
-def _memory(pid: int) -> tuple[float, float]:
+def memory(pid: int) -> tuple[float, float]:
     """PSS and resident size in MiB; 0 for a process that has ended."""
     try:
         lines = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:])
