@@ -1,7 +1,7 @@
 """What `make demo` runs, with everything installed: seconds from nothing to an environment, seconds of the second time, and ten minutes later.
 
-The reference, in the same run, is the trial cloud alone from nothing: `devcloud up` of an empty directory. Judged: at most 90 s, and after ten minutes in
-which nobody asked for anything every service up, the cloud with at most 1.6 GB resident.
+The reference, in the same run, is the trial cloud alone from nothing (`devcloud up` of an empty directory). Judged: 90 s; and after ten minutes
+in which nobody asked for anything, every service up and the cloud with at most 1.6 GB resident.
 
     python -m tests.bench.demo [--rounds 1] [--ports 27000] [--rest 600]
 """
