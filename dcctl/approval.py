@@ -99,7 +99,7 @@ def check(
     """
     after = request_after(number, state, verdict)
     if decider_id == requester_id or decider_id in authors:
-        raise DcctlError("DCCTL-204", number=number)
+        raise DcctlError("DCCTL-204", noun="request", number=number)
     if decider_id in deciders:
         raise DcctlError("DCCTL-205", number=number)
     if given_digest != digest and (verdict == "approve" or given_digest is not None):
@@ -125,6 +125,6 @@ def check_act(*, number: str, state: ActState, verdict: str, asker_id: str, deci
     if state is not ActState.WAITING:
         raise DcctlError("DCCTL-301", number=number, state=str(state), action=verdict, possible=["show"])
     if verdict == "approve" and decider_id == asker_id:
-        raise DcctlError("DCCTL-204", number=number)
+        raise DcctlError("DCCTL-204", noun="act", number=number)
     if given_digest != digest and (verdict == "approve" or given_digest is not None):
         raise DcctlError("DCCTL-551", number=number, given=given_digest or "–", digest=digest)

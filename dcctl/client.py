@@ -160,7 +160,7 @@ class Client:
         except (exceptions.ConnectionError, requests.RequestException) as error:  # a read that takes too long is a ConnectTimeout there
             raise _Unanswered(error) from error
         except exceptions.Unauthorized as error:
-            raise DcctlError("DCCTL-102", cloud=self.cloud.name, file=self.cloud.file) from error
+            raise self.cloud.refused() from error
         if 200 <= answer.status_code < 300 and not answer.content:
             # The connection broke among the headers, which HTTP takes for their end: the API says something, always.
             raise _Unanswered(ConnectionError("an answer without content"))
@@ -177,7 +177,7 @@ class Client:
                 user_agent=f"dcctl/{__version__}", timeout=(CONNECT_SECONDS, ANSWER_SECONDS), stream=True,
             )  # fmt: skip
         except exceptions.Unauthorized as error:
-            raise DcctlError("DCCTL-102", cloud=self.cloud.name, file=self.cloud.file) from error
+            raise self.cloud.refused() from error
         except (exceptions.ClientException, requests.RequestException) as error:
             raise DcctlError("DCCTL-105", url=self._connected().endpoint) from error
         if answer.status_code != 200:
@@ -206,9 +206,10 @@ class Client:
             return document
         error = document.get("error") if isinstance(document, dict) else None
         if isinstance(error, dict) and error.get("code"):
-            raise DcctlError.from_json(error)
+            said = DcctlError.from_json(error)
+            raise self.cloud.refused() if said.code == "DCCTL-103" and self.cloud.holds_token else said
         if answer.status == 401:
-            raise DcctlError("DCCTL-103")
+            raise self.cloud.refused() if self.cloud.holds_token else DcctlError("DCCTL-103")
         raise DcctlError("DCCTL-112", url=self._connected().endpoint, status=answer.status)
 
     def _url(self, path: tuple[str, ...], query: Mapping[str, Any]) -> str:

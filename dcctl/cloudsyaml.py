@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from dcctl.errors import DcctlError
-from dcctl.words import _
+from dcctl.words import N_, _, sentence
 
 SERVICE_TYPE = "self-service"
 SUFFIXES = ("yaml", "yml", "json")
@@ -49,6 +49,11 @@ class Cloud:
         return str(self.config.get("auth_type") or "none")
 
     @property
+    def holds_token(self) -> bool:
+        """Whether the entry has a token itself, and nothing to ask for another one with."""
+        return "token" in self.auth_type
+
+    @property
     def auth_url(self) -> str:
         return str(self.auth.get("auth_url") or self.config.get("auth_url") or "")
 
@@ -66,6 +71,10 @@ class Cloud:
     def interface(self) -> str:
         prefixed = self.config.get("self_service_interface")
         return str(prefixed or self.config.get("interface") or "public")
+
+    def refused(self) -> DcctlError:
+        """What it means that Keystone says no to what the entry has to show."""
+        return DcctlError("DCCTL-114" if self.holds_token else "DCCTL-102", cloud=self.name, file=self.file)
 
     @property
     def endpoint(self) -> str | None:
@@ -94,12 +103,14 @@ def choose(name: str | None = None, environ: Mapping[str, str] | None = None) ->
     """The cloud that is named, else OS_CLOUD's, else the one that OS_* variables describe, else the only one there is.
 
     Raises:
-        DcctlError: DCCTL-101 none chosen; 109 no such cloud; 003 a file that is missing or unreadable; 110 an entry that cannot be used.
+        DcctlError: DCCTL-101 none chosen; 109 no such cloud; 115 a file without any; 003 a file that is missing or unreadable; 110 an entry that
+            cannot be used.
     """
     environ = os.environ if environ is None else environ
     file, found = _first("clouds", "OS_CLIENT_CONFIG_FILE", environ)
     secure_file, secure = _first("secure", "OS_CLIENT_SECURE_FILE", environ)
-    clouds = _clouds(_merged(found, secure), file or secure_file)
+    merged = _merged(_mapping(found, file), _mapping(secure, secure_file))
+    clouds: dict[str, Any] = copy.deepcopy(dict(merged.get("clouds") or {}))
     shown = file or _expected(environ)
     from_environment = environ.get("OS_CLOUD_NAME", "envvars")
     variables = _variables(environ)
@@ -111,13 +122,15 @@ def choose(name: str | None = None, environ: Mapping[str, str] | None = None) ->
     named = environ.get("OS_CLIENT_CONFIG_FILE")
     if chosen not in clouds and named and not os.path.exists(named):
         raise DcctlError("DCCTL-003", path=named, reason=_("there is no such file"))
+    if file and not clouds:
+        raise DcctlError("DCCTL-115", file=file)
     if not chosen:
         raise DcctlError("DCCTL-101", known=sorted(clouds))
     if chosen not in clouds:
         raise DcctlError("DCCTL-109", cloud=chosen, file=shown, known=sorted(clouds))
     entry = clouds[chosen]
     if not isinstance(entry, Mapping):
-        raise DcctlError("DCCTL-110", cloud=chosen, file=shown, reason="not a mapping")
+        raise DcctlError("DCCTL-110", cloud=chosen, file=shown, reason=_("below its name there are no keys and values"))
     if _is_foreign(entry):
         return Cloud(name=chosen, file=shown, config=_by_openstack(chosen, shown))
     return Cloud(name=chosen, file=shown, config=_fixed(chosen, shown, entry, environ))
@@ -151,7 +164,7 @@ def _first(stem: str, variable: str, environ: Mapping[str, str]) -> tuple[str, A
 
 
 def _why(error: Exception) -> str:
-    return (error.strerror or str(error)) if isinstance(error, OSError) else "UTF-8"
+    return (error.strerror or str(error)) if isinstance(error, OSError) else _("it is not UTF-8")
 
 
 def _parsed(path: Path, text: str) -> Any:
@@ -159,7 +172,8 @@ def _parsed(path: Path, text: str) -> Any:
         try:
             return json.loads(text)
         except ValueError as error:
-            raise DcctlError("DCCTL-003", path=str(path), reason=f"JSON: {error}") from error
+            line = getattr(error, "lineno", "–")  # a figure of thousands of digits has none
+            raise DcctlError("DCCTL-003", path=str(path), reason=sentence(N_("it is no JSON (line {line})"), {"line": line})) from None
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -169,11 +183,12 @@ def _parsed(path: Path, text: str) -> Any:
     try:
         return yaml.load(text)
     except MarkedYAMLError as error:
-        line = f"{error.problem_mark.line + 1}: " if error.problem_mark else ""
+        at = error.problem_mark.line + 1 if error.problem_mark else "–"
         # Only YAML's own words: the line itself may hold a password.
-        raise DcctlError("DCCTL-003", path=str(path), reason=f"YAML, line {line}{error.problem}") from None
+        reason = sentence(N_("it is no YAML (line {line}: {problem})"), {"line": at, "problem": error.problem})
+        raise DcctlError("DCCTL-003", path=str(path), reason=reason) from None
     except (YAMLError, ValueError) as error:
-        raise DcctlError("DCCTL-003", path=str(path), reason="YAML") from error
+        raise DcctlError("DCCTL-003", path=str(path), reason=_("it is no YAML")) from error
 
 
 def _merged(over: Any, secure: Any) -> Any:
@@ -185,12 +200,13 @@ def _merged(over: Any, secure: Any) -> Any:
     return result
 
 
-def _clouds(document: Any, file: str) -> dict[str, Any]:
-    if document is None and not file:
+def _mapping(document: Any, file: str) -> Mapping[str, Any]:
+    """The document of a file; one that is empty says nothing."""
+    if document is None:
         return {}
     if not isinstance(document, Mapping) or not isinstance(document.get("clouds") or {}, Mapping):
-        raise DcctlError("DCCTL-003", path=file, reason="clouds:")
-    return copy.deepcopy(dict(document.get("clouds") or {}))
+        raise DcctlError("DCCTL-115", file=file)
+    return document
 
 
 def _variables(environ: Mapping[str, str]) -> dict[str, Any]:
@@ -228,7 +244,7 @@ def _fixed(name: str, file: str, entry: Mapping[str, Any], environ: Mapping[str,
     config: dict[str, Any] = {**DEFAULTS, **copy.deepcopy(dict(entry))}
     auth = config.get("auth")
     if auth is not None and not isinstance(auth, Mapping):
-        raise DcctlError("DCCTL-110", cloud=name, file=file, reason="auth:")
+        raise DcctlError("DCCTL-110", cloud=name, file=file, reason=_("below auth: there are no keys and values"))
     config["auth"] = dict(auth or {})
     config["region_name"] = _region(config)
     config.pop("regions", None)
@@ -245,7 +261,7 @@ def _fixed(name: str, file: str, entry: Mapping[str, Any], environ: Mapping[str,
         if isinstance(fixed["auth"].get("auth_url"), str):
             fixed["auth"]["auth_url"] = fixed["auth"]["auth_url"].format(**fixed)
     except (KeyError, IndexError, ValueError) as error:
-        raise DcctlError("DCCTL-110", cloud=name, file=file, reason=f"auth_url: {error}") from error
+        raise DcctlError("DCCTL-110", cloud=name, file=file, reason=_("auth_url: a name in braces is none of the entry's")) from error
     return fixed
 
 

@@ -191,7 +191,7 @@ def checkpoint_sign(key: str, name: str, output: Path | None) -> None:
     try:
         output.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise DcctlError("DCCTL-003", path=str(output), reason=error.strerror or str(error)) from error
+        raise DcctlError("DCCTL-014", path=str(output), reason=error.strerror or str(error)) from error
     _say(_("Position {position} is signed: {path}."), position=made.position, path=str(output))
 
 

@@ -835,9 +835,12 @@ class MaintenanceOut(Out):
 
 
 class RegionOut(Out):
+    """`reason` is a person's; where dcctl put the region into observe by itself, `finding` is the error that says why."""
+
     region: str
     mode: str
     reason: str | None
+    finding: dict[str, Any] | None
     actor: str | None
     since: datetime | None
 

@@ -47,7 +47,7 @@ def sign_in(cloud: Cloud, *, seconds: float) -> SignedIn:
     """Ask Keystone for a token, unless the cloud has one; find the API.
 
     Raises:
-        DcctlError: 102, 103 refused; 104 no answer; 108 no API in the catalogue; 110, 113 an entry that cannot be used.
+        DcctlError: 102, 114 refused; 104 no answer; 108 no API in the catalogue; 110, 113 an entry that cannot be used.
     """
     # Its warnings would stand between our sentences; what they tell is in the error that follows.
     logging.getLogger("keystoneauth").addHandler(logging.NullHandler())
@@ -77,7 +77,7 @@ def _catalogued(session: Session, cloud: Cloud) -> str:
 
 def _translated(error: exceptions.ClientException, cloud: Cloud) -> DcctlError:
     if isinstance(error, exceptions.Unauthorized) or _not_known(error):
-        return DcctlError("DCCTL-103") if "token" in cloud.auth_type else DcctlError("DCCTL-102", cloud=cloud.name, file=cloud.file)
+        return cloud.refused()
     if isinstance(error, UNREACHABLE) or (isinstance(error, exceptions.HttpError) and (error.http_status or 0) >= 500):
         return DcctlError("DCCTL-104", url=cloud.auth_url)
     if isinstance(error, (exceptions.EmptyCatalog, exceptions.EndpointNotFound)):

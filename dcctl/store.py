@@ -470,6 +470,9 @@ class RegionMode(SQLModel, table=True):
     mode: str
     """observe | enforce"""
     reason: str
+    """An operator's words; empty where dcctl found a reason itself."""
+    finding: dict[str, Any] | None = _json(default=None, nullable=True)
+    """The error that says why dcctl itself put the region into observe."""
     actor: dict[str, Any] = _json(default_factory=dict)
     since: datetime = _at(default_factory=now)
 

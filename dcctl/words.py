@@ -89,7 +89,7 @@ KINDS = (N_("administration"), N_("environment"), N_("request"), N_("operation")
 
 
 class _Words(dict[str, Any]):
-    """Parameters as words: lists joined, shortfalls and faults spelled out."""
+    """Parameters as words: lists joined, shortfalls, faults and an error's own cause spelled out."""
 
     def __init__(self, params: Mapping[str, Any], speak: Callable[[str], str]) -> None:
         super().__init__({key: _worded(key, value, speak) for key, value in params.items()})
@@ -111,4 +111,14 @@ def _worded(key: str, value: Any, speak: Callable[[str], str]) -> Any:
         return ", ".join(str(v) for v in value) or speak(_NOTHING)
     if key in _OURS and isinstance(value, str) and value:
         return speak(value)
+    if isinstance(value, Mapping) and set(value) == {"code", "params"}:
+        return _cause(value, speak)
     return value
+
+
+def _cause(error: Mapping[str, Any], speak: Callable[[str], str]) -> str:
+    """An error that is another one's reason (as `DcctlError.to_json` has it), as its sentence."""
+    from dcctl.errors import CATALOGUE
+
+    known = CATALOGUE.get(str(error["code"]))
+    return str(error["code"]) if known is None else speak(known.text).format_map(_Words(error["params"], speak))

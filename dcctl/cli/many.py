@@ -30,13 +30,15 @@ def files(path: str) -> list[str]:
     """The file itself, or the specs of a directory in the order of their names.
 
     Raises:
-        DcctlError: 003, there are none, or more than can be sent at once.
+        DcctlError: 012, there are none; 013, more than can be sent at once.
     """
     if not is_directory(path):
         return [path]
     found = sorted(str(one) for one in Path(path).iterdir() if one.suffix in SUFFIXES and one.is_file())
-    if not 1 <= len(found) <= MOST:
-        raise DcctlError("DCCTL-003", path=path, reason=f"{len(found)} × *.yaml (1 … {MOST})")
+    if not found:
+        raise DcctlError("DCCTL-012", path=path)
+    if len(found) > MOST:
+        raise DcctlError("DCCTL-013", path=path, count=len(found), most=MOST)
     return found
 
 

@@ -11,7 +11,9 @@ from dcctl.words import N_
 
 Json = dict[str, Any]
 #: Errors after which the API may or may not have what was asked.
-UNANSWERED = {"DCCTL-011", "DCCTL-103", "DCCTL-105", "DCCTL-111", "DCCTL-112", "DCCTL-500", "DCCTL-501"}
+UNANSWERED = {"DCCTL-011", "DCCTL-103", "DCCTL-105", "DCCTL-111", "DCCTL-112", "DCCTL-114", "DCCTL-500", "DCCTL-501"}
+#: Errors that come before anything is sent: they say nothing of what was sent before under the same key.
+NEVER_SENT = {"DCCTL-102", "DCCTL-104", "DCCTL-108", "DCCTL-110", "DCCTL-113"}
 
 
 def answered(key: Key, call: Callable[[str], Json], *, keep: bool = False) -> Json:
@@ -26,7 +28,7 @@ def answered(key: Key, call: Callable[[str], Json], *, keep: bool = False) -> Js
         answer = call(key.value)
     except DcctlError as error:
         # Without an answer of the API's own, whether it has what was asked is not known: the key stays.
-        if error.code not in UNANSWERED:
+        if error.code not in UNANSWERED and not (key.resumed and error.code in NEVER_SENT):
             key.answered()
         raise
     if not keep:

@@ -61,7 +61,7 @@ def exported_to(file: str, lines: Iterable[bytes]) -> int:
             count = _written(target, lines)
         unfinished.replace(path)
     except OSError as error:
-        raise DcctlError("DCCTL-003", path=file, reason=error.strerror or str(error)) from error
+        raise DcctlError("DCCTL-014", path=file, reason=error.strerror or str(error)) from error
     finally:
         unfinished.unlink(missing_ok=True)
     return count

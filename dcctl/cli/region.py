@@ -6,6 +6,7 @@ from dcctl.cli.command import Group
 from dcctl.cli.desk import Desk, shown
 from dcctl.cli.talk import say
 from dcctl.cli.times import moment
+from dcctl.cli.watching import error_words
 from dcctl.words import N_
 
 COLUMNS = {"region": N_("Region"), "mode": N_("Mode"), "since": N_("Since"), "actor": N_("Said by"), "reason": N_("Reason")}
@@ -20,7 +21,10 @@ command = Group(
 @shown
 @click.pass_obj
 def show(desk: Desk) -> None:
-    desk.thing(desk.api.get("region"), COLUMNS, since=moment)
+    found = desk.api.get("region")
+    if desk.for_people and found.get("finding"):
+        found = found | {"reason": error_words(found["finding"])}
+    desk.thing(found, COLUMNS, since=moment)
 
 
 @command.command(help=N_("observe: reconciling only looks; enforce: it may write limits."))

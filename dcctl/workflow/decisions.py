@@ -40,7 +40,7 @@ def decide(app: App, actor: Actor, number: str, body: DecisionIn) -> dict[str, A
             request = requests.locked(session, actor, number)
             made = of_round(session, request)
             if actor.user_id == request.requester_id or actor.user_id in request.authors:  # whatever else they may or may not
-                raise DcctlError("DCCTL-204", number=number)
+                raise DcctlError("DCCTL-204", noun="request", number=number)
             fills = _fills(actor, request, body)
             after = approval.check(
                 number=number,

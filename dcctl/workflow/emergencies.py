@@ -30,7 +30,7 @@ def review(app: App, actor: Actor, number: str, body: ReviewIn) -> dict[str, Any
             if decision is None or session.get(EmergencyReview, number) is not None:
                 raise _not_now(request)
             if actor.user_id == request.requester_id or actor.user_id in request.authors:
-                raise DcctlError("DCCTL-204", number=number)
+                raise DcctlError("DCCTL-204", noun="request", number=number)
             if actor.user_id == decision.user_id:
                 raise DcctlError("DCCTL-608", number=number)
             verdict = "justified" if body.justified else "objected"

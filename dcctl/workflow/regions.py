@@ -19,12 +19,14 @@ from dcctl import signature
 from dcctl.errors import DcctlError
 from dcctl.schemas import API_VERSION, RegionModeIn
 from dcctl.store import RegionMode, now
+from dcctl.words import N_
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
 from dcctl.workflow.holding import ITSELF
 from quotas import proof
 
 OBSERVE, ENFORCE = "observe", "enforce"
+DAMAGED = N_("it is damaged")
 #: What dcctl does by itself is said by this actor.
 DCCTL = {"user_id": ITSELF.user_id, "user": ITSELF.user_name}
 _NEWEST = "SELECT id, md5(kind || ':' || amount || ':' || resource || ':' || recorded_at) FROM quotas.entry ORDER BY id DESC LIMIT 1"
@@ -44,7 +46,7 @@ def show(app: App) -> dict[str, Any]:
 def set_mode(app: App, actor: Actor, body: RegionModeIn) -> dict[str, Any]:
     """From now on reconciling only looks, or may write."""
     with app.transaction() as session:
-        found = session.merge(RegionMode(region=app.region, mode=body.mode, reason=body.reason, actor=actor.document(), since=now()))
+        found = session.merge(RegionMode(region=app.region, mode=body.mode, reason=body.reason, finding=None, actor=actor.document(), since=now()))
         return _document(app, found)
 
 
@@ -55,7 +57,8 @@ def require_enforce(app: App, session: Session) -> None:
         DcctlError: DCCTL-560, the region is in observe.
     """
     if observes(app, session):
-        raise DcctlError("DCCTL-560", region=app.region, reason=session.get_one(RegionMode, app.region).reason)
+        found = session.get_one(RegionMode, app.region)
+        raise DcctlError("DCCTL-560", region=app.region, reason=found.finding or found.reason)
 
 
 def observes(app: App, session: Session) -> bool:
@@ -77,16 +80,16 @@ def begin(app: App) -> bool:
     made = None if kept is None else signature.read(str(kept), None).checkpoint
     known = _remembered(_file(app))
     with app.transaction() as session:
-        reason = ""
+        finding: DcctlError | None = None
         if made is not None and proof.link(session, made.position) != made.chain_hash:
-            reason = f"the chain does not lead to the checkpoint of {kept} at position {made.position}: it was restored, or written anew"
+            finding = DcctlError("DCCTL-565", path=str(kept), position=made.position)
         elif known is None and session.connection().execute(text(_NEWEST)).first() is not None and not _colleagues(app, session):
-            reason = f"this worker remembers nothing of the ledger (worker.state_dir {app.settings.worker.state_dir}), and no other worker lives"
-        if reason:
-            _observe(app, session, reason)
-    if reason:
-        log.warning("ledger_not_known", region=app.region, reason=reason)
-    return watch(app) or bool(reason)
+            finding = DcctlError("DCCTL-566", path=str(app.settings.worker.state_dir))
+        if finding is not None:
+            _observe(app, session, finding)
+    if finding is not None:
+        log.warning("ledger_not_known", region=app.region, **finding.to_json())
+    return watch(app) or finding is not None
 
 
 def _colleagues(app: App, session: Session) -> bool:
@@ -94,8 +97,8 @@ def _colleagues(app: App, session: Session) -> bool:
     return bool(session.connection().execute(_LIVING, {"seconds": max(app.settings.worker.lease_seconds, 5.0)}).scalar_one())
 
 
-def _observe(app: App, session: Session, reason: str) -> None:
-    session.merge(RegionMode(region=app.region, mode=OBSERVE, reason=reason, actor=DCCTL, since=now()))
+def _observe(app: App, session: Session, finding: DcctlError) -> None:
+    session.merge(RegionMode(region=app.region, mode=OBSERVE, reason="", finding=finding.to_json(), actor=DCCTL, since=now()))
 
 
 def _file(app: App) -> Path:
@@ -113,8 +116,7 @@ def watch(app: App) -> bool:
         newest = session.connection().execute(text(_NEWEST)).one_or_none()
         behind = known is not None and known[0] > 0 and session.connection().execute(text(_THERE), {"id": known[0]}).scalar() != known[1]
         if behind and known is not None:
-            reason = f"the ledger ends at entry {newest[0] if newest else 0} and does not have entry {known[0]} as it was: it was restored"
-            _observe(app, session, reason)
+            _observe(app, session, DcctlError("DCCTL-564", newest=newest[0] if newest else 0, known=known[0]))
     if behind:
         log.warning("ledger_restored", region=app.region, remembered=known and known[0], newest=newest and newest[0])
     if newest is not None and (known is None or behind or newest[0] > known[0]):
@@ -131,7 +133,7 @@ def _remembered(file: Path) -> tuple[int, str] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DcctlError("DCCTL-563", path=str(file), reason=type(error).__name__) from error
+        raise DcctlError("DCCTL-563", path=str(file), why=(error.strerror if isinstance(error, OSError) else None) or DAMAGED) from error
 
 
 def _remember(file: Path, entry: int, content: str) -> None:
@@ -146,17 +148,18 @@ def _remember(file: Path, entry: int, content: str) -> None:
             os.fsync(stream.fileno())
         fresh.replace(file)
     except OSError as error:
-        raise DcctlError("DCCTL-563", path=str(file), reason=error.strerror or type(error).__name__) from error
+        raise DcctlError("DCCTL-563", path=str(file), why=error.strerror or type(error).__name__) from error
 
 
 def _document(app: App, found: RegionMode | None) -> dict[str, Any]:
     if found is None:
-        return {"apiVersion": API_VERSION, "region": app.region, "mode": ENFORCE, "reason": None, "actor": None, "since": None}
+        return {"apiVersion": API_VERSION, "region": app.region, "mode": ENFORCE, "reason": None, "finding": None, "actor": None, "since": None}
     return {
         "apiVersion": API_VERSION,
         "region": found.region,
         "mode": found.mode,
-        "reason": found.reason,
+        "reason": found.reason or None,
+        "finding": found.finding,
         "actor": found.actor.get("user"),
         "since": found.since,
     }

@@ -137,8 +137,8 @@ def test_a_wrong_password_is_refused_in_one_sentence_with_what_to_do(site: Runni
 
 #: What is wrong -> exit status and the sentence that says so.
 AWAY = {
-    "expired token": (3, {"fr": "Erreur DCCTL-103\u00a0: Le jeton a expiré ou a été révoqué.",
-                          "en": "Error DCCTL-103: The token has expired or was revoked."}),
+    "expired token": (3, {"fr": "Erreur DCCTL-114\u00a0: Le jeton du nuage sante-agent a expiré ou a été révoqué.",
+                          "en": "Error DCCTL-114: The token of the cloud sante-agent has expired or was revoked."}),
     "credential gone": (3, {lang: said[0] for lang, said in WRONG_PASSWORD.items()}),
     "API down": (4, {"fr": "Erreur DCCTL-105\u00a0: L’API de dcctl ne répond pas à l’adresse {address}.",
                      "en": "Error DCCTL-105: dcctl's API does not answer at {address}."}),

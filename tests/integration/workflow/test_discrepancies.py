@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 
+from dcctl import words
 from dcctl.config import Worker
 from dcctl.errors import DcctlError, NotVisible
 from dcctl.schemas import RegionModeIn, SayIn
@@ -207,6 +208,9 @@ def test_a_ledger_behind_what_was_seen_of_it_observes_until_a_person_says_otherw
     with pytest.raises(DcctlError) as refused:
         reconciling.ask(remembering, OPERATOR, apply=True)
     assert refused.value.code == "DCCTL-560"
+    assert refused.value.params["reason"]["code"] == "DCCTL-564"
+    for lang, why in (("fr", "il a été restauré"), ("en", "it was restored")):
+        assert why in words.render_error("DCCTL-560", refused.value.params, lang)
     assert reconciling.ask(remembering, OPERATOR, apply=False)["state"] == "queued"
 
     regions.set_mode(remembering, OPERATOR, RegionModeIn(mode="enforce", reason="écarts vus"))

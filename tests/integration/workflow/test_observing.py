@@ -148,8 +148,10 @@ def test_a_worker_that_remembers_nothing_of_a_ledger_with_entries_observes_unles
         session.execute(text("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '10 minutes'"))
     assert begun(built, tmp_path / "second") == "enforce", "it remembers"
     assert begun(built, tmp_path / "lost") == "observe"
+    assert regions.show(built)["finding"] == {"code": "DCCTL-566", "params": {"path": str(tmp_path / "lost")}}
 
-    regions.set_mode(built, OPERATOR, RegionModeIn(mode="enforce", reason="premier démarrage"))
+    said = regions.set_mode(built, OPERATOR, RegionModeIn(mode="enforce", reason="premier démarrage"))
+    assert (said["reason"], said["finding"]) == ("premier démarrage", None)
     assert begun(built, tmp_path / "lost") == "enforce", "what a person has said holds for what is remembered since"
 
 
@@ -168,7 +170,8 @@ def test_a_checkpoint_from_elsewhere_that_the_chain_does_not_lead_to_makes_it_ob
 
     assert begun(built, tmp_path / "worker", checkpoint=right) == "enforce"
     assert begun(built, tmp_path / "worker", checkpoint=wrong) == "observe"
-    assert "other.json" in regions.show(built)["reason"]
+    said = regions.show(built)
+    assert (said["reason"], said["finding"]) == (None, {"code": "DCCTL-565", "params": {"path": str(wrong), "position": made.position}})
 
 
 def with_state(app: App, folder: Path) -> App:

@@ -202,9 +202,13 @@ def test_a_cloud_that_is_not_there() -> None:
     ("content", "code"),
     [
         ("clouds: [\n", "DCCTL-003"),
-        ("- a\n", "DCCTL-003"),
-        ("texte\n", "DCCTL-003"),
-        ("clouds: [a]\n", "DCCTL-003"),
+        ("", "DCCTL-115"),
+        ("- a\n", "DCCTL-115"),
+        ("texte\n", "DCCTL-115"),
+        ("client: {}\n", "DCCTL-115"),
+        ("clouds:\n", "DCCTL-115"),
+        ("clouds: {}\n", "DCCTL-115"),
+        ("clouds: [a]\n", "DCCTL-115"),
         ("clouds: {sante-agent: x}\n", "DCCTL-110"),
         ("clouds: {sante-agent: {auth: x}}\n", "DCCTL-110"),
         ("clouds: {sante-agent: {auth: {auth_url: 'http://{nom}'}}}\n", "DCCTL-110"),
@@ -212,10 +216,27 @@ def test_a_cloud_that_is_not_there() -> None:
 )
 def test_a_file_that_cannot_be_used_is_said_and_secrets_in_it_are_not(content: str, code: str) -> None:
     Path("clouds.yaml").write_text("# motdepasse\n" + content)
+    for name in ("sante-agent", None) if code == "DCCTL-115" else ("sante-agent",):
+        with pytest.raises(DcctlError) as raised:
+            choose(name)
+        assert raised.value.code == code
+        assert "motdepasse" not in str(raised.value)
+
+
+@pytest.mark.parametrize("content", ["", "clouds:\n"])
+def test_a_cloud_of_the_environment_needs_none_in_the_file(content: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("clouds.yaml").write_text(content)
+    monkeypatch.setenv("OS_AUTH_URL", "http://127.0.0.1:5000/v3")
+    monkeypatch.setenv("OS_USERNAME", "sante-agent")
+    assert choose().name == "envvars"
+
+
+def test_a_secure_yaml_that_is_no_mapping_is_said_by_its_own_name() -> None:
+    Path("clouds.yaml").write_text(f"clouds:\n  sante-agent:\n    {BASE}\n")
+    Path("secure.yaml").write_text("- a\n")
     with pytest.raises(DcctlError) as raised:
-        choose("sante-agent")
-    assert raised.value.code == code
-    assert "motdepasse" not in str(raised.value)
+        choose()
+    assert (raised.value.code, Path(raised.value.params["file"]).name) == ("DCCTL-115", "secure.yaml")
 
 
 def test_a_password_is_never_part_of_what_is_shown() -> None:

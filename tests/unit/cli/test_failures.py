@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from dcctl.cli.once import answered
+from dcctl.cli.pending import Key
+from dcctl.client import Client, _Answer
+from dcctl.cloudsyaml import Cloud
 from dcctl.errors import CATALOGUE, DcctlError
 from tests.unit.cli.conftest import Dcctl
 from tests.unit.cli.fake_api import FakeApi
@@ -63,11 +67,39 @@ def test_the_api_down(dcctl: Dcctl, home: Path) -> None:
     assert result.err.startswith("Error DCCTL-105: dcctl's API does not answer at http://127.0.0.1:9.\nNext: Repeat the command in a moment;")
 
 
-def test_an_expired_token(dcctl: Dcctl, cloud: Path, api: FakeApi) -> None:
-    api.refuse("GET", "/v1/whoami", *[(401, b"Authentication required")] * 3)
+@pytest.mark.parametrize("said", [b"Authentication required", json.dumps({"error": DcctlError("DCCTL-103").to_json()}).encode()])
+def test_a_token_of_the_entry_itself_has_expired(dcctl: Dcctl, cloud: Path, api: FakeApi, said: bytes) -> None:
+    """To repeat the command would send the same one for ever."""
+    api.refuse("GET", "/v1/whoami", *[(401, said)] * 3)
     result = dcctl("whoami")
     assert result.status == 3
-    assert result.err.startswith("Error DCCTL-103: The token has expired or was revoked.\nNext: Repeat the command;")
+    assert result.err.splitlines()[:2] == [
+        "Error DCCTL-114: The token of the cloud sante-agent has expired or was revoked.",
+        f"Next: Sign in anew where the token came from, and put the new one into {cloud} (auth: token), or into OS_TOKEN.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("auth_type", "code"), [("password", "DCCTL-103"), ("v3applicationcredential", "DCCTL-103"), ("v3token", "DCCTL-114"), ("token", "DCCTL-114")]
+)
+def test_a_token_that_keystone_gave_has_expired(auth_type: str, code: str) -> None:
+    client = Client(Cloud(name="sante-agent", file="clouds.yaml", config={"auth_type": auth_type}))
+    with pytest.raises(DcctlError) as raised:
+        client._understood(_Answer(401, b"Authentication required", "http://127.0.0.1:9/v1/whoami"))
+    assert raised.value.code == code
+
+
+@pytest.mark.parametrize(("code", "kept"), [("DCCTL-104", True), ("DCCTL-102", True), ("DCCTL-114", True), ("DCCTL-301", False)])
+def test_who_cannot_sign_in_keeps_the_key_of_what_was_sent_before(tmp_path: Path, code: str, kept: bool) -> None:
+    file = tmp_path / "pending.json"
+    file.touch()
+
+    def call(_key: str) -> dict[str, object]:
+        raise DcctlError(code)
+
+    with pytest.raises(DcctlError):
+        answered(Key(value="c0ffee", file=file, resumed=True), call)
+    assert file.exists() is kept
 
 
 @pytest.mark.parametrize("answer", [(502, b"<html>Bad Gateway</html>"), (200, b"<html>login</html>"), (200, b"[]"), (302, b""), (404, b"{}")])
@@ -145,7 +177,8 @@ def test_every_code_has_words_in_both_languages_and_its_exit_status(dcctl: Dcctl
         for lang in ("fr", "en"):
             api.refuse("GET", "/v1/whoami", *[DcctlError(code, faults=[])] * 3)
             result = dcctl("whoami", lang=lang)
-            assert (result.status, code in result.err) == (entry.exit, True)
+            shown = "DCCTL-114" if code == "DCCTL-103" else code  # of this cloud's own token
+            assert (result.status, shown in result.err) == (entry.exit, True)
             # A server that may recover is asked three times before it is believed.
             api.refusals.clear()
 

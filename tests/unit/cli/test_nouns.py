@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from dcctl.errors import DcctlError
 from dcctl.faults import SENTENCES
 from tests.unit.cli.conftest import Dcctl
 from tests.unit.cli.fake_api import DIGEST, FakeApi
@@ -214,6 +215,29 @@ def test_status_shows_bars_requests_environments_and_the_next_step(dcctl: Dcctl)
         "Figures that may be old:",
         "  network does not answer in full: HTTP 503",
     ]
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"),
+    [
+        ("en", "Reason   DCCTL-566: This worker remembers nothing of the ledger (worker.state_dir /var/lib/dcctl), and no other worker lives."),
+        ("fr", "Motif   DCCTL-566: Ce worker ne retient rien du grand livre (worker.state_dir /var/lib/dcctl), et aucun autre worker n’est en vie."),
+    ],
+)
+def test_why_a_region_observes_by_itself_is_said_in_the_readers_language(dcctl: Dcctl, api: FakeApi, lang: str, said: str) -> None:
+    finding = DcctlError("DCCTL-566", path="/var/lib/dcctl").to_json()
+    by_itself = {"region": "cotonou", "mode": "observe", "since": "2026-11-22T17:05:00Z", "actor": "dcctl", "reason": None, "finding": finding}
+    answer = (200, json.dumps({"apiVersion": "dcctl/v1", **by_itself}).encode())
+    api.refuse("GET", "/v1/region", answer, answer)
+    assert said.split() in [line.split() for line in dcctl("region", "show", lang=lang).out.splitlines()]
+    assert json.loads(dcctl("region", "show", "-f", "json", lang=lang).out)["finding"] == finding
+
+
+def test_what_an_operator_said_of_a_region_is_shown_as_it_is(dcctl: Dcctl, api: FakeApi) -> None:
+    """So is what the database has of before findings were kept."""
+    said = {"mode": "observe", "since": "2026-11-22T17:05:00Z", "actor": "asin-op", "reason": "sauvegarde restaurée", "finding": None}
+    api.refuse("GET", "/v1/region", (200, json.dumps({"apiVersion": "dcctl/v1", "region": "cotonou", **said}).encode()))
+    assert "sauvegarde restaurée" in dcctl("region", "show").out
 
 
 def test_explain_needs_no_server(dcctl: Dcctl, api: FakeApi) -> None:

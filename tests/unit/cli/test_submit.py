@@ -184,7 +184,13 @@ def test_what_is_not_one_yaml_mapping_is_refused_with_its_line(dcctl: Dcctl, api
 
 def test_a_directory_without_specs_and_a_missing_file_are_refused_with_the_nearest_name(dcctl: Dcctl, spec: Path, home: Path) -> None:
     (home / "vide").mkdir()
-    assert "vide cannot be read: 0 × *.yaml (1 … 200)." in dcctl("request", "submit", "vide").err
+    none = dcctl("request", "submit", "vide")
+    assert (none.status, none.err.splitlines()[0]) == (2, "Error DCCTL-012: There is no spec in the folder vide.")
+    assert "Il n’y a aucune spécification dans le dossier vide." in dcctl("request", "submit", "vide", lang="fr").err
+    for number in range(201):
+        (home / "vide" / f"{number}.yaml").touch()
+    many = dcctl("request", "submit", "vide")
+    assert (many.status, many.err.splitlines()[0]) == (2, "Error DCCTL-013: There are 201 specs in the folder vide; at most 200 are sent at once.")
     result = dcctl("request", "submit", "dossier-patent.yaml")
     assert result.status == 2
     assert "dossier-patent.yaml cannot be read: there is no such file; perhaps dossier-patient.yaml?." in result.err
