@@ -23,6 +23,9 @@ MEANINGS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"Exceeded maximum number of retries", N_("several hosts tried to start this server, and none could")),
         (r"is already in use|AlreadyInUse|IpAddressAlreadyAllocated", N_("the address is taken already")),
         (r"Router already has a port on subnet|RouterInterfaceInUse", N_("the router is already connected to this subnet")),
+        (r"^no role (?P<role>\S{1,60})$", N_("Keystone has no role {role}")),
+        (r"^the list lacks project", N_("the list of projects is not whole")),
+        (r"^the list is empty$", N_("no hypervisor is in the list")),
         (r"(?i)connection refused|no route to host|i/o timeout", N_("the service does not answer")),
     )
 )  # fmt: skip

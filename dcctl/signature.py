@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dcctl.errors import DcctlError
-from dcctl.words import N_
+from dcctl.words import N_, _
 from quotas.chain import Checkpoint, Report
 
 if TYPE_CHECKING:
@@ -83,11 +83,11 @@ def read(path: str, public_key: bytes | None, of: str = "") -> Signed:
     except OSError as error:
         raise DcctlError("DCCTL-543", path=path, reason=error.strerror or str(error)) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise DcctlError("DCCTL-543", path=path, reason=NOT_OURS) from error
+        raise DcctlError("DCCTL-543", path=path, reason=_(NOT_OURS)) from error
     if public_key is not None and signed.public_key != public_key:
-        raise DcctlError("DCCTL-543", path=path, reason=OTHER_KEY)
+        raise DcctlError("DCCTL-543", path=path, reason=_(OTHER_KEY))
     if not whole:
-        raise DcctlError("DCCTL-543", path=path, reason=BAD_SIGNATURE)
+        raise DcctlError("DCCTL-543", path=path, reason=_(BAD_SIGNATURE))
     return signed
 
 
@@ -98,7 +98,7 @@ def public_key(path: str) -> bytes:
 
     key = _loaded(path, load_pem_public_key)
     if not isinstance(key, Ed25519PublicKey):
-        raise DcctlError("DCCTL-543", path=path, reason=NOT_A_KEY)
+        raise DcctlError("DCCTL-543", path=path, reason=_(NOT_A_KEY))
     return key.public_bytes_raw()
 
 
@@ -109,7 +109,7 @@ def private_key(path: str) -> "Ed25519PrivateKey":
 
     key = _loaded(path, lambda data: load_pem_private_key(data, None))
     if not isinstance(key, Ed25519PrivateKey):
-        raise DcctlError("DCCTL-543", path=path, reason=NOT_A_KEY)
+        raise DcctlError("DCCTL-543", path=path, reason=_(NOT_A_KEY))
     return key
 
 
@@ -148,4 +148,4 @@ def _loaded(path: str, load: Any) -> Any:
     except OSError as error:
         raise DcctlError("DCCTL-543", path=path, reason=error.strerror or str(error)) from error
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise DcctlError("DCCTL-543", path=path, reason=NOT_A_KEY) from error
+        raise DcctlError("DCCTL-543", path=path, reason=_(NOT_A_KEY)) from error

@@ -32,8 +32,11 @@ NAMES = {
     "stale_source": N_("source does not answer in full"),
     "capacity_overpromised": N_("declared more than there is"),
     "default_quota_not_zero": N_("default quota not 0"),
+    "drift": N_("otherwise than it was built"),
 }
 STATES = {"open": N_("open"), "explained": N_("explained"), "waived": N_("waived"), "resolved": N_("resolved")}
+#: Reasons of dcctl's own; all others are a person's and stay as they are.
+BY_ITSELF = (N_("no longer found"), N_("the figures have changed"), N_("the waiver has ended"))
 
 command = Group(
     "discrepancy", help=N_("Differences between the ledger, OpenStack's limits and what is there, each with its name."),
@@ -50,13 +53,20 @@ def state_words(value: object) -> str:
     return _(STATES[str(value)]) if value in STATES else str(value)
 
 
+def reason_words(value: object) -> str:
+    return _(str(value)) if value in BY_ITSELF else str(value)
+
+
 def notes_words(notes: Sequence[Mapping[str, Any]]) -> str:
     """A line for each word on it."""
-    lines = [f"{moment(note.get('at'))}  {state_words(note.get('state'))}  {note.get('actor') or '–'}: {note.get('reason')}" for note in notes]
+    lines = [
+        f"{moment(note.get('at'))}  {state_words(note.get('state'))}  {note.get('actor') or '–'}: {reason_words(note.get('reason'))}"
+        for note in notes
+    ]
     return "\n".join(lines) or "–"
 
 
-WORDED = {"name": name_words, "state": state_words, "first_seen": moment, "last_seen": moment, "waived_until": moment}
+WORDED = {"name": name_words, "state": state_words, "first_seen": moment, "last_seen": moment, "waived_until": moment, "reason": reason_words}
 
 
 @command.command("list", help=N_("List the differences that are not resolved."))

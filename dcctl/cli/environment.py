@@ -8,6 +8,7 @@ import click
 from dcctl.cli import certified, ending, once, output, planning, specfile, submitting, watching
 from dcctl.cli.command import Group
 from dcctl.cli.desk import Desk, shown, watched
+from dcctl.cli.discrepancy import reason_words, state_words
 from dcctl.cli.named import environment
 from dcctl.cli.pending import key_for
 from dcctl.cli.talk import CONTROLS, confirm_name, say
@@ -158,7 +159,7 @@ def drift(desk: Desk, name: str | None, timeout: int) -> None:
     found = desk.api.get("drift") if name is None else desk.api.get("environments", *environment(name), "drift")
     if not found["items"]:
         say(N_("Everything is as it was built."))
-    desk.listing(found, DRIFT, first_seen=moment)
+    desk.listing(found, DRIFT, first_seen=moment, state=state_words, reason=reason_words)
 
 
 @command.command(
@@ -182,7 +183,7 @@ def repair(desk: Desk, name: str, reason: str | None, wait: bool, timeout: int) 
 @click.pass_obj
 def accept(desk: Desk, name: str, reason: str) -> None:
     found = once.post(desk, "environments", *environment(name), "drift", "accept", body={"reason": reason}, look=f"dcctl environment drift {name}")
-    desk.listing(found, DRIFT, first_seen=moment)
+    desk.listing(found, DRIFT, first_seen=moment, state=state_words, reason=reason_words)
 
 
 def limits(found: Any) -> str:

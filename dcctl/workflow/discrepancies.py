@@ -17,6 +17,8 @@ from quotas.reconcile import Difference, Looked, Name, over
 
 OPEN, EXPLAINED, WAIVED, RESOLVED = "open", "explained", "waived", "resolved"
 PREFIX = "D-"
+#: Why dcctl itself puts one into another state; whoever shows it says it in the reader's language.
+NO_LONGER, CHANGED, WAIVED_SO_LONG = BY_ITSELF = ("no longer found", "the figures have changed", "the waiver has ended")
 
 
 def listing(
@@ -88,7 +90,7 @@ def keep(session: Session, region: str, at: datetime, found: Sequence[Difference
             )  # fmt: skip
     still = {_as_difference(row).key: row for row in rows.values() if row.last_seen < at}
     for difference in over([_as_difference(row) for row in still.values()], found, looked):
-        become(session, still[difference.key], RESOLVED, "no longer found", DCCTL)
+        become(session, still[difference.key], RESOLVED, NO_LONGER, DCCTL)
 
 
 def _again(session: Session, row: Discrepancy, difference: Difference, at: datetime) -> None:
@@ -101,9 +103,9 @@ def _again(session: Session, row: Discrepancy, difference: Difference, at: datet
     row.rests_on = sorted(difference.rests_on)
     session.add(row)
     if row.state in (EXPLAINED, WAIVED) and changed:
-        become(session, row, OPEN, "the figures have changed", DCCTL)
+        become(session, row, OPEN, CHANGED, DCCTL)
     elif row.waived_until is not None and row.waived_until <= at:
-        become(session, row, OPEN, "the waiver has ended", DCCTL)
+        become(session, row, OPEN, WAIVED_SO_LONG, DCCTL)
 
 
 def become(session: Session, row: Discrepancy, state: str, reason: str, actor: dict[str, Any], *, until: datetime | None = None) -> None:

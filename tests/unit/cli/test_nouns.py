@@ -6,8 +6,12 @@ import json
 
 import pytest
 
+from dcctl import words
+from dcctl.cli import discrepancy
 from dcctl.errors import DcctlError
 from dcctl.faults import SENTENCES
+from dcctl.workflow import discrepancies
+from quotas import reconcile
 from tests.unit.cli.conftest import Dcctl
 from tests.unit.cli.fake_api import DIGEST, FakeApi
 
@@ -177,8 +181,8 @@ def test_requests_are_listed_and_shown(dcctl: Dcctl, api: FakeApi) -> None:
     assert "R-2026-0042" in dcctl("request", "list", "--state", "in_review").out
     assert api.calls[-1].query["state"] == "in_review"
     shown = dcctl("request", "show", "R-2026-0042").out
-    for words in ("sante-agent (dc_agent)", "cores 8, ram 16384", "a lead of min-sante", DIGEST, "SSH of the server web is open to 0.0.0.0/0"):
-        assert words in shown
+    for part in ("sante-agent (dc_agent)", "cores 8, ram 16384", "a lead of min-sante", DIGEST, "SSH of the server web is open to 0.0.0.0/0"):
+        assert part in shown
     answer = json.loads(dcctl("request", "show", "R-2026-0042", "-f", "json").out)
     for key in ("number", "state", "kind", "administration", "environment", "digest", "missing", "operation", "error"):
         assert key in answer
@@ -238,6 +242,18 @@ def test_what_an_operator_said_of_a_region_is_shown_as_it_is(dcctl: Dcctl, api: 
     said = {"mode": "observe", "since": "2026-11-22T17:05:00Z", "actor": "asin-op", "reason": "sauvegarde restaurée", "finding": None}
     api.refuse("GET", "/v1/region", (200, json.dumps({"apiVersion": "dcctl/v1", "region": "cotonou", **said}).encode()))
     assert "sauvegarde restaurée" in dcctl("region", "show").out
+
+
+def test_every_difference_and_what_dcctl_itself_says_of_one_has_words() -> None:
+    assert set(discrepancy.NAMES) == set(reconcile.Name)
+    assert set(discrepancy.BY_ITSELF) == set(discrepancies.BY_ITSELF)
+    words.use("fr")
+    try:
+        note = {"at": None, "state": "resolved", "actor": "dcctl", "reason": discrepancies.NO_LONGER}
+        assert discrepancy.notes_words([note]).endswith("résolu  dcctl: plus constaté")
+        assert discrepancy.notes_words([note | {"reason": "audit, note 118"}]).endswith("audit, note 118")
+    finally:
+        words.use("en")
 
 
 def test_explain_needs_no_server(dcctl: Dcctl, api: FakeApi) -> None:

@@ -15,6 +15,9 @@ from dcctl import servicewords, words
         ),
         ("No valid host was found. There are not enough hosts available.", "aucun hôte du centre n’a de place pour ce serveur"),
         ("No more IP addresses available on network 6f.", "le réseau n’a plus d’adresse libre"),
+        ("no role member", "Keystone n’a pas le rôle member"),
+        ("the list lacks project 6f", "la liste des projets n’est pas entière"),
+        ("the list is empty", "aucun hyperviseur n’est dans la liste"),
         ("Quelque chose d'inconnu", ""),
     ],
 )
