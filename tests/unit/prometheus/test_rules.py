@@ -126,7 +126,7 @@ def understood(line: str, program: click.Command, *, whole: bool) -> None:
             raise
 
 
-#: What pages name besides dcctl's own programs; each is of the machine or of OpenStack, and its first words are checked where it can be seen.
+#: What pages name besides dcctl's own programs; `openstack` is read by its own parsers in tests/unit/cli/test_pages_openstack.py.
 OF_OTHERS = {"journalctl", "systemctl", "curl", "promtool", "openstack", "timedatectl", "cinder-manage"}
 PROGRAMS: dict[str, click.Group] = {"dcctl": main.build(), "dcctl-manage": manage.manage}
 #: What Debian's package or the operators' guide installs: a page that restarts another unit sends its reader nowhere.
