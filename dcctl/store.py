@@ -601,9 +601,6 @@ class UsageHour(SQLModel, table=True):
     __tablename__ = "usage_hour"
     __table_args__ = (
         CheckConstraint("hour = date_trunc('hour', hour, 'UTC') AND sampled >= 0 AND recorded >= 0", name="usage_hour_figures"),
-        Index(
-            "usage_hour_by_administration", "administration", "region", "resource", "hour", postgresql_include=["sampled", "recorded"]
-        ),
         {"postgresql_partition_by": "RANGE (hour)"},
     )
     hour: datetime = _at(primary_key=True)
@@ -616,6 +613,21 @@ class UsageHour(SQLModel, table=True):
     """From one reading of the lists to the next, by what the earlier one counted: servers that never started are in it."""
     recorded: int = Field(sa_type=BigInteger)
     """From Nova's records of use: servers that lived between two readings are in it."""
+
+
+class UsageSum(SQLModel, table=True):
+    """What `usage_hour` adds up to by administration, and in all (`dcctl.migrations.hours.EVERYBODY`); of each project the greater measure counts.
+
+    Written by triggers of `usage_hour` alone, a partition a month as there.
+    """
+
+    __tablename__ = "usage_sum"
+    __table_args__ = ({"postgresql_partition_by": "RANGE (hour)"},)
+    administration: str = Field(primary_key=True)
+    region: str = Field(primary_key=True)
+    resource: str = Field(primary_key=True)
+    hour: datetime = _at(primary_key=True)
+    unit_seconds: int = Field(sa_type=BigInteger)
 
 
 class UsageCoverage(SQLModel, table=True):

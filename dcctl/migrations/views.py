@@ -42,7 +42,7 @@ COMPUTED = {
 AUDITED = (
     "administration", "offer", "policy", "catalogue_item", "environment", "request", "decision", "emergency_review", "act", "act_decision",
     "operation", "event", "certificate", "maintenance", "region_mode", "reconciliation", "discrepancy", "discrepancy_note", "project_limit",
-    "ledger_proof", "ledger_acceptance", "project_observation", "observed_project", "source", "usage_hour", "usage_coverage",
+    "ledger_proof", "ledger_acceptance", "project_observation", "observed_project", "source", "usage_hour", "usage_sum", "usage_coverage",
 )  # fmt: skip
 #: The two chains whole, as ``ledger_…`` and ``audit_…``.
 CHAINS: dict[str, tuple[Sealed, tuple[str, ...]]] = {

@@ -29,7 +29,7 @@ CHAIN = Chain(sealed=AUDIT, line=trail.line({name: f"e.{name}" for name in trail
 #: Rows that are no deed but the keeping of one: the feed, leases, copies of OpenStack, observations.
 ASIDE = frozenset({
     "event", "idempotency", "lease", "letter", "catalogue_item", "kept_state", "project_limit", "discrepancy", "ledger_proof", "project_observation",
-    "observed_project", "source", "collect_calls", "usage_hour", "usage_coverage", "openstack_requests",
+    "observed_project", "source", "collect_calls", "usage_hour", "usage_sum", "usage_coverage", "openstack_requests",
 })  # fmt: skip
 #: What of a row says nothing about the deed.
 UNTOLD = frozenset({"updated_at", "actor", "requester", "created_by"})

@@ -1,5 +1,6 @@
 """Use hour by hour, from readings and records to what is read back, in a real PostgreSQL."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -149,6 +150,8 @@ def test_the_collector_cannot_rewrite_what_is_settled_nor_lower_nor_delete_nor_m
         ("UPDATE usage_hour SET sampled = 0 WHERE resource = 'cores'", "only grow"),
         ("DELETE FROM usage_hour", "permission denied"),
         ("TRUNCATE usage_hour", "permission denied"),
+        ("INSERT INTO usage_sum VALUES ('min-sante', 'cotonou', 'cores', date_trunc('hour', now(), 'UTC'), 1)", "permission denied"),
+        ("UPDATE usage_sum SET unit_seconds = 0", "permission denied"),
         ("SELECT usage_month(now() + interval '1 year')", "no month"),
         ("SELECT usage_forget(now())", "is kept"),
         ("DROP TABLE usage_months.month_" + f"{TEN:%Y_%m}", "permission denied"),
@@ -158,8 +161,9 @@ def test_the_collector_cannot_rewrite_what_is_settled_nor_lower_nor_delete_nor_m
 
 
 def test_the_application_only_reads_use(app: App, known: Site):
-    with pytest.raises(ProgrammingError, match="permission denied"), app.transaction() as session:
-        session.connection().execute(text("UPDATE usage_hour SET sampled = 10"))
+    for statement in ("UPDATE usage_hour SET sampled = 10", "UPDATE usage_sum SET unit_seconds = 10", "DELETE FROM usage_sum"):
+        with pytest.raises(ProgrammingError, match="permission denied"), app.transaction() as session:
+            session.connection().execute(text(statement))
 
 
 def test_whole_months_beyond_the_policy_are_dropped_and_no_others(known: Site):
@@ -173,10 +177,11 @@ def test_whole_months_beyond_the_policy_are_dropped_and_no_others(known: Site):
         assert hours.forget(database, datetime(2025, 1, 31, 23, tzinfo=UTC)) == 0
 
     with known.owner.connect() as owner:
-        assert owner.execute(text("SELECT count(*) FROM usage_hour WHERE hour < '2025-02-01'")).scalar_one() == 1
+        for table in ("usage_hour WHERE", "usage_sum WHERE administration = 'min-sante' AND"):
+            assert owner.execute(text(f"SELECT count(*) FROM {table} hour < '2025-02-01'")).scalar_one() == 1
 
 
-def test_cores_of_a_ministry_hour_by_hour_of_a_month_are_read_from_that_month_s_index_alone(app: App, known: Site):
+def test_cores_of_a_ministry_hour_by_hour_of_a_month_are_one_row_an_hour_from_that_month_s_index_alone(app: App, known: Site):
     """A year of eight projects; the plan is shown rather than a time that depends on who else is at work."""
     with known.owner.begin() as owner:
         owner.execute(text("""SELECT usage_month(m) FROM generate_series('2025-01-01 00:00+00'::timestamptz, '2025-12-01 00:00+00', '1 month') m"""))
@@ -186,16 +191,18 @@ def test_cores_of_a_ministry_hour_by_hour_of_a_month_are_read_from_that_month_s_
         owner.execute(text("""INSERT INTO usage_coverage SELECT h, 'cotonou', 'compute', 3600, 3600
             FROM generate_series('2025-01-01 00:00+00'::timestamptz, '2025-12-31 23:00+00', '1 hour') h"""))
     with known.owner.connect().execution_options(isolation_level="AUTOCOMMIT") as owner:
-        owner.execute(text("VACUUM ANALYZE usage_hour"))
+        owner.execute(text("VACUUM ANALYZE usage_sum"))
     march, april = datetime(2025, 3, 1, tzinfo=UTC), datetime(2025, 4, 1, tzinfo=UTC)
 
     with app.reading() as session:
         values = {"administration": "min-sante", "region": REGION, "resources": ["cores"], "since": march, "until": april}
         plan = "\n".join(session.connection().execute(text(f"EXPLAIN (ANALYZE, COSTS OFF, BUFFERS) {usage.HOURS}"), values).scalars())
 
-    assert "Index Only Scan using month_2025_03_" in plan
-    assert "month_2025_02" not in plan
+    assert "Index Only Scan using sum_2025_03_" in plan
+    assert re.search(r"Index Only Scan .*rows=744(\.00)? ", plan)
+    assert "sum_2025_02" not in plan
     assert "Seq Scan" not in plan
     assert "Heap Fetches: 0" in plan
     found = figures(app, since=march, until=april)
     assert (len(found), found[march]) == (31 * 24, (1.0, 1.0))
+    assert figures(app, None, march, april)[march] == (float(sum(range(8))), 1.0)

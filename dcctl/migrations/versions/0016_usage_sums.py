@@ -1,0 +1,23 @@
+"""Use of an administration hour by hour, summed up as it is written"""
+
+from collections.abc import Sequence
+
+from alembic import op
+
+from dcctl.migrations import hours
+
+revision: str = "0016"
+down_revision: str | None = "0015"
+branch_labels: str | Sequence[str] | None = None
+depends_on: str | Sequence[str] | None = None
+
+
+def upgrade() -> None:
+    connection = op.get_bind().connection.driver_connection
+    assert connection is not None
+    for statement in hours.SUMS:  # psycopg's own: no placeholders to escape
+        connection.execute(statement)
+
+
+def downgrade() -> None:
+    raise NotImplementedError("use that was observed is never forgotten by a change of the schema; restore a backup")
