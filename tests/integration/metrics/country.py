@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -62,7 +62,9 @@ def change(port: int, how: str = "change") -> None:
 
 
 @contextmanager
-def collecting(site: Site, clouds: Path, folder: Path, interval_seconds: float = 0.0) -> Iterator[subprocess.Popen[bytes]]:
+def collecting(
+    site: Site, clouds: Path, folder: Path, interval_seconds: float = 0.0, environment: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """`dcctl-collector` as a process that reads everything again and again while the block runs, or until it is killed in it."""
     config = folder / "collector.toml"
     config.write_text(
@@ -70,8 +72,8 @@ def collecting(site: Site, clouds: Path, folder: Path, interval_seconds: float =
         f'[collector]\ncloud = "synthetic"\ninterval_seconds = {interval_seconds}\nfull_seconds = 0.0\n'
     )
     process = subprocess.Popen(
-        [sys.executable, "-m", "metrics.collector"], env={**os.environ, "DCCTL_CONFIG": str(config)}, stderr=subprocess.DEVNULL,
-        preexec_fn=die_with_parent,
+        [sys.executable, "-m", "metrics.collector"], env={**os.environ, **(environment or {}), "DCCTL_CONFIG": str(config)},
+        stderr=subprocess.DEVNULL, preexec_fn=die_with_parent,
     )  # fmt: skip
     try:
         yield process
