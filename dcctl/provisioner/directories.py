@@ -18,10 +18,8 @@ def private(engine_home: Path, cloud: Mapping[str, Any] | None) -> Iterator[Path
     """A directory for one run, removed at the end: clouds.yaml, home/ (a PULUMI_HOME of its own), work/ with the project's file, tmp/."""
     base = _base()
     _sweep(base)
-    directory = Path(tempfile.mkdtemp(prefix="run-", dir=base))
-    lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    directory, lock = _made(base)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
         for name in ("home", "work", "tmp"):
             (directory / name).mkdir(mode=0o700)
         (directory / "home" / "plugins").symlink_to(engine_home.resolve() / "plugins", target_is_directory=True)
@@ -43,6 +41,20 @@ def _base() -> Path:
     if found.st_uid != os.getuid() or base.is_symlink() or found.st_mode & 0o077:
         raise PermissionError(f"{base} must be a directory of this user's own that nobody else may enter")
     return base
+
+
+def _made(base: Path) -> tuple[Path, int]:
+    """A fresh directory and its lock, held.
+
+    Before the lock is held, whoever sweeps takes the directory for one that a killed worker left: then another one is made.
+    """
+    while True:
+        directory = Path(tempfile.mkdtemp(prefix="run-", dir=base))
+        lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if os.fstat(lock).st_nlink:
+            return directory, lock
+        os.close(lock)
 
 
 def _sweep(base: Path) -> None:
