@@ -5,9 +5,9 @@ limit, no operation begins or is taken up again, no environment's end stops a se
 each operation. It keeps the newest entry that it has seen in a file of its own state directory, which no backup of the database brings back.
 """
 
-import contextlib
 import json
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -140,13 +140,17 @@ def _remember(file: Path, entry: int, content: str) -> None:
     """Whole or not at all, and on the disk before it counts."""
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh = file.with_suffix(".new")
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with contextlib.closing(os.fdopen(descriptor, "w", encoding="utf-8")) as stream:
-            stream.write(json.dumps({"entry": entry, "content": content}) + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        fresh.replace(file)
+        # A name of its own: several threads of a worker look at the ledger, and what one of them writes another must not take away.
+        descriptor, fresh = tempfile.mkstemp(prefix=f"{file.name}.", dir=file.parent)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+                stream.write(json.dumps({"entry": entry, "content": content}) + "\n")
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(fresh).replace(file)
+        except BaseException:
+            Path(fresh).unlink(missing_ok=True)
+            raise
     except OSError as error:
         raise DcctlError("DCCTL-563", path=str(file), why=error.strerror or type(error).__name__) from error
 
