@@ -127,7 +127,7 @@ def _refusal(complaint: Complaint) -> Refused:
     if words.is_fenced(everything):
         return Refused("fenced", str(complaint))
     if words.provider_gone(everything):
-        return Refused("broken", "the provider was killed")
+        return Refused("broken", "the provider was killed, or did not begin in time")
     if words.plugin_missing(everything):
         return Refused("missing", "OpenStack provider", path="plugins")
     if not diagnostics:

@@ -17,6 +17,10 @@ _PROVIDER = re.compile(r":? *provider=openstack@[0-9.]+\s*$")
 #: How the engine says that a state is there and is none; a provider may say the like of a service's answer, so the beginning counts.
 _LOADING = "failed to load checkpoint"
 _NO_STATE = ("unexpected end of JSON input", "json: cannot unmarshal", "unsupported checkpoint version", "invalid character")
+#: The last two of a plugin that was started and did not answer in time, as on a machine that has too much to do.
+_GONE = (
+    "rpc error: code = Unavailable", "error reading from server: EOF", "did not begin responding to RPC connections", "did not come alive",
+)  # fmt: skip
 _NOT_WHOLE = ("snapshot integrity error", "could not deserialize deployment")
 
 
@@ -114,8 +118,8 @@ def is_fenced(stderr: str) -> bool:
 
 
 def provider_gone(said: str) -> bool:
-    """Whether the plugin ended in the middle of a call: what it was told to make may exist."""
-    return "rpc error: code = Unavailable" in said or "error reading from server: EOF" in said
+    """Whether the plugin ended in the middle of a call, so that what it was told to make may exist, or did not begin in the engine's ten seconds."""
+    return any(words in said for words in _GONE)
 
 
 def already_exists(stderr: str) -> bool:

@@ -197,6 +197,8 @@ class Run:
             operation = session.get_one(Operation, self.id, with_for_update=True)
             ending.end(session, operation, error)
             leases.give_back(session, self.lease, unclean=self.unclean or operation.step is not None)
+        if error is not None:
+            log.warning("operation_failed", operation=self.id, request=self.number, token=self.token, code=error.code, params=error.params)
 
     def break_off(self, why: str = "killed") -> None:
         """Something that the run needs was killed: whoever takes the lease next looks, and goes on from what there is."""

@@ -52,6 +52,18 @@ def test_a_urn_has_its_type_and_logical_name():
     assert words.urn_parts("nothing") == ("", "nothing")
 
 
+@pytest.mark.parametrize(
+    ("said", "gone"),
+    [
+        ("error: rpc error: code = Unavailable desc = error reading from server: EOF", True),
+        ("error: could not load plugin: /plugins/pulumi-resource-openstack plugin [/plugins] did not begin responding to RPC connections", True),
+        (NEUTRON, False),
+    ],
+)
+def test_a_provider_that_was_killed_or_did_not_begin_in_time_is_no_failure_of_a_service(said: str, gone: bool):
+    assert words.provider_gone(said) is gone
+
+
 def test_only_a_failed_creation_counts_as_never_made():
     assert words.never_made(f"creating {URN}: 1 error occurred:\n\t* …")
     assert not words.never_made(f"updating {URN}: 1 error occurred:\n\t* volume cannot be extended")
