@@ -111,7 +111,7 @@ def _worded(key: str, value: Any, speak: Callable[[str], str]) -> Any:
         return ", ".join(str(v) for v in value) or speak(_NOTHING)
     if key in _OURS and isinstance(value, str) and value:
         return speak(value)
-    if isinstance(value, Mapping) and set(value) == {"code", "params"}:
+    if isinstance(value, Mapping) and set(value) == {"code", "params"} and isinstance(value["params"], Mapping):
         return _cause(value, speak)
     return value
 

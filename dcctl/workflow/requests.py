@@ -14,6 +14,7 @@ from dcctl.errors import DcctlError, NotVisible
 from dcctl.lifecycle import ENDED, EXPIRING, Kind, OperationState, RequestState, request_after
 from dcctl.schemas import RequestIn, WithdrawIn
 from dcctl.store import Decision, Event, Idempotency, Operation, Request, now
+from dcctl.words import N_
 from dcctl.workflow import asking, drafting, feed, holding, idempotency, letters, maintenance, members, needs, sight, story
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
@@ -32,6 +33,7 @@ LISTED = (
 
 #: Of a list, newest first.
 _ORDER = (col(Request.created_at), col(Request.number))
+A_CURSOR = N_("a cursor that an answer gave")
 
 
 def submit(app: App, actor: Actor, body: RequestIn, key: str) -> tuple[dict[str, Any], bool]:
@@ -153,7 +155,7 @@ def listing(
             mark = columns(*_ORDER).where(col(Request.number) == after, sight.visible(actor, col(Request.administration)))
             at = session.execute(mark).one_or_none()
             if at is None:
-                raise DcctlError("DCCTL-002", field="after", value=after, allowed="cursor")
+                raise DcctlError("DCCTL-002", field="after", value=after, allowed=A_CURSOR)
             conditions.append(tuple_(*_ORDER) < tuple_(*(literal(value) for value in at)))
         newest = columns(*LISTED).where(*conditions).order_by(*(column.desc() for column in _ORDER)).limit(size + 1)
         if administration is None and not actor.sees_all:
