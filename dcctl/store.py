@@ -190,7 +190,9 @@ class Request(SQLModel, table=True):
             "administration",
             "environment",
             unique=True,
-            postgresql_where=text("kind = 'environment' AND state IN ('submitted', 'in_review', 'returned', 'approved', 'fulfilling', 'failed')"),
+            postgresql_where=text(
+                "kind = 'environment' AND state IN ('submitted', 'in_review', 'returned', 'proposed', 'approved', 'fulfilling', 'failed')"
+            ),
         ),
     )
     number: str = Field(primary_key=True)
@@ -210,6 +212,8 @@ class Request(SQLModel, table=True):
     """Of a change: what is made, changed, replaced and destroyed, as `dcctl.steps` has it; part of what its digest covers."""
     notices: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSONB)
     evidence: dict[str, Any] = _json(default_factory=dict)
+    evidence_digest: str | None = None
+    """SHA-256 of the evidence in its canonical form, noted with it: what a decision names that was made on it."""
     digest: str | None = None
     justification: str = ""
     requester: dict[str, Any] = _json(default_factory=dict)
@@ -225,7 +229,7 @@ class Request(SQLModel, table=True):
     needs: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSONB, sa_column_kwargs={"server_default": text("'[]'")})
     """Every decision that it needs, as `dcctl.approval.Needed`; nothing: the policy decides."""
     granted: dict[str, Any] | None = _json(default=None, nullable=True)
-    """Of an envelope: what is given where that is less than the demand."""
+    """What is given where that is less than was asked."""
     waits_since: datetime = _at(default_factory=now, sa_column_kwargs={"server_default": text("now()")})
     """Since when it is in the state in which it waits for somebody."""
     lapses_at: datetime | None = _at(default=None)

@@ -12,6 +12,7 @@ from dcctl.store import Environment, Request
 from dcctl.workflow import changes, drafting, enlarging, extensions, holding, needs, sight, waiting
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
+from dcctl.workflow.fingerprint import note
 from stacks.environment import EnvironmentSpec, notices, to_document
 
 
@@ -48,7 +49,8 @@ def anew(
     request.round += 1
     if actor.user_id not in (request.requester_id, *request.authors):
         request.authors = [*request.authors, actor.user_id]
-    request.digest, request.plan, request.steps, request.evidence, request.error, request.granted = None, [], [], {}, None, None
+    request.digest, request.plan, request.steps, request.error, request.granted = None, [], [], None, None
+    note(request, {})
     _filled(app, session, actor, request, body, spec, unknown)
 
 

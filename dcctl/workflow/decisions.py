@@ -16,7 +16,7 @@ from dcctl.store import Decision, Operation, Request, now
 from dcctl.workflow import changes, enlarging, feed, granting, holding, letters, needs, requests, sight, waiting
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
-from dcctl.workflow.fingerprint import canonical, seen
+from dcctl.workflow.fingerprint import canonical
 from dcctl.workflow.queue import CHANGE, DECOMMISSION, EXTENSION, FULFIL, environment_lock
 
 #: What the worker does for an approved request of each kind; an envelope is given at once.
@@ -53,8 +53,8 @@ def decide(app: App, actor: Actor, number: str, body: DecisionIn) -> dict[str, A
                 digest=request.digest,
                 authors=request.authors,
             )
-            if body.evidence is not None and body.evidence != (current := seen(request.evidence)):
-                raise DcctlError("DCCTL-615", number=number, given=body.evidence, digest=current)
+            if body.evidence is not None and body.evidence != request.evidence_digest:
+                raise DcctlError("DCCTL-615", number=number, given=body.evidence, digest=request.evidence_digest or "–")
             if body.verdict == "approve":
                 fills = _still_missing(actor, request, made, fills, body)
             changes.require_confirmed(request, body.verdict, body.confirm)

@@ -16,7 +16,7 @@ from dcctl.store import Administration, CatalogueItem, Environment, Request, now
 from dcctl.workflow import changes, clock, decisions, enlarging, facts, feed, granting, holding, letters, members, needs, provisioning, requests
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
-from dcctl.workflow.fingerprint import fingerprint
+from dcctl.workflow.fingerprint import fingerprint, note
 from dcctl.workflow.queue import EVIDENCE
 from stacks.environment import EnvironmentSpec
 from stacks.plan import Plan, Resolved, plan
@@ -46,7 +46,8 @@ def _into_review(app: App, session: Session, request: Request, found: "Examined"
     request.resolved, request.plan, request.steps = found.resolved, found.plan, found.steps
     request.digest = fingerprint(request, found.resolved, found.plan, found.steps)
     missing = needs.settle(app, session, request, examined=True)
-    request.evidence, request.error = facts.of(app, session, request, previewed_at=_previewed(session, request)), None
+    note(request, facts.of(app, session, request, previewed_at=_previewed(session, request)))
+    request.error = None
     request.state, request.updated_at = request_after(request.number, RequestState.SUBMITTED, "review"), now()
     session.add(request)
     feed.record(session, "reviewed", request=request.number, digest=request.digest, things=len(found.steps or found.plan))
@@ -70,7 +71,7 @@ def look_again(app: App, actor: Actor, number: str) -> dict[str, Any]:
         if request.state not in (RequestState.IN_REVIEW, RequestState.PROPOSED):
             state = RequestState(request.state)
             raise DcctlError("DCCTL-301", number=number, state=request.state, action="evidence", possible=possible(state))
-        request.evidence = facts.of(app, session, request, previewed_at=(request.evidence.get("change") or {}).get("previewed_at"))
+        note(request, facts.of(app, session, request, previewed_at=(request.evidence.get("change") or {}).get("previewed_at")))
         session.add(request)
         if request.kind in ALTERING:
             # As plans: one administration has one preview at a time, so that others' requests are examined meanwhile.
@@ -107,7 +108,7 @@ def found_again(app: App, seen: Request, found: "Examined") -> None:
         if request.state != RequestState.IN_REVIEW or request.round != seen.round or request.digest != before:
             return
         if fingerprint(request, found.resolved, found.plan, found.steps) == before:
-            request.evidence = facts.of(app, session, request, previewed_at=_previewed(session, request))
+            note(request, facts.of(app, session, request, previewed_at=_previewed(session, request)))
             session.add(request)
             feed.record(session, "previewed", request=number, digest=before)
             return

@@ -30,9 +30,10 @@ def fingerprint(
     return hashlib.sha256(rfc8785.dumps(document)).hexdigest()
 
 
-def seen(evidence: dict[str, Any]) -> str:
-    """The digest of the facts that a decider is shown: SHA-256 over the same canonical JSON that is kept with the decision."""
-    return hashlib.sha256(canonical(evidence).encode()).hexdigest()
+def note(request: Request, evidence: dict[str, Any]) -> None:
+    """Keep the facts that a decider is shown, with their digest: SHA-256 over the same canonical JSON that is kept with the decision."""
+    request.evidence = evidence
+    request.evidence_digest = hashlib.sha256(canonical(evidence).encode()).hexdigest() if evidence else None
 
 
 def canonical(document: Any) -> str:

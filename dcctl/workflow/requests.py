@@ -18,7 +18,6 @@ from dcctl.words import N_
 from dcctl.workflow import asking, drafting, feed, holding, idempotency, letters, maintenance, members, needs, sight, story
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
-from dcctl.workflow.fingerprint import seen
 from dcctl.workflow.queue import REVIEW
 from stacks.environment import EnvironmentSpec
 
@@ -240,7 +239,7 @@ def _told(request: Request, decisions: Sequence[Decision], operation: str | None
         "steps": request.steps,
         "notices": request.notices,
         "evidence": request.evidence,
-        "evidence_digest": seen(request.evidence) if request.evidence else None,
+        "evidence_digest": request.evidence_digest,
         "decisions": [
             {
                 "verdict": d.verdict,

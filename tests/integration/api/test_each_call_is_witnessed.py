@@ -18,7 +18,7 @@ from dcctl.api.asking import Service
 from dcctl.api.policy import RULES, Policy
 from dcctl.store import Discrepancy, Environment, Operation, Request, now
 from dcctl.workflow import actor, enlarging, facts, policies
-from dcctl.workflow.fingerprint import fingerprint
+from dcctl.workflow.fingerprint import fingerprint, note
 from tests.integration.api.stack import ADDRESS, CAPACITY, PAPER, PEOPLE, SPEC, Answer, Api
 
 DIGEST = "1" * 64
@@ -114,7 +114,8 @@ def proposed(api: Api) -> str:
         request = session.get_one(Request, number)
         request.resolved = enlarging.resolved(session, request)
         request.digest = fingerprint(request, request.resolved, [], [])
-        request.evidence, request.state = facts.of(api.app, session, request), "in_review"
+        note(request, facts.of(api.app, session, request))
+        request.state = "in_review"
         session.add(request)
     decided(api, number, "sante-lead", "approve")
     decided(api, number, "operator", "approve", grant={"cores": 4})

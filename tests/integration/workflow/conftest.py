@@ -52,10 +52,30 @@ def database(postgresql: postgres.Server) -> Iterator[str]:
 
 
 @pytest.fixture
-def app(postgresql: postgres.Server, database: str) -> Iterator[App]:
+def app(database: str) -> Iterator[App]:
+    made = application(database)
+    fill(made)
+    yield made
+    made.close()
+
+
+def filled(dsn: str) -> None:
+    """A database to be copied: migrated, with what every test has."""
+    migrate(dsn)
+    app = application(dsn)
+    fill(app)
+    app.close()
+
+
+def application(database: str) -> App:
+    """The application on a database, whose owner's DSN is given."""
     url = postgres.alchemy(database).replace(postgres.OWNER, "dcctl_app")
-    made = App(Settings(database=Database(application=url), cloud={"region": "cotonou"}))
-    with made.transaction() as session:
+    return App(Settings(database=Database(application=url), cloud={"region": "cotonou"}))
+
+
+def fill(app: App) -> None:
+    """Capacity, two administrations with their envelopes, an offer and a catalogue."""
+    with app.transaction() as session:
         pool = store.find_holder(session, "pool")
         world = store.find_holder(session, "world")
         session.add(Offer(name="standard", version=1, document=OFFERS[0]["document"]))
@@ -64,13 +84,11 @@ def app(postgresql: postgres.Server, database: str) -> Iterator[App]:
         act = ledger.Cause(kind=ledger.CauseKind.ACT, reference="A-2026-0001", document="PV 2022-06")
         store.post(session, ledger.declare(world, pool, "cotonou", declared), actor=BOOTSTRAP, cause=act)
     for code in ("min-sante", "min-justice"):
-        with made.transaction() as session:
+        with app.transaction() as session:
             session.add(Administration(code=code, name=code, domain_id=code))
             pool = store.find_holder(session, "pool")
             holder = store.open_holder(session, ledger.HolderKind.ADMINISTRATION, code, pool)
             store.post(session, ledger.grant(pool, holder, "cotonou", ENVELOPE), actor=BOOTSTRAP, cause=act)
-    yield made
-    made.close()
 
 
 def with_agency(app: App) -> None:

@@ -28,7 +28,7 @@ from dcctl.workflow import (
     waiting,
 )  # fmt: skip
 from dcctl.workflow.app import App
-from dcctl.workflow.fingerprint import fingerprint
+from dcctl.workflow.fingerprint import fingerprint, note
 from quotas import store
 from tests.integration.workflow.conftest import AGENT, JUSTICE_AGENT, LEAD, person, with_agency
 from tests.integration.workflow.test_deciding import OPERATOR, SECOND, publish, refused, say
@@ -52,7 +52,7 @@ def examined(app: App, number: str) -> None:
         request.resolved = enlarging.resolved(session, request)
         request.digest = fingerprint(request, request.resolved, [], [])
         request.state = "in_review"
-        request.evidence = facts.of(app, session, request)
+        note(request, facts.of(app, session, request))
         session.add(request)
 
 

@@ -1,5 +1,6 @@
 """What a decision binds: the facts that were shown, the wish as it was examined, use that somebody measured; and who answers to less."""
 
+import hashlib
 from datetime import timedelta
 from typing import Any
 
@@ -14,11 +15,11 @@ from dcctl.schemas import AnswerIn, DecisionIn, RequestIn
 from dcctl.store import Decision, Environment, ProjectObservation, Request, Source, now
 from dcctl.workflow import decisions, evidence, facts, needs, requests, resubmitting
 from dcctl.workflow.app import App
-from dcctl.workflow.fingerprint import seen
+from dcctl.workflow.fingerprint import canonical
 from quotas import ledger, store
 from tests.integration.workflow.conftest import AGENT, ENVELOPE, LEAD, person
 from tests.integration.workflow.test_answering import COLLEAGUE, edit, envelope, examined
-from tests.integration.workflow.test_deciding import CONTRADICTIONS, OPERATOR, all_refused, publish, roles, say
+from tests.integration.workflow.test_deciding import OPERATOR, all_refused, insert, publish, roles, say
 from tests.integration.workflow.test_requests import DIGEST, body, reviewed
 from tests.unit.dcctl.test_rulebook import LAST
 
@@ -36,7 +37,8 @@ def looked_at(app: App) -> tuple[str, dict[str, Any]]:
 
 def test_a_decision_keeps_exactly_the_facts_that_its_decider_was_shown(app: App) -> None:
     number, shown = looked_at(app)
-    assert shown["evidence_digest"] == seen(shown["evidence"])
+    assert shown["evidence_digest"] == hashlib.sha256(canonical(shown["evidence"]).encode()).hexdigest()
+    assert requests.show(app, LEAD, number)["evidence_digest"] == shown["evidence_digest"]
 
     say(app, LEAD, number, evidence=shown["evidence_digest"])
 
@@ -187,16 +189,10 @@ def test_what_is_granted_is_only_what_a_decision_of_the_round_says(app: App, rol
 
 def test_an_emergency_without_a_reason_and_facts_that_are_others_are_refused_by_the_database(app: App, roles: dict[str, str]) -> None:
     number = reviewed(app)
-    insert = """INSERT INTO decision (request, verdict, digest, reason, user_id, actor, role, administration, round, policy, emergency, decided_at,
-        evidence_seen) VALUES (:n, 'approve', :d, :reason, 'id-x', '{"user_id": "id-x", "roles": ["dc_operator"]}', 'dc_operator', 'min-sante', 1, 1,
-        true, now(), :seen)"""
-    assert CONTRADICTIONS  # the others are in test_deciding.py
     for address in (roles["dcctl_app"], roles["owner"]):
-        engine = create_engine(address)
         for reason, shown, words in (("", None, "emergency_reason"), (" \t\n", None, "emergency_reason"), ("panne", "e" * 64, "evidence_seen")):
-            with pytest.raises(DBAPIError, match=words), engine.begin() as connection:
-                connection.execute(text(insert), {"n": number, "d": DIGEST, "reason": reason, "seen": shown})
-        engine.dispose()
+            with pytest.raises(DBAPIError, match=words):
+                insert(address, number, role="dc_operator", emergency=True, reason=reason, evidence_seen=shown)
 
 
 def test_an_event_that_is_not_sealed_yet_is_deleted_by_nobody(app: App, roles: dict[str, str]) -> None:

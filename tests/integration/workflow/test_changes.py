@@ -38,7 +38,7 @@ from dcctl.workflow import (
 )  # fmt: skip
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
-from dcctl.workflow.fingerprint import fingerprint
+from dcctl.workflow.fingerprint import fingerprint, note
 from quotas.reconcile import Difference, Looked, Name
 from stacks import tokens
 from stacks.plan import plan
@@ -105,7 +105,7 @@ def examined(app: App, number: str, *steps: dict[str, object]) -> str:
         request.steps = list(steps) or request.steps
         request.digest = fingerprint(request, request.resolved, request.plan, request.steps)
         if request.kind != "extension":
-            request.evidence = facts.of(app, session, request)
+            note(request, facts.of(app, session, request))
         request.state = "in_review"
         session.add(request)
         return request.digest

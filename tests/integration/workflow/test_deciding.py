@@ -151,9 +151,11 @@ def test_where_the_policy_needs_nobody_its_version_is_the_author(app: App) -> No
 
 # -- what the database itself refuses
 
-_INSERT = """INSERT INTO decision (request, verdict, digest, reason, user_id, actor, role, administration, round, policy, emergency, decided_at)
-    VALUES (:request, :verdict, :digest, '-', :user, CAST(:actor AS jsonb), :role, 'min-sante', :round, :policy, :emergency, now())"""
-RIGHT = {"verdict": "approve", "digest": DIGEST, "user": "id-x", "role": "dc_lead", "round": 1, "policy": 1, "emergency": False}
+_INSERT = """INSERT INTO decision (request, verdict, digest, reason, user_id, actor, role, administration, round, policy, emergency, evidence_seen,
+    decided_at) VALUES (:request, :verdict, :digest, :reason, :user, CAST(:actor AS jsonb), :role, 'min-sante', :round, :policy, :emergency,
+    :evidence_seen, now())"""
+RIGHT = {"verdict": "approve", "digest": DIGEST, "reason": "-", "user": "id-x", "role": "dc_lead", "round": 1, "policy": 1, "emergency": False,
+         "evidence_seen": None}  # fmt: skip
 
 
 def insert(app_or_url: Any, number: str, roles: tuple[str, ...] = ("dc_lead", "dc_operator"), actor: str | None = None, **changes: Any) -> None:

@@ -12,7 +12,7 @@ from tests.integration.workflow.conftest import AGENT, LEAD
 from tests.integration.workflow.test_answering import later
 from tests.integration.workflow.test_deciding import OPERATOR, SECOND, TWO, publish, refused, say
 from tests.integration.workflow.test_operations import RESOLVED
-from tests.integration.workflow.test_requests import available, jobs, reviewed
+from tests.integration.workflow.test_requests import available, body, jobs, reviewed
 from tests.unit.dcctl.test_rulebook import LAST
 from tests.unit.dcctl.test_speccheck import DOSSIER
 
@@ -46,6 +46,17 @@ def test_an_environment_with_a_smaller_quota_waits_for_the_requesters_yes(app: A
     with app.reading() as session:
         request = session.get_one(Request, number)
         assert (request.spec["quota"]["cores"], granting.spec_of(request)["quota"], evidence.restored(request)[0].quota["cores"]) == (8, LESS, 6)
+
+
+def test_the_name_of_what_is_proposed_is_in_use_until_the_requesters_word(app: App) -> None:
+    number = reviewed(app, resolved=RESOLVED)
+    say(app, LEAD, number, grant={"cores": 6})
+
+    with pytest.raises(DcctlError) as taken:
+        requests.submit(app, AGENT, body(), "k2")
+    assert taken.value.code == "DCCTL-302"
+    assert resubmitting.answer(app, AGENT, number, AnswerIn(accept=False))["state"] == "withdrawn"
+    assert requests.submit(app, AGENT, body(), "k3")[0]["state"] == "submitted"
 
 
 def test_a_no_gives_everything_back_and_silence_lapses(app: App) -> None:
