@@ -9,10 +9,10 @@ from dcctl.cli import deciding, once, submitting
 from dcctl.cli.command import Command
 from dcctl.cli.desk import Desk, shown
 from dcctl.cli.named import amounts
-from dcctl.cli.specfile import read
+from dcctl.cli.specfile import placed, read
 from dcctl.cli.talk import confirm, interactive, say, tell
 from dcctl.cli.times import moment
-from dcctl.errors import DcctlError, SpecRefused
+from dcctl.errors import DcctlError
 from dcctl.words import N_, _, sentence
 
 COLUMNS = {
@@ -62,10 +62,8 @@ def edit(
     body |= {"confirm": confirmed} if confirmed else {}
     body |= {"duration": duration} if duration else {}
     body |= {"resources": amounts(resource)} if resource else {}
-    try:
+    with placed(draft):
         done = once.post(desk, "requests", number, "edit", body=body, look=f"dcctl request show {number}")
-    except SpecRefused as error:
-        raise (draft.refusal(error.params["faults"]) if draft is not None else error) from error
     _thing(desk, done)
     say(N_("{number} is submitted again; follow it: dcctl request watch {number}"), number=number)
 

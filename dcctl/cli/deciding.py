@@ -14,6 +14,8 @@ from dcctl.faults import sentence as fault_sentence
 from dcctl.words import N_, _, sentence
 
 Json = dict[str, Any]
+#: Refused because something else stands there than was shown: another plan, other facts.
+MOVED = ("DCCTL-203", "DCCTL-615")
 #: What a decision is about: label (a msgid) and words of each part.
 Summary = Callable[[Mapping[str, Any]], list[tuple[str, str]]]
 
@@ -30,11 +32,15 @@ def shown_and_confirmed(desk: Desk, number: str, noun: str = "request", parts: S
         raise DcctlError("DCCTL-301", number=number, state=request.get("state"), action="approve", possible=["watch"])
     if not interactive():
         raise DcctlError("DCCTL-004", digest=digest, number=number, noun=noun)
-    for label, text in (parts or summary)(request):
-        tell(labelled(_(label), text if "\n" not in text else f"\n{text}"))
+    _show((parts or summary)(request))
     confirm(sentence(N_("Approve {number}?"), {"number": number}))
     sys.stderr.flush()
     return str(digest), request.get("evidence_digest")
+
+
+def _show(parts: list[tuple[str, str]]) -> None:
+    for label, text in parts:
+        tell(labelled(_(label), text if "\n" not in text else f"\n{text}"))
 
 
 def summary(request: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -71,11 +77,30 @@ def decide(desk: Desk, number: str, verdict: str, digest: str | None, reason: st
 
 
 def approve(
-    desk: Desk, number: str, meant: tuple[str, str | None], reason: str, confirm: str | None, *, grant: Mapping[str, Any] | None = None,
+    desk: Desk, number: str, meant: tuple[str, str | None] | None, reason: str, confirm: str | None, *, grant: Mapping[str, Any] | None = None,
     emergency: bool = False,
 ) -> Json:  # fmt: skip
-    """Approve what the digests of plan and evidence name; the environment's name is typed, or given by --confirm, where that destroys, replaces
-    or lessens something."""
+    """Approve what the digests of plan and evidence name; None: what is shown and said yes to.
+
+    Where something else stands there by now it is shown again: whoever was asked is asked again, whoever named digests is refused.
+    """
+    while True:
+        try:
+            return _approve(desk, number, meant or shown_and_confirmed(desk, number), reason, confirm, grant=grant, emergency=emergency)
+        except DcctlError as error:
+            if error.code not in MOVED or not desk.for_people:
+                raise
+            if meant is not None:
+                _show(summary(desk.api.get("requests", number)))
+                raise
+            tell(str(error))
+
+
+def _approve(
+    desk: Desk, number: str, meant: tuple[str, str | None], reason: str, confirm: str | None, *, grant: Mapping[str, Any] | None,
+    emergency: bool,
+) -> Json:  # fmt: skip
+    """The environment's name is typed, or given by --confirm, where that destroys, replaces or lessens something."""
     digest, evidence = meant
     body: Json = {"verdict": "approve", "digest": digest, "reason": reason} | ({"confirm": confirm} if confirm else {})
     body |= {"evidence": evidence} if evidence else {}

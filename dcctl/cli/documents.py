@@ -5,8 +5,7 @@ from typing import Any
 
 from dcctl.cli.desk import Desk
 from dcctl.cli.output import text_of
-from dcctl.cli.specfile import read
-from dcctl.errors import SpecRefused
+from dcctl.cli.specfile import placed, read
 
 Json = dict[str, Any]
 
@@ -21,7 +20,5 @@ def sent(desk: Desk, file: str, *path: str, look: str, **more: Any) -> tuple[Jso
     if not isinstance(draft.document, Mapping):
         params = {"found": text_of(draft.document)[:80], "allowed": ["apiVersion", "kind"]}
         raise draft.refusal([{"path": [], "code": "spec.not_a_mapping", "params": params}])
-    try:
+    with placed(draft):
         return desk.api.post(*path, body={"document": draft.document, **more}, look=look), draft.source
-    except SpecRefused as error:
-        raise draft.refusal(error.params["faults"]) from error

@@ -14,7 +14,6 @@ from dcctl.cli.pending import key_for
 from dcctl.cli.talk import CONTROLS, confirm_name, say
 from dcctl.cli.times import moment
 from dcctl.cli.watching import error_words
-from dcctl.errors import SpecRefused
 from dcctl.words import N_, _, sentence
 
 COLUMNS = {
@@ -138,10 +137,8 @@ def decommission(desk: Desk, name: str, confirm: str | None, reason: str | None,
 def plan(desk: Desk, name: str, file: str | None, timeout: int) -> None:
     draft = specfile.read(file) if file is not None else None
     body = {"spec": draft.document} if draft is not None else {}
-    try:
+    with specfile.placed(draft):
         found = planning.awaited(desk, environment(name), body, timeout, command=f"dcctl environment plan {name}")
-    except SpecRefused as error:
-        raise (draft.refusal(error.params["faults"]) if draft is not None else error) from error
     planning.show(desk, found)
 
 

@@ -15,7 +15,7 @@ import click
 
 from dcctl.cli.output import API_VERSION, line
 from dcctl.cli.talk import clean, tell
-from dcctl.errors import DcctlError
+from dcctl.errors import DcctlError, SpecRefused
 from dcctl.servicewords import meaning
 from dcctl.words import N_, _, sentence
 
@@ -30,8 +30,8 @@ def report(error: DcctlError, *, as_json: bool) -> int:
     if as_json:
         click.echo(line({"apiVersion": API_VERSION, "error": document(error)}), err=True)
     else:
-        for fault in error.params.get("faults", []) if error.code in ("DCCTL-001", "DCCTL-308") else []:
-            tell(fault_line(fault, error.params.get("source", "")))
+        for said in fault_lines(error):
+            tell(said)
         tell(words(error))
     return error.entry.exit
 
@@ -60,6 +60,13 @@ def next_step(error: DcctlError) -> str:
     if error.code == "DCCTL-500" and error.params.get("log"):
         return _("Repeat the command; if it happens again, give the file named below to the datacenter's operators.")
     return sentence(error.entry.next, error.params)
+
+
+def fault_lines(error: DcctlError) -> list[str]:
+    """Each fault of a spec, an offer, a policy, a file of envelopes; nothing for any other error."""
+    if not isinstance(error, SpecRefused):
+        return []
+    return [fault_line(fault, str(error.params.get("source") or "spec")) for fault in error.params["faults"]]
 
 
 def fault_line(fault: dict[str, Any], source: str) -> str:

@@ -5,12 +5,11 @@ from typing import Any
 
 from click.exceptions import Exit
 
-from dcctl.cli import deciding, once, submitting
+from dcctl.cli import deciding, failure, once, submitting
 from dcctl.cli.desk import Desk
 from dcctl.cli.pending import Key, key_for
-from dcctl.cli.specfile import Draft, read
+from dcctl.cli.specfile import Draft, placed, read
 from dcctl.cli.talk import say, tell
-from dcctl.cli.watching import error_words
 from dcctl.errors import CATALOGUE, DcctlError
 from dcctl.words import N_, _
 
@@ -70,7 +69,8 @@ def _line(desk: Desk, path: str, confirm: str | None, fetched: tuple[Json, Json]
         submitting.examine(desk, draft, fetched)
         body: Json = {"kind": "environment", "spec": draft.document} | ({"confirm": confirm} if confirm else {})
         key = key_for(body, desk.api.cloud.identity)
-        made = submitting.sent(desk, body, key, keep=True)
+        with placed(draft):
+            made = submitting.sent(desk, body, key, keep=True)
     except DcctlError as error:
         return {"file": path, "number": None, "state": None, "error": error.to_json()}
     keys.append(key)
@@ -93,17 +93,36 @@ def attempt(desk: Desk, paths: list[str], *, confirm: str | None) -> None:
     tried = dict(zip(sound, answers, strict=True))
     lines = []
     for path, found in drafts.items():
-        known = {"fits": False, "demand": {}, "needs": [], "error": found.to_json()} if isinstance(found, DcctlError) else tried[path]
+        known = {"fits": False, "demand": {}, "needs": [], "error": found.to_json()} if isinstance(found, DcctlError) else _tried(found, tried[path])
         lines.append({"file": path, **known})
     _report(desk, lines, TRIED)
 
 
+def _tried(draft: Draft, answer: Json) -> Json:
+    """What the API says of a trial, the faults that only it finds with their lines."""
+    if answer["error"] is None:
+        return answer
+    try:
+        with placed(draft):
+            raise DcctlError.from_json(answer["error"])
+    except DcctlError as error:
+        return answer | {"error": error.to_json()}
+
+
 def _report(desk: Desk, lines: list[Json], columns: dict[str, str]) -> None:
-    desk.listing({"items": lines}, columns, demand=deciding.amounts, needs=needs, error=error_words)
     failed = [DcctlError.from_json(line["error"]) for line in lines if line["error"]]
+    for said in [said for error in failed for said in failure.fault_lines(error)] if desk.for_people else []:
+        tell(said)
+    desk.listing({"items": lines}, columns, demand=deciding.amounts, needs=needs, error=_in_short)
     say(N_("{good} of {all} files are in order."), good=len(lines) - len(failed), all=len(lines))
     if failed:
         raise Exit(max(CATALOGUE[error.code].exit for error in failed))
+
+
+def _in_short(error: Json) -> str:
+    """One line of the table; the faults stand above it."""
+    cause = DcctlError.from_json(error)
+    return f"{cause.code}: {cause}"
 
 
 def needs(found: Any) -> str:

@@ -115,7 +115,7 @@ def approve(
     desk: Desk, number: str, digest: str | None, evidence: str | None, confirm: str | None, grant: tuple[str, ...], duration: str | None,
     emergency: bool, reason: str,
 ) -> None:  # fmt: skip
-    meant = (digest, evidence) if digest else deciding.shown_and_confirmed(desk, number)
+    meant = (digest, evidence) if digest else None
     less: dict[str, object] = (amounts(grant) if grant else {}) | ({"duration": duration} if duration else {})
     decided = deciding.approve(desk, number, meant, reason, confirm, grant=less or None, emergency=emergency)
     desk.thing(decided, COLUMNS, requester=deciding.person, created_at=moment)

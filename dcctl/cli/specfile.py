@@ -5,6 +5,7 @@ YAML 1.2. What is no spec for sure is refused here with its line: syntax, a key 
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path as File
 from typing import Any
@@ -39,6 +40,17 @@ class Draft:
             {**fault, "path": list(fault.get("path") or ()), "line": fault.get("line") or self.line(fault.get("path") or ())} for fault in faults
         ]
         return SpecRefused(sorted(placed, key=lambda fault: fault["line"]), source=self.source)
+
+
+@contextmanager
+def placed(draft: Draft | None) -> Iterator[None]:
+    """Faults that the API finds in a draft are told with their lines of its file; without a draft they stay as they came."""
+    try:
+        yield
+    except SpecRefused as error:
+        if draft is None:
+            raise
+        raise draft.refusal(error.params["faults"]) from error
 
 
 def read(path: str) -> Draft:

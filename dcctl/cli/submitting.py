@@ -7,9 +7,9 @@ from dcctl.cli import ending, once, output, watching
 from dcctl.cli.desk import Desk
 from dcctl.cli.named import environment
 from dcctl.cli.pending import Key, key_for
-from dcctl.cli.specfile import Draft, read
+from dcctl.cli.specfile import Draft, placed, read
 from dcctl.cli.talk import confirm_name, interactive, say, tell
-from dcctl.errors import DcctlError, SpecRefused
+from dcctl.errors import DcctlError
 from dcctl.words import N_
 
 Json = dict[str, Any]
@@ -36,10 +36,8 @@ def submit(desk: Desk, path: str, *, key: str | None, wait_seconds: int | None, 
     draft = read(path)
     examine(desk, draft)
     body: Json = {"kind": "environment", "spec": draft.document} | ({"confirm": confirm} if confirm else {})
-    try:
+    with placed(draft):
         request = asked(desk, body, key)
-    except SpecRefused as error:
-        raise draft.refusal(error.params["faults"]) from error
     followed(desk, request, ASKED.get(str(request.get("kind")), ASKED["environment"]), wait_seconds=wait_seconds)
 
 

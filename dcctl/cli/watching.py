@@ -13,7 +13,7 @@ from dcctl.cli import output
 from dcctl.cli.desk import Desk
 from dcctl.cli.progress import Progress, progress
 from dcctl.cli.talk import say
-from dcctl.errors import CATALOGUE, DcctlError, SpecRefused
+from dcctl.errors import CATALOGUE, DcctlError
 from dcctl.servicewords import meaning
 from dcctl.words import N_
 
@@ -118,8 +118,8 @@ def error_words(error: Any) -> str:
         return output.text_of(error)
     cause = DcctlError.from_json(error)
     lines = [f"{cause.code}: {cause}", *filter(None, [meaning(str(cause.params.get("words") or ""))])]
-    if isinstance(cause, SpecRefused):
-        from dcctl.cli.failure import fault_line
+    if "faults" in cause.params:
+        from dcctl.cli.failure import fault_lines
 
-        lines += [fault_line(fault, "spec") for fault in cause.params["faults"]]
+        lines += fault_lines(cause)
     return "\n".join(lines)

@@ -91,7 +91,37 @@ def test_a_directory_is_submitted_with_one_report_and_one_fault_stops_no_other(d
     assert len(api.asked("GET", "/v1/catalogue")) == 1
     shown = dcctl("request", "submit", "demandes")
     assert (shown.status, "2 of 3 files are in order." in shown.err) == (2, True)
-    assert "perhaps standard?" in shown.out
+    assert "demandes/b-faute.yaml:5: offer: there is no offer standart; perhaps standard?" in shown.err
+    assert "DCCTL-001: 1 fault(s) in demandes/b-faute.yaml" in shown.out
+
+
+UNKNOWN = {"path": ["members", 0], "code": "spec.unknown_member", "params": {"member": "sante-agent", "nearest": ["sante-agente"]}}
+
+
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
+def test_what_only_the_server_finds_wrong_in_a_file_of_a_directory_has_its_line_too(
+    dcctl: Dcctl, api: FakeApi, home: Path, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...]
+) -> None:
+    folder = home / "demandes"
+    folder.mkdir()
+    (folder / "a-dossier.yaml").write_text(SPEC)
+    error = SpecRefused([UNKNOWN])
+
+    def refuse(self: FakeApi, call: Call, number: str | None = None, verb: str | None = None) -> tuple[int, dict[str, Any]]:
+        if number != "trials":
+            raise error
+        return 200, {**VERSION, "items": [{"fits": False, "kind": None, "demand": {}, "needs": [], "rule": None, "error": error.to_json()}]}
+
+    monkeypatch.setattr(FakeApi, "post_requests", refuse)
+
+    told = dcctl("request", "submit", "demandes", *more, "-f", "json")
+    (line,) = json.loads(told.out)["items"]
+    params = line["error"]["params"]
+    assert (told.status, Path(params["source"]).name, [(fault["path"], fault["line"]) for fault in params["faults"]]) == (
+        2, "a-dossier.yaml", [(["members", 0], 9)],
+    )  # fmt: skip
+    shown = dcctl("request", "submit", "demandes", *more)
+    assert (shown.status, "demandes/a-dossier.yaml:9: members[0]: there is no user sante-agent" in shown.err) == (2, True)
 
 
 @pytest.mark.parametrize(("lost", "told"), [(1, 2), (2, 1)])

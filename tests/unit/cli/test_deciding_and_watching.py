@@ -9,13 +9,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dcctl.cli import deciding
 from dcctl.cli.environment import with_caller
 from tests.unit.cli.conftest import Dcctl
-from tests.unit.cli.fake_api import DIGEST, FakeApi
+from tests.unit.cli.fake_api import DIGEST, Call, FakeApi
 
 pytestmark = pytest.mark.usefixtures("cloud")
 
@@ -73,6 +74,25 @@ def test_with_another_digest_nothing_is_approved(dcctl: Dcctl, api: FakeApi) -> 
     result = dcctl("request", "approve", "R-2026-0042", "--digest", "0" * 64, "--reason", "conforme")
     assert (result.status, api.requests["R-2026-0042"]["state"]) == (5, "in_review")
     assert "is not the current one" in result.err
+    assert f"Digest: {DIGEST}\n" in result.err  # what stands there is shown again
+    assert "1 × server: min-sante-dossier-patient-web-1" in result.err
+    program = dcctl("request", "approve", "R-2026-0042", "--digest", "0" * 64, "--reason", "conforme", "-f", "json")
+    assert (program.status, json.loads(program.err)["error"]["params"]["digest"]) == (5, DIGEST)
+
+
+def test_on_a_terminal_what_has_moved_since_it_was_shown_is_shown_again_and_asked_again(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    request, act, moved = api.request("R-2026-0042"), api._act, "e" * 64
+
+    def late(call: Call, number: str, verb: str) -> tuple[int, dict[str, Any]]:
+        request["digest"] = moved
+        return act(call, number, verb)
+
+    monkeypatch.setattr(api, "_act", late)
+    ended, shown = on_a_terminal("request", "approve", "R-2026-0042", "--reason", "conforme", typed="y\ny\n")
+    assert (ended, request["state"], shown.count("Approve R-2026-0042? [y/N]")) == (0, "approved", 2)
+    first, between, second = (shown.index(words) for words in (f"Digest: {DIGEST}", "is not the current one", f"Digest: {moved}"))
+    assert first < between < second
+    assert [call.body["digest"] for call in api.asked("POST", "/v1/requests/R-2026-0042/decisions")] == [DIGEST, moved]
 
 
 @pytest.mark.parametrize(
