@@ -85,6 +85,15 @@ class ProofFact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChainFact:
+    """How far a chain goes, when its last row was sealed, and since when the oldest waits that is not in it; None: there is none."""
+
+    position: int = 0
+    sealed_at: datetime | None = None
+    unsealed_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFact:
     """Whether the last reading of a source was whole, and how long it took; None: not known."""
 
@@ -119,6 +128,9 @@ class Facts:
         proof: None while the worker never followed the chain.
         sealed_at: when the last entry was sealed; None: there is none.
         unsealed_since: when the oldest entry was recorded that is not in the chain; None: all are.
+        trail: the same three of the audit trail's chain.
+        letters: state -> how many there are.
+        letters_since: state -> when the oldest of them was written.
     """
 
     taken_at: datetime
@@ -147,3 +159,6 @@ class Facts:
     api_calls: Mapping[tuple[str, int], int] = field(default_factory=dict)
     proof: ProofFact | None = None
     sealed_at: datetime | None = None
+    trail: ChainFact = field(default_factory=ChainFact)
+    letters: Mapping[str, int] = field(default_factory=dict)
+    letters_since: Mapping[str, datetime] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from dcctl.lifecycle import Kind, OperationState, RequestState
 from metrics.counting import KEYSTONE, NETWORK_KEYS, STRUCTURAL_LIMITS, structural
-from metrics.facts import About, CapacityFact, Facts, LedgerFact, ProofFact
+from metrics.facts import About, CapacityFact, ChainFact, Facts, LedgerFact, ProofFact
 from quotas.reconcile import Name
 from quotas.resources import COMPUTE, COUNTED, NETWORK, Resource, find, in_order
 
@@ -22,6 +22,9 @@ KINDS = (Kind.ENVIRONMENT, Kind.DECOMMISSION)
 
 OPERATIONS = ("fulfil", "decommission", "abandon", "change", "undo", "extension", "rebuild")
 VERDICTS = ("approve", "refuse", "return")
+#: States of a letter (`dcctl.store.Letter`), and those in which somebody still has something to do with it: the postman, or a person.
+LETTER_STATES = ("waiting", "handed", "sent", "given_up", "dropped")
+UNSETTLED = ("waiting", "handed", "given_up")
 #: What may come of writing a limit (`dcctl.cloud.limit_rules.LimitState`, which is no neighbour of the figures).
 LIMIT_STATES = ("in_sync", "refused", "ineffective", "blocked_by_usage", "unsupported")
 
@@ -118,6 +121,9 @@ class Snapshot:
     complete: Mapping[str, bool] = field(default_factory=dict)
     durations: Mapping[str, float] = field(default_factory=dict)
     api_calls: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    trail: ChainFact = field(default_factory=ChainFact)
+    letters: Mapping[str, int] = field(default_factory=dict)
+    letters_since: Mapping[str, datetime] = field(default_factory=dict)
 
 
 def assemble(facts: Facts) -> Snapshot:
@@ -150,6 +156,9 @@ def assemble(facts: Facts) -> Snapshot:
         complete={name: attempt.complete for name, attempt in facts.attempts.items()},
         durations={name: attempt.seconds for name, attempt in facts.attempts.items() if attempt.seconds is not None},
         api_calls=facts.api_calls,
+        trail=facts.trail,
+        letters=dict.fromkeys(LETTER_STATES, 0) | dict(facts.letters),
+        letters_since={state: facts.letters_since[state] for state in UNSETTLED if state in facts.letters_since},
     )
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from metrics import hours
-from metrics.facts import About, CapacityFact, EnvironmentFact, Facts, LedgerFact, LimitFact, ObservationFact, ProofFact, SourceFact
+from metrics.facts import About, CapacityFact, ChainFact, EnvironmentFact, Facts, LedgerFact, LimitFact, ObservationFact, ProofFact, SourceFact
 from metrics.readings import Projects, Reading
 from quotas.ledger import HolderKind
 from quotas.proof import unsealed
@@ -237,6 +237,8 @@ def read_facts(database: Connection, region: str) -> Facts:
     open_ones = "SELECT name, state, count(*) FROM exporter.discrepancy WHERE state <> 'resolved' AND region = :region GROUP BY name, state"
     discrepancies = _rows(database, open_ones, region=region)
     seals = unsealed(database, seals="exporter.ledger_seal", entries="exporter.ledger_unsealed")
+    trail = unsealed(database, seals="exporter.audit_seal", entries="exporter.audit_unsealed")
+    letters = _rows(database, "SELECT state, count(*), min(created_at) FROM exporter.letter GROUP BY state")
     return Facts(
         taken_at=taken_at,
         region=region,
@@ -278,6 +280,9 @@ def read_facts(database: Connection, region: str) -> Facts:
         sealed_position=seals.position,
         sealed_at=seals.sealed_at,
         unsealed_since=seals.oldest_recorded_at,
+        trail=ChainFact(position=trail.position, sealed_at=trail.sealed_at, unsealed_since=trail.oldest_recorded_at),
+        letters={state: count for state, count, _ in letters},
+        letters_since={state: since for state, _, since in letters},
     )
 
 

@@ -130,13 +130,12 @@ LEDGER = Chain(sealed=sealing.LEDGER, line=line({name: f"e.{name}" for name in C
 seal, link, links, head, record = LEDGER.seal, LEDGER.link, LEDGER.links, LEDGER.head, LEDGER.record
 
 
-#: When the entries were recorded that are not sealed yet: above the sealer's mark, so the index is read and not the entries.
-UNSEALED = """SELECT e.recorded_at FROM quotas.entry e
-    WHERE e.id > (SELECT below FROM quotas.sealed) AND NOT EXISTS (SELECT FROM quotas.seal s WHERE s.entry_id = e.id)"""
+#: When the ledger's entries were recorded that are not sealed yet.
+UNSEALED = sealing.LEDGER.unsealed("recorded_at")
 
 
 def unsealed(database: Database, *, seals: str = "quotas.seal", entries: str = f"({UNSEALED})") -> Unsealed:
-    """How far the chain goes; `seals` and `entries` are views of the seals and of `UNSEALED`."""
+    """How far the ledger's chain goes; `seals` and `entries` are views of the seals and of what is not sealed yet, of another chain say."""
     statement = f"""SELECT coalesce((SELECT max(s.position) FROM {seals} s), 0),
         (SELECT s.sealed_at FROM {seals} s ORDER BY s.position DESC LIMIT 1), (SELECT min(e.recorded_at) FROM {entries} e)"""
     position, sealed_at, oldest = _bare(database).execute(text(statement)).one()

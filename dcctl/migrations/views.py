@@ -5,7 +5,6 @@ spec nor the people. Views hold nothing: each upgrade drops them first, so that 
 """
 
 from dcctl.store import AUDIT
-from quotas.proof import UNSEALED
 from quotas.schema.sealing import LEDGER, Sealed
 from quotas.store import ALL_BALANCES, CAPACITIES
 
@@ -29,6 +28,7 @@ MEASURED = {
     "openstack_requests": "process, service_type, method, outcome, total",
     "discrepancy": "name, state, region",
     "collect_calls": "service_type, code, total",
+    "letter": "state, created_at",
 }
 #: The same of what is no table's.
 COMPUTED = {
@@ -36,7 +36,9 @@ COMPUTED = {
     "ledger_balance": ALL_BALANCES,
     "ledger_capacity": CAPACITIES,
     "ledger_seal": "SELECT position, sealed_at FROM quotas.seal",
-    "ledger_unsealed": UNSEALED,
+    "ledger_unsealed": LEDGER.unsealed("recorded_at"),
+    "audit_seal": "SELECT position, sealed_at FROM audit.seal",
+    "audit_unsealed": AUDIT.unsealed("at"),
 }
 #: Tables that an auditor reads whole. Keys of calls, states of the engine, the queue, and addresses of people prove nothing.
 AUDITED = (

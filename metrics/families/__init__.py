@@ -43,6 +43,8 @@ FAMILIES: tuple[Callable[[Snapshot], Family], ...] = (
     work.operation_idle,
     work.limit_sync_state,
     work.discrepancies,
+    work.letters,
+    work.letter_oldest,
     sources.source_last_success,
     sources.source_complete,
     sources.collect_duration,
@@ -54,6 +56,9 @@ FAMILIES: tuple[Callable[[Snapshot], Family], ...] = (
     ledger.ledger_chain_ok,
     ledger.ledger_verified,
     ledger.ledger_verified_position,
+    ledger.audit_position,
+    ledger.audit_sealed,
+    ledger.audit_unsealed_oldest,
     render_timestamp,
 )
 

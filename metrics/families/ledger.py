@@ -1,4 +1,4 @@
-"""Families about the ledger's chain: how far it goes, since when, and whether it was found right.
+"""Families about the ledger's chain, how far it goes, since when, and whether it was found right; and the first two of the audit trail's.
 
 This module is pure: no clock, no database, no network.
 """
@@ -59,6 +59,32 @@ def ledger_verified_position(snapshot: Snapshot) -> Family:
     """
     help = "How far the ledger's chain was followed and found right."
     return _one("dcctl_ledger_verified_position", help, None if snapshot.proof is None else snapshot.proof.position)
+
+
+def audit_position(snapshot: Snapshot) -> Family:
+    """# HELP dcctl_audit_position How many events of the audit trail are in its chain.
+    # TYPE dcctl_audit_position gauge
+    dcctl_audit_position 2042
+    """
+    return _one("dcctl_audit_position", "How many events of the audit trail are in its chain.", snapshot.trail.position)
+
+
+def audit_sealed(snapshot: Snapshot) -> Family:
+    """# HELP dcctl_audit_sealed_timestamp_seconds When the last event of the audit trail was sealed; absent while there is none.
+    # TYPE dcctl_audit_sealed_timestamp_seconds gauge
+    dcctl_audit_sealed_timestamp_seconds 1780000013.0
+    """
+    help, at = "When the last event of the audit trail was sealed; absent while there is none.", snapshot.trail.sealed_at
+    return _one("dcctl_audit_sealed_timestamp_seconds", help, None if at is None else at.timestamp())
+
+
+def audit_unsealed_oldest(snapshot: Snapshot) -> Family:
+    """# HELP dcctl_audit_unsealed_oldest_timestamp_seconds When the oldest event outside the chain happened; the time of reading when none is.
+    # TYPE dcctl_audit_unsealed_oldest_timestamp_seconds gauge
+    dcctl_audit_unsealed_oldest_timestamp_seconds 1780000013.5
+    """
+    help = "When the oldest event outside the chain happened; the time of reading when none is."
+    return _one("dcctl_audit_unsealed_oldest_timestamp_seconds", help, (snapshot.trail.unsealed_since or snapshot.taken_at).timestamp())
 
 
 def _one(name: str, help: str, value: Number | None) -> Family:

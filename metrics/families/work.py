@@ -97,3 +97,29 @@ def discrepancies(snapshot: Snapshot) -> Family:
         labels=("kind", "state"),
         samples=list(snapshot.discrepancies.items()),
     )
+
+
+def letters(snapshot: Snapshot) -> Family:
+    """# HELP dcctl_letters Letters in a state; handed: nobody knows whether it arrived, given_up: the mail server never took it.
+    # TYPE dcctl_letters gauge
+    dcctl_letters{state="waiting"} 3
+    """
+    return Family(
+        name="dcctl_letters",
+        help="Letters in a state; handed: nobody knows whether it arrived, given_up: the mail server never took it.",
+        labels=("state",),
+        samples=[((state,), number) for state, number in snapshot.letters.items()],
+    )
+
+
+def letter_oldest(snapshot: Snapshot) -> Family:
+    """# HELP dcctl_letter_oldest_timestamp_seconds When the oldest letter was written that waits or that a person must settle; absent while none.
+    # TYPE dcctl_letter_oldest_timestamp_seconds gauge
+    dcctl_letter_oldest_timestamp_seconds{state="waiting"} 1779998000.0
+    """
+    return Family(
+        name="dcctl_letter_oldest_timestamp_seconds",
+        help="When the oldest letter was written that waits or that a person must settle; absent while none.",
+        labels=("state",),
+        samples=[((state,), at.timestamp()) for state, at in snapshot.letters_since.items()],
+    )

@@ -50,6 +50,10 @@ class Sealed:
         """`SCHEMA.seal()`."""
         return _named(_SEAL.replace("BINDING", self.binding), self)
 
+    def unsealed(self, moment: str) -> str:
+        """When the rows were recorded, by that column, that are not sealed yet: above the sealer's mark, so the index is read and not the rows."""
+        return _named(_UNSEALED.replace("MOMENT", moment), self)
+
     def record(self) -> str:
         """`SCHEMA.record_checkpoint()`: {"position": 1000} or {"faults": …}; the same checkpoint twice is one."""
         return _named(_RECORD, self)
@@ -61,6 +65,9 @@ _BINDING = f"""SELECT array_agg(-a.id ORDER BY a.id), array_agg({hashed(account_
             SELECT u.id FROM quotas.entry e, LATERAL (VALUES (e.debit_account), (e.credit_account)) u (id)
             WHERE e.id = ANY (ids) AND NOT EXISTS (SELECT FROM quotas.seal s WHERE s.entry_id = -u.id)
         ) INTO bound, bindings;"""
+
+_UNSEALED = """SELECT e.MOMENT AS recorded_at FROM CHAIN.ROWS e
+    WHERE e.id > (SELECT below FROM CHAIN.sealed) AND NOT EXISTS (SELECT FROM CHAIN.seal s WHERE s.entry_id = e.id)"""
 
 LEDGER = Sealed(schema="quotas", table="entry", sequence="entry_number", number=0, binding=_BINDING)
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 from sqlmodel import Session
 
 from dcctl.store import (
@@ -13,6 +14,7 @@ from dcctl.store import (
     Discrepancy,
     Environment,
     LedgerProof,
+    Letter,
     Operation,
     ProjectLimit,
     Request,
@@ -87,7 +89,15 @@ def known(site: Site) -> Site:
         ):
             accounts.post(session, moves, actor=OPERATOR, cause=cause)
         session.add(Discrepancy(region=REGION, name="orphan_project", subject="0a", item="", administration="min-sante"))
+        session.add_all([
+            Letter(message_id=f"<{number}@dcctl>", administration="min-sante", address="secretariat@sante.gouv.bj", lang="fr", occasion="received",
+                   state=state, created_at=NINE - timedelta(hours=number))
+            for number, state in enumerate(("waiting", "waiting", "sent", "given_up"))
+        ])  # fmt: skip
+        session.execute(text("SELECT audit.record('request:submit', 'success', 'id', 'sante-agent', 'none', 'api', NULL, NULL, NULL, NULL, '{}')"))
         proof.seal(session)
+        session.execute(text("SELECT audit.seal()"))
+        session.execute(text("SELECT audit.record('request:withdraw', 'success', 'id', 'sante-agent', 'none', 'api', NULL, NULL, NULL, NULL, '{}')"))
         session.add(LedgerProof(position=1, chain_hash=bytes(32), checked_at=NINE))
         session.commit()
     with site.collecting() as database:

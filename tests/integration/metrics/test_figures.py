@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import text
 
 from metrics import store
 from metrics.exposition import render
@@ -119,6 +120,25 @@ def test_what_people_wait_for_and_what_became_of_it_is_told(known: Site):
     assert figure(figures, "limit_sync_state", state="ineffective") == 1
     assert figure(figures, "discrepancies", kind="orphan_project", state="open") == 1
     assert figure(figures, "discrepancies", kind="limit_mismatch", state="open") == 0
+
+
+def test_letters_that_wait_or_that_nobody_took_are_told_with_their_age_and_none_of_their_words(known: Site):
+    figures = exported(known)
+
+    counts = {state: figure(figures, "letters", state=state) for state in ("waiting", "handed", "sent", "given_up", "dropped")}
+    assert counts == {"waiting": 2, "handed": 0, "sent": 1, "given_up": 1, "dropped": 0}
+    oldest = {state: figure(figures, "letter_oldest_timestamp_seconds", state=state) for state in ("waiting", "sent", "given_up")}
+    assert oldest == {"waiting": (NINE - timedelta(hours=1)).timestamp(), "sent": None, "given_up": (NINE - timedelta(hours=3)).timestamp()}
+    with known.exporter.connect() as database:
+        assert set(database.execute(text("SELECT * FROM exporter.letter LIMIT 0")).keys()) == {"state", "created_at"}
+
+
+def test_how_far_the_audit_trails_chain_goes_and_since_when_an_event_is_outside_it_is_told(known: Site):
+    figures = exported(known)
+
+    sealed, outside = (figure(figures, f"audit_{name}_timestamp_seconds") for name in ("sealed", "unsealed_oldest"))
+    assert (figure(figures, "audit_position"), sealed is not None, outside is not None) == (1, True, True)
+    assert outside == figure(exported(known), "audit_unsealed_oldest_timestamp_seconds")  # the event's own time, and not that of the reading
 
 
 def test_an_unlimited_quota_is_told_and_is_no_number(known: Site):

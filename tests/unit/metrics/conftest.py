@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from metrics.facts import About, CapacityFact, EnvironmentFact, Facts, ProofFact, SourceFact
+from metrics.facts import About, CapacityFact, ChainFact, EnvironmentFact, Facts, ProofFact, SourceFact
 from tests.unit.metrics.rows import READ_AT, TAKEN_AT, ledger, limit, observed
 
 
@@ -50,4 +50,7 @@ def facts() -> Facts:
         attempts={"compute": SourceFact(complete=True, seconds=1.25), "network": SourceFact(complete=False)},
         api_calls={("compute", 200): 1100, ("compute", 0): 2},
         unsealed_since=datetime.fromtimestamp(1780000014.5, UTC),
+        trail=ChainFact(position=2042, sealed_at=datetime.fromtimestamp(1780000013, UTC), unsealed_since=datetime.fromtimestamp(1780000013.5, UTC)),
+        letters={"waiting": 3, "sent": 812},
+        letters_since={"waiting": datetime.fromtimestamp(1779998000, UTC), "sent": datetime.fromtimestamp(1700000000, UTC)},
     )  # fmt: skip
