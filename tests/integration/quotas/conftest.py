@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
@@ -51,6 +52,11 @@ def prepare(dsn: str) -> None:
                 connection.execute(text(f"CREATE ROLE {role} LOGIN"))
         for statement in schema.grants(APPLICATION, [READER]):
             connection.execute(text(statement))
+
+
+_RUN_OUT = """
+    UPDATE quotas.hold SET expires_at = clock_timestamp() - interval '1 second'
+    WHERE reference = %s AND state = 'open' AND expires_at IS NOT NULL"""
 
 
 @dataclass
@@ -113,6 +119,13 @@ class Ledger:
     def hold(self, demand: Mapping[str, int], reference: str = "R-2026-0042", seconds: float | None = None) -> store.Posting:
         until = None if seconds is None else datetime.now(UTC) + timedelta(seconds=seconds)
         return self.post(hold(self.sante, REGION, demand, reference, until))
+
+    def run_out(self, reference: str = "R-2026-0042") -> None:
+        """The time of a reference's open holds passes, as its owner writes into the table; only what is committed can be seen by the owner."""
+        assert self.commits
+        with psycopg.connect(self.owner_dsn) as owner:
+            moved = owner.execute(_RUN_OUT, [reference]).rowcount
+        assert moved, f"{reference} has no open hold with an end"
 
     def end(self, kind: Kind, reference: str = "R-2026-0042") -> store.Posting:
         moves = store.ending(kind, store.open_holds(self.connection, reference=reference), self.dossier if kind is Kind.ALLOCATE else None)

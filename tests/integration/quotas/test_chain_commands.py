@@ -61,7 +61,7 @@ def sealed(app: App) -> None:
     sealer = Sealer(app.settings)
     sealer.start()
     with app.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        for _ in range(2000):
+        for _ in range(6000):
             waiting = "SELECT count(*) FROM quotas.entry e WHERE NOT EXISTS (SELECT FROM quotas.seal s WHERE s.entry_id = e.id)"
             if connection.exec_driver_sql(waiting).scalar_one() == 0:
                 break
@@ -69,7 +69,7 @@ def sealed(app: App) -> None:
         else:
             pytest.fail("nothing was sealed")
     sealer.ending.set()
-    sealer.join(20)
+    sealer.join(60)
     assert not sealer.is_alive()
 
 

@@ -116,7 +116,7 @@ def test_the_second_of_two_demands_waits_and_is_judged_by_what_the_first_left(sh
         late = blocked(ledger, second, lambda: store.post(second, hold(ledger.sante, REGION, {"cores": 30}, "R-2"), actor=AGENT, cause=REQUEST), pool)
         ledger.connection.commit()
         with pytest.raises(QuotaExceeded) as short:
-            late.result(20)
+            late.result(60)
     assert [(s.asked, s.available) for s in short.value.shortfalls] == [(30, 10)]
 
 
@@ -136,7 +136,7 @@ def test_without_its_lock_the_same_posting_overdraws(shared_ledger: Ledger) -> N
     with ThreadPoolExecutor(1) as pool:
         late = blocked(ledger, second, lambda: store.post(second, hold(ledger.sante, REGION, {"cores": 30}, "R-2"), actor=AGENT, cause=REQUEST), pool)
         ledger.connection.commit()
-        late.result(20)
+        late.result(60)
         second.commit()
     assert ledger.balance(ledger.sante).available == -20
 
@@ -157,7 +157,7 @@ def test_two_clerks_end_one_hold_and_one_of_them_is_told_so(shared_ledger: Ledge
         late = blocked(ledger, other, lambda: end(other, second), pool)
         ledger.connection.commit()
         with pytest.raises(MovesRefused) as refused:
-            late.result(20)
+            late.result(60)
     assert [fault.code for fault in refused.value.faults] == ["hold_not_open"] * 2
 
 
@@ -184,12 +184,12 @@ def test_of_two_that_open_the_same_hold_at_one_instant_the_second_is_told_that_i
         if commits:
             ledger.connection.commit()
             with pytest.raises(MovesRefused) as refused:
-                late.result(20)
+                late.result(60)
             assert [fault.code for fault in refused.value.faults] == ["hold_already_open"] * 2
             assert other.execute(text("SELECT 1")).scalar_one() == 1
         else:
             ledger.connection.rollback()
-            late.result(20)
+            late.result(60)
         other.commit()
     assert len(store.open_holds(ledger.connection, reference="R-2026-0042")) == 2
 
@@ -202,22 +202,40 @@ def test_of_two_that_reverse_one_entry_at_one_instant_the_second_is_told_so(shar
         late = blocked(ledger, other, lambda: store.post(other, [correct(entry)], actor=AGENT, cause=CORRECTION), pool)
         ledger.connection.commit()
         with pytest.raises(MovesRefused) as refused:
-            late.result(20)
+            late.result(60)
     assert [fault.code for fault in refused.value.faults] == ["entry_already_reversed"]
+
+
+def kept_in_time(ledger: Ledger) -> list[store.Hold]:
+    """An approval keeps a hold before its time, in a transaction that stays open while that time passes: to all others it has run out.
+
+    A machine that was too busy to be in time gets another hold with more of it.
+    """
+    for number, seconds in enumerate((0.5, 2.0, 8.0, 32.0)):
+        reference = f"R-2026-{number}"
+        try:
+            ledger.hold({"cores": 8}, reference, seconds)
+            held = store.open_holds(ledger.connection, reference=reference)
+            store.keep_holds(ledger.connection, reference)
+        except MovesRefused as late:
+            ledger.connection.rollback()
+            if {fault.code for fault in late.faults} - {"bad_expiry", "hold_run_out"}:
+                raise
+        else:
+            time.sleep(seconds + 0.05)
+            return held
+    pytest.fail("not even in 32 s")
 
 
 def test_an_approval_and_the_clock_do_not_both_have_a_hold(shared_ledger: Ledger) -> None:
     ledger = shared_ledger
-    ledger.hold({"cores": 8}, seconds=0.5)
-    held = store.open_holds(ledger.connection, reference="R-2026-0042")
-    store.keep_holds(ledger.connection, "R-2026-0042")
     clock = ledger.connect()
-    time.sleep(0.55)
+    held = kept_in_time(ledger)
     with ThreadPoolExecutor(1) as pool:
         late = blocked(ledger, clock, lambda: store.post(clock, store.ending(Kind.EXPIRE, held), actor=AGENT, cause=EXPIRY), pool)
         ledger.connection.commit()
         with pytest.raises(MovesRefused) as refused:
-            late.result(20)
+            late.result(60)
     assert [fault.code for fault in refused.value.faults] == ["hold_still_runs"]
 
 

@@ -96,7 +96,7 @@ def test_the_review_of_a_silent_worker_is_queued_again_and_a_living_ones_is_not(
     assert fetched(worker, queue.SHORT) is None
 
     with worker.transaction() as session:
-        session.execute(text("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 minute'"))
+        session.execute(text("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '10 minutes'"))
     stalled.take_up(worker)
 
     again = fetched(worker, queue.SHORT)
