@@ -6,7 +6,6 @@ It keeps its data in a folder of its own and is gone with the process that start
 import json
 import re
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -23,9 +22,12 @@ from ruamel.yaml import YAML
 
 from tests import promtool
 from tests.postgres import die_with_parent
+from tests.sockets import listening
 
 SHIPPED = Path(__file__).parents[1] / "infra" / "prometheus"
-PATIENCE_SECONDS = 90.0
+PATIENCE_SECONDS = 120.0
+#: Between two scrapes, and the longest that one may take: a scrape that is late on a busy machine would take every value away for a moment.
+SCRAPES = "2s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,19 +88,17 @@ class Prometheus:
             pytest.fail(f"{query}: {refused.read().decode()}", pytrace=False)
 
 
-def configuration(folder: Path, exporter: str, *, seconds: float = 1.0, patient: bool = True, changes: Mapping[str, str] | None = None) -> Path:
+def configuration(folder: Path, exporter: str, *, patient: bool = True, changes: Mapping[str, str] | None = None) -> Path:
     """The shipped configuration with its rules, rendered into `folder`; the path of prometheus.yml there.
 
     Args:
         exporter: its address, as in ``127.0.0.1:9780`` or a URL.
-        seconds: between two scrapes, and two evaluations.
         patient: whether alerts wait as long as they say before they fire; else they fire with the first evaluation.
         changes: what is written in the rules for what; each must be there.
     """
     yaml = YAML(typ="safe")
     document = yaml.load((SHIPPED / "prometheus.yml").read_text())
-    every = f"{round(1000 * seconds)}ms"
-    document["global"] |= {"scrape_interval": every, "scrape_timeout": every, "evaluation_interval": every}
+    document["global"] |= {"scrape_interval": SCRAPES, "scrape_timeout": SCRAPES, "evaluation_interval": "500ms"}
     (job,) = document["scrape_configs"]
     (target,) = job["static_configs"]
     target["targets"] = [urlsplit(exporter).netloc or exporter]
@@ -113,20 +113,35 @@ def configuration(folder: Path, exporter: str, *, seconds: float = 1.0, patient:
     return folder / "prometheus.yml"
 
 
+def port_of(process: subprocess.Popen[bytes], log: Path) -> int:
+    """The port that the system gave it, once it listens."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < end:
+        assert process.poll() is None, log.read_text()
+        if found := listening([process.pid]):
+            ((_, port),) = found
+            return port
+        time.sleep(0.1)
+    pytest.fail(f"Prometheus listens on no port\n{log.read_text()[-2000:]}")
+
+
+def ready(running: Prometheus, process: subprocess.Popen[bytes]) -> bool:
+    assert process.poll() is None, running.log.read_text()
+    try:
+        with urlopen(f"{running.url}/-/ready", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
 @contextmanager
-def server(
-    folder: Path, exporter: str, *, seconds: float = 1.0, patient: bool = True, changes: Mapping[str, str] | None = None
-) -> Iterator[Prometheus]:
+def server(folder: Path, exporter: str, *, patient: bool = True, changes: Mapping[str, str] | None = None) -> Iterator[Prometheus]:
     """Run Prometheus for one exporter while the block runs; it is ready when the block begins."""
-    program = promtool.prometheus()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     command = [
-        program,
-        f"--config.file={configuration(folder, exporter, seconds=seconds, patient=patient, changes=changes)}",
+        promtool.prometheus(),
+        f"--config.file={configuration(folder, exporter, patient=patient, changes=changes)}",
         f"--storage.tsdb.path={folder / 'data'}",
-        f"--web.listen-address=127.0.0.1:{port}",
+        "--web.listen-address=127.0.0.1:0",
         "--log.level=warn",
     ]
     log = folder / "prometheus.log"
@@ -134,18 +149,9 @@ def server(
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=folder, start_new_session=True, preexec_fn=die_with_parent
         )
-    running = Prometheus(url=f"http://127.0.0.1:{port}", log=log)
-
-    def ready() -> bool:
-        assert process.poll() is None, log.read_text()
-        try:
-            with urlopen(f"{running.url}/-/ready", timeout=5) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False
-
     try:
-        running.until(ready, "Prometheus is ready")
+        running = Prometheus(url=f"http://127.0.0.1:{port_of(process, log)}", log=log)
+        running.until(lambda: ready(running, process), "Prometheus is ready")
         yield running
     finally:
         process.kill()  # at once: the data are thrown away

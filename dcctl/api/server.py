@@ -101,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     heap.settle()
-    log.info("serving", host=of.api.host, port=of.api.port, threads=of.api.threads)
+    log.info("serving", host=of.api.host, port=int(server.effective_port), threads=of.api.threads)
     counter = calls.Counter(app, "api")
     counter.start()
     try:

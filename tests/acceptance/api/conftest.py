@@ -1,8 +1,8 @@
 """`dcctl-api` as a process of its own, behind a real Keystone; a database, an administration and people that only these tests use."""
 
+import json
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import time
@@ -23,7 +23,7 @@ from dcctl.cloud.connect import Cloud
 from tests import postgres
 
 HOME, SEAT = "asin", "exploitation"
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,18 +73,11 @@ def keystone(request: pytest.FixtureRequest) -> Keystone:
     return Keystone(file=file, entry="cloud-admin", admin=Cloud(file, "cloud-admin", "cotonou"))
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="session")
 def service(keystone: Keystone, postgresql: postgres.Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     etc = tmp_path_factory.mktemp("etc", numbered=False)
     dsn = postgresql.database(lambda dsn: migrations.upgrade(postgres.alchemy(dsn)), key="migrations")
     database = dsn.partition("@/")[2].partition("?")[0]
-    port = free_port()
     auth = keystone.auth
     private(etc / "authtoken.conf", "\n".join([
         "[keystone_authtoken]", "auth_type = password", f"auth_url = {auth['auth_url']}", f"www_authenticate_uri = {auth['auth_url']}",
@@ -95,7 +88,7 @@ def service(keystone: Keystone, postgresql: postgres.Server, tmp_path_factory: p
     private(etc / "dcctl.toml", "\n".join([
         f'[database]\napplication = "{postgresql.url(database, "dcctl_app")}"',
         f'[cloud]\nclouds_yaml = "{keystone.file}"\nadmin = "{keystone.entry}"\nregion = "cotonou"',
-        f'[api]\nport = {port}\nrequests_a_minute = 0\nauthtoken_conf = "{etc / "authtoken.conf"}"',
+        f'[api]\nport = 0\nrequests_a_minute = 0\nauthtoken_conf = "{etc / "authtoken.conf"}"',
     ]))  # fmt: skip
     log = etc / "api.log"
     with log.open("wb") as output:
@@ -104,7 +97,8 @@ def service(keystone: Keystone, postgresql: postgres.Server, tmp_path_factory: p
             env=os.environ | {"DCCTL_CONFIG": str(etc / "dcctl.toml")}, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
         )  # fmt: skip
     try:
-        running = Service(url=f"http://127.0.0.1:{port}", keystone=keystone, mark=secrets.token_hex(3), process=process, log=log)
+        url = f"http://127.0.0.1:{port_of(process, log)}"
+        running = Service(url=url, keystone=keystone, mark=secrets.token_hex(3), process=process, log=log)
         wait_until_ready(running)
         yield running
     finally:
@@ -115,6 +109,17 @@ def service(keystone: Keystone, postgresql: postgres.Server, tmp_path_factory: p
 def private(path: Path, text: str) -> None:
     path.touch(0o600)
     path.write_text(text)
+
+
+def port_of(process: "subprocess.Popen[bytes]", log: Path) -> int:
+    """The port that the system gave it, once it serves."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        for line in log.read_text().splitlines():
+            if line.startswith("{") and line.endswith("}") and (said := json.loads(line))["event"] == "serving":
+                return int(said["port"])
+        time.sleep(0.1)
+    pytest.fail(f"dcctl-api did not start: {log.read_text()[-3000:]}", pytrace=False)
 
 
 def wait_until_ready(running: Service) -> None:

@@ -10,7 +10,7 @@ from dcctl.cloud.connect import Cloud
 from infra.site.layout import REGION
 from tests import prometheus as running
 from tests import promtool
-from tests.acceptance.cloud.tenants import Tenant
+from tests.acceptance.cloud.tenants import Tenant, public
 from tests.acceptance.metrics.conftest import tenant
 from tests.site import RunningSite
 
@@ -33,8 +33,8 @@ def inhabit(project: Tenant, admin: Cloud) -> None:
     project.make("block-storage", "/volumes", "volume", name="donnees", size=3, volume_type="ssd")
     project.make("block-storage", "/volumes", "volume", name="archive", size=2, volume_type="standard")
     project.make("network", "/networks", "network", name="reseau")
-    project.make("network", "/floatingips", "floatingip", floating_network_id=offered.networks[0].id)
-    project.wait("compute", f"/servers/{server['id']}", "server", "ACTIVE", seconds=90)
+    project.make("network", "/floatingips", "floatingip", floating_network_id=public(offered))
+    project.wait("compute", f"/servers/{server['id']}", "server", "ACTIVE")
 
 
 def test_promql_usage_show_and_openstack_tell_the_same_of_a_project_its_administration_and_the_datacenter(
@@ -47,7 +47,7 @@ def test_promql_usage_show_and_openstack_tell_the_same_of_a_project_its_administ
 
     with (
         tenant(admin, site.clouds_yaml, tmp_path_factory.mktemp("regard"), "regard", code) as project,
-        running.server(tmp_path, site.metrics_url, seconds=1.0) as prometheus,
+        running.server(tmp_path, site.metrics_url) as prometheus,
     ):
         inhabit(project, admin)
         openstack = as_openstack_says(site, project.id)

@@ -6,6 +6,7 @@ import email.policy
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -57,34 +58,46 @@ class Server:
             return "421 gone"
         if answer == "stall":
             self.taken.append(content)
-            await asyncio.sleep(30)
+            await asyncio.sleep(600)
         if answer.startswith("250"):
             self.taken.append(content)
         return answer
 
 
+class Bound(Controller):  # type: ignore[misc]
+    """On a port that the system gave it and that nobody else can have meanwhile."""
+
+    def __init__(self, handler: Server) -> None:
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        super().__init__(handler, hostname="127.0.0.1", port=self.socket.getsockname()[1], ready_timeout=60)
+
+    def _create_server(self) -> Any:
+        return self.loop.create_server(self._factory_invoker, sock=self.socket)
+
+
 @pytest.fixture
 def server() -> Iterator[tuple[Server, int]]:
     handler = Server()
-    controller = Controller(handler, hostname="127.0.0.1", port=0, ready_timeout=30)
-    controller.port = _free_port()
+    controller = Bound(handler)
     controller.start()
     yield handler, controller.port
     controller.stop()
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture
 def postal(app: App, server: tuple[Server, int]) -> Iterator[App]:
     """The application with that server, and a contact of min-sante."""
-    of = Letters(host="127.0.0.1", port=server[1], tls="none", sender="dcctl@datacenter.bj", timeout_seconds=1.0)
+    of = Letters(host="127.0.0.1", port=server[1], tls="none", sender="dcctl@datacenter.bj", timeout_seconds=60.0)
     made = App(app.settings.model_copy(update={"letters": of}))
     contacts.add(made, LEAD, "min-sante", ContactIn(address="dsi@sante.gouv.bj"))
+    yield made
+    made.close()
+
+
+@contextmanager
+def otherwise(app: App, **changed: object) -> Iterator[App]:
+    """The same application with other settings of letters."""
+    made = App(app.settings.model_copy(update={"letters": app.settings.letters.model_copy(update=changed)}))
     yield made
     made.close()
 
@@ -171,7 +184,8 @@ def test_a_server_that_has_the_last_byte_and_says_nothing_never_gets_it_twice(po
     submit(postal)
     server[0].on_data = lambda content: answer
 
-    assert post.send_next(postal)
+    with otherwise(postal, timeout_seconds=3.0 if answer == "stall" else 60.0) as impatient:
+        assert post.send_next(impatient)
     due(postal)
     server[0].on_data = lambda content: "250 OK"
     assert not post.send_next(postal)
@@ -182,12 +196,12 @@ def test_a_server_that_has_the_last_byte_and_says_nothing_never_gets_it_twice(po
 
 def test_a_server_that_is_not_there_costs_nothing_but_time(postal: App) -> None:
     submit(postal)
-    away = App(postal.settings.model_copy(update={"letters": postal.settings.letters.model_copy(update={"port": _free_port()})}))
-
-    assert post.send_next(away)
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # bound, and nobody listens
+        with otherwise(postal, port=nobody.getsockname()[1]) as away:
+            assert post.send_next(away)
 
     assert (outbox(postal)[0].state, outbox(postal)[0].attempts) == ("waiting", 1)
-    away.close()
     due(postal)
     assert post.send_next(postal)
     assert outbox(postal)[0].state == "sent"

@@ -21,7 +21,7 @@ def answering(server: socket.socket) -> None:
 def test_what_was_said_before_anybody_was_there_is_heard_and_answered():
     door = Door()
     host, _, port = door.address.rpartition(":")
-    with socket.create_connection((host, int(port)), timeout=10) as early:
+    with socket.create_connection((host, int(port)), timeout=60) as early:
         early.sendall(b"bonjour")
         with socket.create_server(("127.0.0.1", 0)) as server:
             threading.Thread(target=answering, args=(server,), daemon=True).start()
@@ -36,10 +36,9 @@ def test_what_was_said_before_anybody_was_there_is_heard_and_answered():
 def test_where_nobody_is_the_caller_hears_it():
     door = Door()
     host, _, port = door.address.rpartition(":")
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        nowhere = f"127.0.0.1:{gone.getsockname()[1]}"
-    with socket.create_connection((host, int(port)), timeout=10) as caller:
-        door.lead_to(nowhere)
+    with socket.socket() as nobody, socket.create_connection((host, int(port)), timeout=60) as caller:
+        nobody.bind(("127.0.0.1", 0))  # bound, and nobody listens
+        door.lead_to(f"127.0.0.1:{nobody.getsockname()[1]}")
         assert caller.recv(100) == b""
 
 
