@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
@@ -151,7 +152,7 @@ def end_site() -> list[str]:
         if not alone(runs):
             return []
         site = Site(state=STATE, ports=PORTS)
-        down = sorted(name for name, there in operations.status(site).items() if not there) if came_up else []
+        down = not_up(site) if came_up else []
         wrong = [f"not up at the end of the tests: {', '.join(down)}"] if down else []
         wrong += watcher.end(site) if came_up else []
         written = sorted(str(path.relative_to(home())) for path in home().rglob("*"))
@@ -161,6 +162,16 @@ def end_site() -> list[str]:
         command("down")
         left = [process for state in (STATE, STATE / "cloud") for process in processes.strays(state)]
     return wrong + ([f"the site was ended, but these processes are still there: {left}"] if left else [])
+
+
+def not_up(site: Site) -> list[str]:
+    """Processes and services that are not up, nor a minute later: what a test has just restarted gives its first sign of life by then."""
+    end = time.monotonic() + 60
+    while True:
+        down = sorted(name for name, there in operations.status(site).items() if not there)
+        if not down or time.monotonic() > end:
+            return down
+        time.sleep(2)
 
 
 HELD: list[TextIO] = []

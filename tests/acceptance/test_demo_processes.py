@@ -40,7 +40,7 @@ def test_what_was_killed_is_started_again_and_nothing_else_from_whatever_login(s
     assert done.returncode == 0, done.stderr
     assert set(after) == set(before)
     assert {name for name in before if after[name] != before[name]} == set(victims)
-    assert all(operations.status(site_alone.layout).values())
+    site_alone.until(lambda: all(operations.status(site_alone.layout).values()), "everything is up", seconds=120, pause=2)
 
 
 def test_what_make_demo_brings_up_a_second_time_starts_and_makes_nothing(site_alone: RunningSite):
@@ -71,7 +71,7 @@ def test_the_site_works_again_after_its_database_its_socket_and_a_service_of_the
 
     assert done.returncode == 0, done.stderr
     assert set(site_alone.pids()) == set(before)
-    assert all(operations.status(site_alone.layout).values())
+    site_alone.until(lambda: all(operations.status(site_alone.layout).values()), "everything is up", seconds=120, pause=2)
     assert site_alone.answer("sante-agent", "whoami")["administrations"] == ["min-sante"]
     site_alone.openstack("volume", "type", "list", "-f", "json")
 

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,13 @@ class Devcloud:
             ).returncode
             == 0
         )
+
+    def until_up(self) -> None:
+        """Return once its status is that all is up: on a busy machine a service's sign of life may be late."""
+        end = time.monotonic() + 180
+        while not self.says_up():
+            assert time.monotonic() < end, self("status", status=1).stdout
+            time.sleep(2)
 
     def connect(self, cloud: str = "cloud-admin", **scope: str) -> Connection:
         """Sign in as one of the people; `scope` (project_id, project_name, ...) takes the place of the person's own."""

@@ -14,7 +14,7 @@ from dcctl.cloud.catalogue import catalogue
 from dcctl.cloud.connect import Cloud
 from dcctl.cloud.limits import LimitState
 from tests.acceptance.cloud.conftest import REGION, tenant  # noqa: F401 - a fixture
-from tests.acceptance.cloud.tenants import PLENTY, Tenant, refusal
+from tests.acceptance.cloud.tenants import PLENTY, SWEEP_SECONDS, Tenant, refusal
 from tests.acceptance.devcloud.conftest import Devcloud
 
 pytestmark = pytest.mark.xdist_group("devcloud")
@@ -68,7 +68,7 @@ def test_limits_are_written_where_nova_reads_them_and_bind(admin: Cloud, tenant:
         ("compute", "instances"): (1, 1), ("compute", "cores"): (1, 1), ("compute", "ram"): (512, 512)
     }  # fmt: skip
 
-    assert sweep.sweep(admin, project.id, deadline=60) == []
+    assert sweep.sweep(admin, project.id, deadline=SWEEP_SECONDS) == []
     lowered = {(r.service, r.key): (r.state, r.after) for r in limits.write(admin, project.id, network)}
     assert {lowered[key] for key in COUNTED} == {(LimitState.IN_SYNC, 0)}, "a change to 0 would answer 200 and keep the old value"
 

@@ -38,7 +38,7 @@ def engine(engine_home: Path, tmp_path: Path) -> Engine:
     passphrase = tmp_path / "passphrase"
     passphrase.write_text(secrets.token_hex(16))
     (tmp_path / "state").mkdir()
-    return Engine(home=engine_home, backend=f"file://{tmp_path}/state", passphrase_file=passphrase, seconds=60, patience=2)
+    return Engine(home=engine_home, backend=f"file://{tmp_path}/state", passphrase_file=passphrase, seconds=300, patience=2)
 
 
 @pytest.fixture

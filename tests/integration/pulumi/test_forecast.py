@@ -57,7 +57,7 @@ def lock(engine: Engine, work: Work, silence: Silence) -> Iterator[None]:
 
     running = threading.Thread(target=hang)
     running.start()
-    assert silence.reached.wait(40)
+    assert silence.reached.wait(120)
     yield
     ending.set()
     running.join()

@@ -34,7 +34,7 @@ os._exit(status)
 def test_what_is_beyond_the_plan_stops_the_run_before_it_is_made(engine: Engine, work: Work, silence: Silence) -> None:
     with directories.private(engine.home, silence.cloud) as directory:
         job = Job(
-            action="up", stack=work.stack, directory=str(directory), engine=str(engine.home / "bin" / "pulumi"), seconds=60, parallel=4,
+            action="up", stack=work.stack, directory=str(directory), engine=str(engine.home / "bin" / "pulumi"), seconds=300, parallel=4,
             layer=work.layer, spec=to_document(work.spec), resolved=work.resolved.to_document(),
         )  # fmt: skip
         environment = engine._environment(directory, work.stack, "a-token")

@@ -171,13 +171,13 @@ def test_when_the_worker_is_killed_its_run_ends_itself(engine: Engine, work: Wor
     assert worker.stdin is not None
     with worker.stdin:
         worker.stdin.write(json.dumps(given) + "\n")
-    assert silence.reached.wait(60)
+    assert silence.reached.wait(120)
     assert processes_of(work)
 
     worker.kill()
     worker.wait()
 
-    until = time.monotonic() + 40
+    until = time.monotonic() + 120
     while processes_of(work) and time.monotonic() < until:
         time.sleep(0.1)
     assert processes_of(work) == []
@@ -202,7 +202,7 @@ def test_a_run_whose_lease_is_not_renewed_is_killed_before_it_lapses(engine: Eng
         replace(engine, guard=Guard(token=7, until=lambda: until)).up(work, cloud=silence.cloud, cancelled=lapse)
 
     assert processes_of(work) == []
-    assert processes.boottime() < seen[0] + 10
+    assert processes.boottime() < seen[0] + 60
 
 
 def test_two_runs_of_one_stack_are_not_possible_at_once(engine: Engine, work: Work, silence: Silence) -> None:
@@ -214,7 +214,7 @@ def test_two_runs_of_one_stack_are_not_possible_at_once(engine: Engine, work: Wo
 
     first = threading.Thread(target=hold)
     first.start()
-    assert silence.reached.wait(60)
+    assert silence.reached.wait(120)
 
     try:
         with pytest.raises(EngineLocked):

@@ -41,7 +41,7 @@ def upstream() -> Iterator[tuple[int, list[str]]]:
 
 def ask(address: str, method: str = "GET", body: bytes | None = None) -> tuple[int, dict[str, str], bytes]:
     place, _, path = address.removeprefix("http://").partition("/")
-    connection = http.client.HTTPConnection(place, timeout=10)
+    connection = http.client.HTTPConnection(place, timeout=60)
     try:
         connection.request(method, f"/{path}", body=body)
         answer = connection.getresponse()

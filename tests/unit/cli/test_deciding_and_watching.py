@@ -48,7 +48,7 @@ def on_a_terminal(*argv: str, typed: str = "", until: str = "", then: int | None
             process.send_signal(then)
             then = None
     os.close(parent)
-    return process.wait(timeout=30), shown.decode(errors="replace")
+    return process.wait(timeout=60), shown.decode(errors="replace")
 
 
 def test_without_a_terminal_the_digest_must_be_given_and_is_named(dcctl: Dcctl, api: FakeApi) -> None:
@@ -311,7 +311,7 @@ def test_ctrl_c_stops_the_following_only_and_says_how_to_take_it_up_again(api: F
     for _event in range(4):
         process.stdout.readline()
     process.send_signal(signal.SIGINT)
-    _out, err = process.communicate(timeout=30)
+    _out, err = process.communicate(timeout=60)
     assert process.returncode == 9
     assert "the work goes on.\nNext: Follow it: dcctl request watch R-2026-0042\n" in err
     assert "Traceback" not in err
@@ -385,13 +385,16 @@ def test_a_dumb_terminal_gets_lines_without_any_escape(api: FakeApi, setting: di
 
 
 def test_ctrl_c_while_something_is_being_done_says_that_nobody_knows(api: FakeApi) -> None:
-    api.slow["POST", "/v1/grants"] = 2
+    api.slow["POST", "/v1/grants"] = 100
     command = [*COMMAND, "quota", "grant", "min-sante", "cores=8", "--reason", "programme 2026", "--document", "décret 2026-118"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), text=True)
+    late = time.monotonic() + 60
     while not api.asked("POST", "/v1/grants"):
+        assert process.poll() is None
+        assert time.monotonic() < late
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (8, "")
     assert "whether it did what was asked is not known.\nNext: Look before you repeat it: dcctl quota history min-sante\n" in err
 

@@ -215,7 +215,7 @@ def test_a_reader_that_goes_away_is_no_error(cloud: Path) -> None:
     assert process.stderr is not None
     with process.stderr as stderr:
         assert stderr.read() == b""
-    assert process.wait(timeout=30) == 1
+    assert process.wait(timeout=60) == 1
 
 
 @pytest.mark.parametrize(

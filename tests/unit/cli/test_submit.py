@@ -72,12 +72,12 @@ def test_a_link_that_stalls_after_the_submit_is_waited_for_no_longer_than_a_revi
     assert submitting.REVIEW_SECONDS == 20
     monkeypatch.setattr(submitting, "REVIEW_SECONDS", 3)
     for address in ("/v1/requests/R-2026-0001/events", "/v1/requests/R-2026-0001"):
-        api.slow["GET", address] = 20.0
+        api.slow["GET", address] = 100.0
     began = time.monotonic()
     result = dcctl("request", "submit", "dossier-patient.yaml")
     assert (result.status, result.out) == (0, "R-2026-0001\n")
     assert "R-2026-0001 is submitted; see it with: dcctl request show R-2026-0001" in result.err
-    assert time.monotonic() - began < 15.0
+    assert time.monotonic() - began < 60
 
 
 def test_everything_wrong_is_said_at_once_with_lines_and_nothing_is_sent(dcctl: Dcctl, api: FakeApi, home: Path) -> None:

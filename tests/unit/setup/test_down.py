@@ -15,7 +15,7 @@ from infra.site.layout import CHECKOUT, Site
 
 #: The Python below the virtual environment, which knows no package of it.
 BASE = str(Path(sys.base_prefix, "bin", "python3"))
-SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
+SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 
 
 @contextmanager
@@ -23,8 +23,10 @@ def running(state: Path | None) -> Iterator[subprocess.Popen[bytes]]:
     """A process with the mark of the site or cloud in this directory; of nobody's without one."""
     marked = {} if state is None else {processes.MARK: str(state)}
     with subprocess.Popen(SLEEP, env={**os.environ, **marked}, start_new_session=True) as process:
-        yield process
-        process.kill()
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def test_processes_of_a_site_whose_directory_is_gone_are_found_by_their_mark(tmp_path: Path) -> None:
