@@ -15,7 +15,7 @@ import pytest
 
 from dcctl.cloud import identity, limits, sweep
 from dcctl.cloud.connect import Cloud
-from tests.acceptance.cloud.tenants import PLENTY, Tenant
+from tests.acceptance.cloud.tenants import PLENTY, SWEEP_SECONDS, Tenant
 
 REGION = "cotonou"
 ADMINISTRATION = "min-sante"
@@ -57,7 +57,7 @@ def tenant(admin: Cloud, clouds_yaml: Path, tmp_path: Path) -> Iterator[Callable
     yield make
     for project_id in made:
         if identity.project(admin, project_id) is not None:
-            left = sweep.sweep(admin, project_id, deadline=60)
+            left = sweep.sweep(admin, project_id, deadline=SWEEP_SECONDS)
             identity.delete_project(admin, project_id)
             sweep.last_traces(admin, project_id)
             assert left == []

@@ -8,8 +8,12 @@ from typing import Any
 import pytest
 
 from dcctl.cloud import limits
+from dcctl.cloud.catalogue import Catalogue
 from dcctl.cloud.connect import Cloud
 from dcctl.errors import CloudError
+
+#: What a thing may take on a cloud where another test builds platforms, and an emptied project until nothing is left of it.
+PATIENCE_SECONDS, SWEEP_SECONDS = 120.0, 180.0
 
 #: Enough of everything; tests of limits write their own.
 PLENTY = limits.wanted(
@@ -38,7 +42,7 @@ class Tenant:
         made: dict[str, Any] = self.cloud.call(service, "POST", path, body={key: values}, microversion=VERSIONS.get(service))[key]
         return made
 
-    def wait(self, service: str, path: str, key: str, *states: str, seconds: float = 30.0) -> dict[str, Any]:
+    def wait(self, service: str, path: str, key: str, *states: str, seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
         """The thing, once it is in one of the states."""
         until = time.monotonic() + seconds
         while True:
@@ -50,6 +54,11 @@ class Tenant:
 
 
 VERSIONS = {"compute": "2.64", "block-storage": "3.58"}
+
+
+def public(offered: Catalogue) -> str:
+    """Id of the cloud's own external network; other tests make some for a while, with one address."""
+    return next(network.id for network in offered.networks if network.name == "public")
 
 
 def refusal(act: Callable[[], object]) -> CloudError:

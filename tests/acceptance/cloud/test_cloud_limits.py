@@ -7,7 +7,7 @@ from dcctl.cloud import identity, limits, sweep
 from dcctl.cloud.catalogue import catalogue
 from dcctl.cloud.connect import Cloud
 from dcctl.cloud.limits import LimitState
-from tests.acceptance.cloud.tenants import PLENTY, Tenant
+from tests.acceptance.cloud.tenants import PLENTY, SWEEP_SECONDS, Tenant
 
 DEMAND = limits.wanted(
     {"instances": 2, "cores": 4, "ram": 4096, "volumes": 2, "gigabytes": 10, "gigabytes_ssd": 5, "networks": 1, "routers": 1, "floatingips": 2},
@@ -63,7 +63,7 @@ def test_what_is_used_blocks_its_own_limit_and_no_other(admin: Cloud, tenant: Ca
     assert {(result.state, result.after) for result in others} == {(LimitState.IN_SYNC, 0)}
 
     project.cloud.call("compute", "DELETE", f"/servers/{server['id']}")
-    assert sweep.sweep(admin, project.id, deadline=60) == []
+    assert sweep.sweep(admin, project.id, deadline=SWEEP_SECONDS) == []
     assert {result.state for result in limits.write(admin, project.id, {})} == {LimitState.IN_SYNC}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from dcctl.cloud import identity, inventory, limits, servers, sweep
 from dcctl.cloud.catalogue import catalogue
 from dcctl.cloud.connect import Cloud
-from tests.acceptance.cloud.tenants import Tenant
+from tests.acceptance.cloud.tenants import SWEEP_SECONDS, Tenant, public
 
 
 def test_nothing_is_left_of_whatever_was_made(admin: Cloud, tenant: Callable[..., Tenant]) -> None:
@@ -17,14 +17,14 @@ def test_nothing_is_left_of_whatever_was_made(admin: Cloud, tenant: Callable[...
     flavor = next(flavor.id for flavor in offered.flavors if flavor.name == "m1.tiny")
     network = project.make("network", "/networks", "network", name="reseau-sante")
     subnet = project.make("network", "/subnets", "subnet", network_id=network["id"], cidr="10.20.0.0/24", ip_version=4)
-    gateway = {"network_id": offered.networks[0].id}
+    gateway = {"network_id": public(offered)}
     router = project.make("network", "/routers", "router", name="routeur-sante", external_gateway_info=gateway)
     project.cloud.call("network", "PUT", f"/routers/{router['id']}/add_router_interface", body={"subnet_id": subnet["id"]})
     route = {"destination": "10.99.0.0/24", "nexthop": "10.20.0.99"}
     project.cloud.call("network", "PUT", f"/routers/{router['id']}", body={"router": {"routes": [route]}})
     group = project.make("network", "/security-groups", "security_group", name="web")
     port = project.make("network", "/ports", "port", network_id=network["id"], security_groups=[group["id"]])
-    project.make("network", "/floatingips", "floatingip", floating_network_id=offered.networks[0].id, port_id=port["id"])
+    project.make("network", "/floatingips", "floatingip", floating_network_id=public(offered), port_id=port["id"])
     project.make("network", "/ports", "port", network_id=network["id"])
     project.make("network", "/subnetpools", "subnetpool", name="adresses", prefixes=["10.77.0.0/16"])
     project.make("network", "/address-groups", "address_group", name="sites", addresses=["10.1.0.0/24"])
@@ -69,7 +69,7 @@ def test_nothing_is_left_of_whatever_was_made(admin: Cloud, tenant: Callable[...
     assert (used["instances"], used["volumes"], used["gigabytes_ssd"], used["floatingips"], used["routers"]) == (4, 4, 1, 1, 1)
 
     began = time.monotonic()
-    assert sweep.sweep(admin, project.id, deadline=60) == []
+    assert sweep.sweep(admin, project.id, deadline=SWEEP_SECONDS) == []
     print(f"swept {len(before)} things in {time.monotonic() - began:.1f} s")
 
     assert inventory.things(admin, project.id) == []
@@ -91,7 +91,7 @@ def test_what_another_project_holds_stays_and_is_named_with_its_holder(admin: Cl
     policy = project.make("network", "/rbac-policies", "rbac_policy", **share)
     port = neighbour.make("network", "/ports", "port", network_id=network["id"], name="chez-le-voisin")
 
-    left = sweep.sweep(admin, project.id, deadline=60)
+    left = sweep.sweep(admin, project.id, deadline=SWEEP_SECONDS)
 
     assert {thing.thing.id for thing in left} == {network["id"], subnet["id"], policy["id"]}
     held = next(leftover for leftover in left if leftover.thing.id == network["id"])
@@ -106,7 +106,7 @@ def test_what_another_project_holds_stays_and_is_named_with_its_holder(admin: Cl
     assert own["id"] not in {thing.id for thing in inventory.things(admin, project.id)}
 
     neighbour.cloud.call("network", "DELETE", f"/ports/{port['id']}")
-    assert sweep.sweep(admin, project.id, deadline=60) == []
+    assert sweep.sweep(admin, project.id, deadline=SWEEP_SECONDS) == []
 
 
 def test_what_is_to_be_kept_stays_whole_and_loses_what_was_added_to_it(admin: Cloud, tenant: Callable[..., Tenant]) -> None:
@@ -125,7 +125,7 @@ def test_what_is_to_be_kept_stays_whole_and_loses_what_was_added_to_it(admin: Cl
     project.make("network", "/ports", "port", network_id=network["id"])
     keep = frozenset({network["id"], subnet["id"], port["id"], server["id"]})
 
-    assert sweep.sweep(admin, project.id, keep=keep, deadline=60) == []
+    assert sweep.sweep(admin, project.id, keep=keep, deadline=SWEEP_SECONDS) == []
 
     kept = [thing for thing in inventory.things(admin, project.id) if thing.type != "security_group"]
     assert {thing.id for thing in kept} == keep

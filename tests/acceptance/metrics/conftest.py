@@ -16,8 +16,8 @@ import pytest
 from dcctl.cloud import identity, limits, sweep
 from dcctl.cloud.catalogue import catalogue
 from dcctl.cloud.connect import Cloud
-from tests.acceptance.cloud.tenants import PLENTY, Tenant
-from tests.acceptance.metrics.faults import Proxy, faulty
+from tests.acceptance.cloud.tenants import PLENTY, SWEEP_SECONDS, Tenant, public
+from tests.acceptance.metrics.faults import IMPATIENT_SECONDS, Proxy, faulty
 from tests.integration.metrics.site import REGION, postgresql, site
 
 __all__ = ["postgresql", "site"]
@@ -64,7 +64,7 @@ def tenant(admin: Cloud, clouds_yaml: Path, folder: Path, purpose: str, domain: 
         own["auth"] = {key: value for key, value in auth.items() if not key.startswith("project")} | {"project_id": project.id}
         yield Tenant(id=project.id, name=project.name, cloud=Cloud(written(folder, project.id, own), project.id, REGION))
     finally:
-        left = sweep.sweep(admin, project.id, deadline=60)
+        left = sweep.sweep(admin, project.id, deadline=SWEEP_SECONDS)
         identity.delete_project(admin, project.id)
         sweep.last_traces(admin, project.id)
         assert left == []
@@ -77,7 +77,7 @@ def sante(admin: Cloud, clouds_yaml: Path, tmp_path_factory: pytest.TempPathFact
         offered = catalogue(admin)
         image = next(image.id for image in offered.images if image.name == "cirros")
         flavors = {flavor.name: flavor.id for flavor in offered.flavors}
-        external = offered.networks[0].id
+        external = public(offered)
         network = project.make("network", "/networks", "network", name="reseau")
         project.make("network", "/networks", "network", name="reserve")
         subnet = project.make("network", "/subnets", "subnet", network_id=network["id"], cidr="10.30.0.0/24", ip_version=4)
@@ -99,11 +99,11 @@ def sante(admin: Cloud, clouds_yaml: Path, tmp_path_factory: pytest.TempPathFact
         project.wait("block-storage", f"/volumes/{data['id']}", "volume", "available")
         project.make("block-storage", "/snapshots", "snapshot", name="avant-migration", volume_id=data["id"])
         for identifier in up:
-            project.wait("compute", f"/servers/{identifier}", "server", "ACTIVE", seconds=90)
-        project.wait("compute", f"/servers/{failed}", "server", "ERROR", seconds=90)
+            project.wait("compute", f"/servers/{identifier}", "server", "ACTIVE")
+        project.wait("compute", f"/servers/{failed}", "server", "ERROR")
         project.wait("compute", f"/servers/{stuck}", "server", "BUILD")
         project.cloud.call("compute", "POST", f"/servers/{up[1]}/action", body={"shelve": None})
-        project.wait("compute", f"/servers/{up[1]}", "server", "SHELVED_OFFLOADED", seconds=90)
+        project.wait("compute", f"/servers/{up[1]}", "server", "SHELVED_OFFLOADED")
         project.wait("block-storage", f"/volumes/{archive['id']}", "volume", "available")
         becomes(admin, archive["id"], "error_deleting")  # to `deleting` itself Cinder lets nobody reset
         yield project
@@ -134,4 +134,10 @@ def proxy(admin: Cloud) -> Iterator[Proxy]:
 def through_proxy(clouds_yaml: Path, tmp_path: Path, proxy: Proxy) -> Cloud:
     """The administrator's way to the cloud, with Nova behind the proxy."""
     own = entry(clouds_yaml) | {"compute_endpoint_override": proxy.url}
-    return Cloud(written(tmp_path, "through-proxy", own), "through-proxy", REGION, timeout_seconds=3.0)
+    return Cloud(written(tmp_path, "through-proxy", own), "through-proxy", REGION)
+
+
+@pytest.fixture
+def impatient(through_proxy: Cloud) -> Cloud:
+    """The same, which gives a slow Nova up; the other services, busy with other tests, have time enough."""
+    return Cloud(through_proxy.config_file, through_proxy.name, REGION, timeout_seconds=IMPATIENT_SECONDS, attempts=1)

@@ -3,6 +3,7 @@
 import math
 import secrets
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,9 +24,10 @@ from dcctl.workflow.app import App
 from metrics import collect, store
 from metrics.collector import RECORDS_AFTER, Collector, Policy
 from metrics.listing import items
+from metrics.readings import Reading
 from metrics.spans import HOUR, hour_of
 from metrics.volumes import Volumes
-from tests.acceptance.cloud.tenants import Tenant
+from tests.acceptance.cloud.tenants import PATIENCE_SECONDS, Tenant
 from tests.acceptance.metrics.conftest import tenant
 from tests.acceptance.metrics.faults import Proxy
 from tests.integration.metrics.site import REGION, Site, as_role, projects, reading
@@ -56,6 +58,13 @@ def as_the_services_say(admin: Cloud, project_id: str) -> dict[str, int] | None:
             return None
         found.update({resource: int(answer[theirs][key]) for resource, theirs in resources.items()})
     return found
+
+
+def eventually(true: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not true():
+        assert time.monotonic() < deadline, f"not within {PATIENCE_SECONDS} s: {what}"
+        time.sleep(0.5)
 
 
 def as_collected(site: Site) -> dict[str, dict[str, int | None]]:
@@ -150,10 +159,12 @@ def test_a_pass_makes_as_many_calls_as_there_are_pages_and_twenty_at_most(site: 
     assert Collector(site.collector, cloud, LOG).once() == []
 
     hours = 1  # of Nova's records, one at a time
-    assert cloud.calls() == 2 + 3 + 3 + 7 + hours  # Keystone, Nova and its limits, Cinder, Neutron
+    asked_again = {0, 429, *range(500, 600)}  # what a busy service gives cause for
+    answered = sum(calls for (_, status), calls in site.facts().api_calls.items() if status not in asked_again)
+    assert answered == 2 + 3 + 3 + 7 + hours  # Keystone, Nova and its limits, Cinder, Neutron
     found = {name: sum(usage or 0 for (_, resource), usage in site.usage().items() if resource == name) for name in ("instances", "volumes", "ports")}
     assert found["ports"] > 0
-    assert cloud.calls() <= math.ceil(found["instances"] / 1000) + math.ceil(found["volumes"] / 1000) + 1 + 20  # Neutron's ports have one page here
+    assert answered <= math.ceil(found["instances"] / 1000) + math.ceil(found["volumes"] / 1000) + 1 + 20  # Neutron's ports have one page here
 
 
 def test_a_project_that_vanished_takes_its_figures_with_it(site: Site, admin: Cloud, clouds_yaml, tmp_path):
@@ -172,7 +183,9 @@ def test_a_project_that_vanished_takes_its_figures_with_it(site: Site, admin: Cl
 FAULTS = ("500", "half a page", "cut short", "html", "no list", "empty list", "empty body", "slow")
 
 
-def test_a_failing_source_keeps_its_values_and_is_current_again_once_it_is_back(site: Site, sante: Tenant, through_proxy: Cloud, proxy: Proxy):
+def test_a_failing_source_keeps_its_values_and_is_current_again_once_it_is_back(
+    site: Site, sante: Tenant, through_proxy: Cloud, impatient: Cloud, proxy: Proxy
+):
     """One way of failing after the other, each a pass: a whole case for each would read the cloud twenty-four times instead of ten."""
     collector = Collector(site.collector, through_proxy, LOG)
     assert collector.once() == []
@@ -181,7 +194,8 @@ def test_a_failing_source_keeps_its_values_and_is_current_again_once_it_is_back(
     for fault in FAULTS:
         success = {name: site.source(name)[0] for name in ("keystone", "block-storage", "network")}
         proxy.fault, proxy.spoiled = fault, 0
-        assert collector.once() == ["compute"], fault
+        asking = Collector(site.collector, impatient, LOG) if fault == "slow" else collector
+        assert asking.once() == ["compute"], fault
 
         assert proxy.spoiled > 0, fault
         assert as_collected(site)[sante.id] == before, fault
@@ -290,7 +304,7 @@ def test_a_wrong_endpoint_from_the_start_leaves_use_unknown_and_not_zero(site: S
     from tests.acceptance.metrics.conftest import entry, written
 
     own = entry(clouds_yaml) | {"compute_endpoint_override": "http://127.0.0.1:1/v2.1"}
-    cloud = Cloud(written(tmp_path, "wrong", own), "wrong", "cotonou", timeout_seconds=3.0)
+    cloud = Cloud(written(tmp_path, "wrong", own), "wrong", "cotonou")
 
     assert Collector(site.collector, cloud, LOG).once() == ["compute"]
 
@@ -352,12 +366,16 @@ def test_volumes_that_are_made_grown_and_deleted_between_two_listings_are_seen_b
         new = project.make("block-storage", "/volumes", "volume", name="nouveau", size=2, volume_type="ssd")["id"]
         for identifier in (kept, new):
             project.wait("block-storage", f"/volumes/{identifier}", "volume", "available")
-        while admin.call("block-storage", "GET", f"/volumes/{old}", absent_ok=True) is not None:
-            time.sleep(0.3)
+        eventually(lambda: admin.call("block-storage", "GET", f"/volumes/{old}", absent_ok=True) is None, "the volume is deleted")
 
-        reading = None
-        for _ in range(5):  # others are at work in this cloud: where things change meanwhile, nothing is told
-            reading = reading or collect.changed_volumes(admin, volumes, last, most_calls=20)
+        told: list[Reading | None] = []
+
+        def something_is_told() -> bool:  # others are at work in this cloud: where things change meanwhile, nothing is
+            told.append(collect.changed_volumes(admin, volumes, last, most_calls=20))
+            return told[-1] is not None
+
+        eventually(something_is_told, "a moment in which no other volume changes")
+        reading = told[-1]
         assert reading is not None
         theirs = as_the_services_say(admin, project.id)
         assert {name: reading.usage.get((project.id, name), 0) for name in reading.resources} == {name: theirs[name] for name in reading.resources}
@@ -378,7 +396,7 @@ def test_a_server_that_comes_and_goes_between_two_full_passes_is_seen_by_its_cha
     flavor = next(flavor.id for flavor in catalogue(admin).flavors if flavor.name == "m1.medium")
     image = next(image.id for image in catalogue(admin).images if image.name == "cirros")
     made = justice.make("compute", "/servers", "server", name="passage", flavorRef=flavor, imageRef=image, networks="none")
-    justice.wait("compute", f"/servers/{made['id']}", "server", "ACTIVE", seconds=90)
+    justice.wait("compute", f"/servers/{made['id']}", "server", "ACTIVE")
 
     calls = admin.calls()
     assert collector.once() == []
@@ -387,10 +405,7 @@ def test_a_server_that_comes_and_goes_between_two_full_passes_is_seen_by_its_cha
     assert (seen["instances"], seen["cores"]) == ((before["instances"] or 0) + 1, (before["cores"] or 0) + 2)
     assert admin.calls() - calls <= 20
     justice.cloud.call("compute", "DELETE", f"/servers/{made['id']}")
-    deadline = time.monotonic() + 60
-    while justice.cloud.call("compute", "GET", f"/servers/{made['id']}", absent_ok=True) is not None:
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
+    eventually(lambda: justice.cloud.call("compute", "GET", f"/servers/{made['id']}", absent_ok=True) is None, "the server is deleted")
     assert collector.once() == []
     assert {name: as_collected(site)[justice.id][name] for name in ("instances", "cores", "ram")} == {
         name: before[name] for name in ("instances", "cores", "ram")
@@ -399,7 +414,7 @@ def test_a_server_that_comes_and_goes_between_two_full_passes_is_seen_by_its_cha
         "compute", f"/os-simple-tenant-usage/{justice.id}", detailed=1, start=f"{datetime.now(UTC) - timedelta(hours=1):%Y-%m-%dT%H:%M:%S}"
     )["tenant_usage"]["server_usages"] if record["instance_id"] == made["id"])  # fmt: skip
     started, ended = (datetime.fromisoformat(lived[name]).replace(tzinfo=UTC) for name in ("started_at", "ended_at"))
-    assert 0 <= (ended - started).total_seconds() < 120
+    assert 0 <= (ended - started).total_seconds() < 600
 
     # When the hour has ended; where the server lived across the hour, both have.
     for hour in dict.fromkeys((hour_of(started), hour_of(ended))):

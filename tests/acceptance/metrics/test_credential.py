@@ -38,7 +38,8 @@ def reader(cloud: RunningSite) -> Cloud:
 
 
 def test_whole_passes_changes_and_records_are_read_with_it(site: Site, reader: Cloud, sante: Tenant):
-    collector = Collector(site.collector, reader, LOG, policy=Policy(full_seconds=3600))
+    patient = Cloud(reader.config_file, reader.name, REGION)  # asks a busy service again
+    collector = Collector(site.collector, patient, LOG, policy=Policy(full_seconds=3600))
 
     assert [collector.once(), collector.once()] == [[], []]
 

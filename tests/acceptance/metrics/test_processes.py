@@ -76,7 +76,7 @@ def test_it_goes_on_pass_after_pass_until_sigterm(site: Site, clouds_yaml: Path,
             seen.update(site.facts().sources[name] for name in ("network",) if name in site.facts().sources)
             time.sleep(0.1)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE_SECONDS) == 0
     finally:
         process.kill()
         process.wait()
