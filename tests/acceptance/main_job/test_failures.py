@@ -1,6 +1,6 @@
 """OpenStack refuses in the middle of a fulfilment: the request is failed with the service's own words, and a retry continues."""
 
-import os
+import secrets
 
 import pytest
 
@@ -11,7 +11,7 @@ from tests.acceptance.main_job.witness import things
 @pytest.fixture
 def full_network(ministry: Ministry, connect: Connect):
     """An external network whose one address the router's gateway will take."""
-    admin, name = connect(), f"public-{os.getpid()}"
+    admin, name = connect(), f"public-{secrets.token_hex(3)}"  # dcctl's copy of the catalogue may still have the last one
     network = admin.network.create_network(name=name, is_router_external=True, provider_network_type="flat", provider_physical_network=name)
     pools = [{"start": "172.30.0.10", "end": "172.30.0.10"}]
     subnet = admin.network.create_subnet(network_id=network.id, ip_version=4, cidr="172.30.0.0/24", allocation_pools=pools, is_dhcp_enabled=False)
@@ -25,7 +25,7 @@ def test_a_failed_fulfilment_says_why_in_the_services_words_and_continues_by_ret
     network, subnet = full_network
     site, admin = ministry.site, connect()
     spec = ministry.spec("recette", network={"cidr": "10.30.0.0/24", "external": network.name})
-    site.until(lambda: site.dcctl(ministry.agent, "request", "submit", str(spec)).returncode == 0, "the new network is known", seconds=90, pause=3)
+    site.until(lambda: site.dcctl(ministry.agent, "request", "submit", str(spec)).returncode == 0, "the new network is known", seconds=180, pause=3)
     number = site.answer(ministry.agent, "request", "list")["items"][0]["number"]
     site.until(lambda: site.answer(ministry.agent, "request", "show", number)["state"] == "in_review", "in review", seconds=90)
     ministry.approve(number)
@@ -55,11 +55,12 @@ def test_an_abandoned_failure_gives_everything_back(ministry: Ministry, connect:
     network, _ = full_network
     site, admin = ministry.site, connect()
     spec = ministry.spec("recette", network={"cidr": "10.30.0.0/24", "external": network.name})
-    site.until(lambda: site.dcctl(ministry.agent, "request", "submit", str(spec)).returncode == 0, "the new network is known", seconds=90, pause=3)
+    site.until(lambda: site.dcctl(ministry.agent, "request", "submit", str(spec)).returncode == 0, "the new network is known", seconds=180, pause=3)
     number = site.answer(ministry.agent, "request", "list")["items"][0]["number"]
     site.until(lambda: site.answer(ministry.agent, "request", "show", number)["state"] == "in_review", "in review", seconds=90)
     ministry.approve(number)
     ended = ministry.ended(number)
+    assert (ended["state"], ended["error"]["code"]) == ("failed", "DCCTL-404")
     project_id = ministry.environment("recette")["project_id"]
 
     site.answer(ministry.lead, "operation", "abandon", ended["operation"])

@@ -1,9 +1,9 @@
-"""Whoever dies or freezes, one worker at a time has an environment: two workers with leases of 3 s on a real cloud, and what people see of it."""
+"""Whoever dies or freezes, one worker at a time has an environment: two workers with short leases on a real cloud, and what people see of it."""
 
 import os
 import signal
-import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import psycopg
 import pytest
@@ -14,9 +14,11 @@ from infra.site.layout import REGION
 from stacks import naming
 from tests.acceptance.main_job.conftest import Connect, Ministry
 from tests.acceptance.main_job.witness import things
-from tests.acceptance.main_job.workers import LEASE_SECONDS, Workers, in_place_of_its_own
+from tests.acceptance.main_job.workers import Workers, in_place_of_its_own
 from tests.site import RunningSite
 
+#: Long enough that a machine which others keep busy does not lose one by itself.
+LEASE_SECONDS = 8.0
 #: No servers: what is made here is made in a few seconds.
 BARE = {"servers": [], "quota": {"networks": 1, "routers": 1, "floatingips": 1}}
 ONE_SERVER = {"servers": [{"name": "web", "flavor": "m1.small", "image": "cirros"}]}
@@ -25,7 +27,7 @@ ONE_SERVER = {"servers": [{"name": "web", "flavor": "m1.small", "image": "cirros
 @pytest.fixture
 def workers(site_alone: RunningSite) -> Iterator[Workers]:
     """Two workers with short leases, in the place of the site's own."""
-    with in_place_of_its_own(site_alone, "worker-a", "worker-b") as both:
+    with in_place_of_its_own(site_alone, "worker-a", "worker-b", more={"DCCTL_WORKER__LEASE_SECONDS": str(LEASE_SECONDS)}) as both:
         yield both
 
 
@@ -47,6 +49,20 @@ def guardians(pids: list[int]) -> list[int]:
     return [pid for pid in pids if provisioner.is_guardian(pid)]
 
 
+def at_work(workers: Workers, mine: Ministry, name: str, *, processes: int = 1) -> tuple[str, list[int]]:
+    """As soon as so many processes make the environment's workload: which worker has it, and the guardian of what runs."""
+    found: list[tuple[str, list[int]]] = []
+
+    def seen() -> bool:
+        running = parts(mine, name)
+        if len(running) >= processes and (watching := guardians(running)) and (holder := workers.holder(mine.code, name)):
+            found.append((holder, watching))
+        return bool(found)
+
+    mine.site.until(seen, f"the workload of {name} is being made", seconds=240, pause=0.05)
+    return found[0]
+
+
 def events(mine: Ministry, number: str, kind: str) -> list[dict[str, object]]:
     return [event for event in mine.site.answer(mine.lead, "request", "show", number)["events"] if event["kind"] == kind]
 
@@ -54,17 +70,15 @@ def events(mine: Ministry, number: str, kind: str) -> list[dict[str, object]]:
 def test_a_frozen_worker_loses_its_environment_and_writes_nothing_when_it_wakes(workers: Workers, ministry: Ministry, connect: Connect):
     site, admin = ministry.site, connect()
     number = asked(ministry, "recette", **ONE_SERVER)
-    site.until(lambda: len(parts(ministry, "recette")) >= 4, "the engine and its provider run", seconds=240, pause=0.05)
-    frozen = workers.holder(ministry.code, "recette")
-    assert frozen is not None
-    [guardian] = guardians(parts(ministry, "recette"))
+    frozen, watching = at_work(workers, ministry, "recette", processes=4)  # the engine and its provider, too
 
     os.kill(workers.started[frozen], signal.SIGSTOP)
-    os.kill(guardian, signal.SIGSTOP)
-    site.until(lambda: workers.holder(ministry.code, "recette") not in (None, frozen), "the other worker has it", seconds=60, pause=0.2)
+    for guardian in watching:
+        os.kill(guardian, signal.SIGSTOP)
+    site.until(lambda: workers.holder(ministry.code, "recette") not in (None, frozen), "the other worker has it", seconds=120, pause=0.2)
     ended = ministry.ended(number)
     os.kill(workers.started[frozen], signal.SIGCONT)
-    site.until(lambda: "lease_lost" in workers.log(frozen), "the frozen one noticed", seconds=60)
+    site.until(lambda: "lease_lost" in workers.log(frozen), "the frozen one noticed", seconds=120)
 
     assert ended["state"] == "fulfilled", ended["error"]
     assert events(ministry, number, "requeued")[0]["attempt"] == 1
@@ -80,25 +94,23 @@ def test_a_frozen_worker_loses_its_environment_and_writes_nothing_when_it_wakes(
     assert parts(ministry, "recette") == []
 
 
-def test_a_killed_worker_is_succeeded_within_two_leases_and_a_drained_one_ends_what_it_does(workers: Workers, ministry: Ministry):
+def test_a_killed_worker_is_succeeded_once_its_lease_has_lapsed_and_a_drained_one_ends_what_it_does(workers: Workers, ministry: Ministry):
+    """How soon is measured by `make bench` (recovery after kill -9)."""
     site = ministry.site
     number = asked(ministry, "portail", **BARE)
-    site.until(lambda: bool(parts(ministry, "portail")), "its workload is being made", seconds=240, pause=0.05)
-    killed = workers.holder(ministry.code, "portail")
-    assert killed is not None
-    for pid in (workers.started[killed], *guardians(parts(ministry, "portail"))):
-        os.kill(pid, signal.SIGKILL)
-    began = time.monotonic()
-    site.until(lambda: len(events(ministry, number, "running")) == 2, "the other one has begun", seconds=60, pause=0.2)
-    taken_up = time.monotonic() - began
-    print(f"taken up again {taken_up:.1f} s after kill -9, leases of {LEASE_SECONDS:.0f} s")
+    killed, watching = at_work(workers, ministry, "portail")
+    for pid in (workers.started[killed], *watching):
+        with suppress(ProcessLookupError):  # a guardian ends with its worker
+            os.kill(pid, signal.SIGKILL)
+    site.until(lambda: len(events(ministry, number, "running")) >= 2, "the other one has begun", seconds=120, pause=0.2)
+    assert events(ministry, number, "requeued")[0]["why"] == "lapsed"
     [left] = [name for name in workers.started if name != killed]
 
     os.kill(workers.started[left], signal.SIGTERM)
     ended = ministry.ended(number)
 
     assert ended["state"] == "fulfilled", ended["error"]
-    site.until(lambda: not workers.living(left), "the drained worker has ended", seconds=60)
+    site.until(lambda: not workers.living(left), "the drained worker has ended", seconds=120)
     assert "ended" in workers.log(left)
 
 
@@ -106,11 +118,10 @@ def test_a_running_operation_that_is_cancelled_ends_in_order_and_a_retry_continu
     site = ministry.site
     number = asked(ministry, "xroad", **BARE)
     operation = site.answer(ministry.lead, "request", "show", number)["operation"]
-    site.until(lambda: bool(parts(ministry, "xroad", *naming.LAYERS)), "it is being made", seconds=120, pause=0.05)
+    site.until(lambda: bool(parts(ministry, "xroad", *naming.LAYERS)), "it is being made", seconds=240, pause=0.05)
 
-    done = site.dcctl(ministry.agent, "operation", "cancel", operation, lang="fr")
+    site.answer(ministry.agent, "operation", "cancel", operation)  # by a fork, which needs no second: all of it takes but a few
 
-    assert done.returncode == 0, done.stderr
     ended = ministry.ended(number)
     assert (ended["state"], site.answer(ministry.agent, "operation", "show", operation)["state"]) == ("failed", "cancelled")
     assert parts(ministry, "xroad", *naming.LAYERS) == []

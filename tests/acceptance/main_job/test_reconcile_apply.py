@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from tests.acceptance.main_job.conftest import QUOTA, ByHand, Connect, Ministry
 
 BARE: dict[str, Any] = {"network": None, "servers": [], "members": []}
@@ -18,6 +20,7 @@ def named(ministry: Ministry, items: list[dict[str, Any]]) -> list[tuple[str, st
     return sorted((item["name"], item["item"], item["expected"], item["found"]) for item in items if item["administration"] == ministry.code)
 
 
+@pytest.mark.usefixtures("site_alone")  # it writes back what others change by hand, and puts the whole region into observe
 def test_a_limit_changed_by_hand_is_named_written_back_read_back_and_over(ministry: Ministry, connect: Connect, by_hand: ByHand) -> None:
     site, cloud = ministry.site, connect()
     project_id = ministry.provide("recette", **BARE)["project_id"]
