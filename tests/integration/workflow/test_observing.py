@@ -68,7 +68,8 @@ def worked(app: App, operation: str) -> None:
             async with asyncio.timeout(60):
                 while await asyncio.to_thread(jobs, app, operation) and not working.done():
                     await asyncio.sleep(0.2)
-        os.kill(os.getpid(), signal.SIGTERM)
+        if not working.done():  # else nobody listens any more, and the signal would end this whole process
+            os.kill(os.getpid(), signal.SIGTERM)
         await working
 
     asyncio.run(until_done())

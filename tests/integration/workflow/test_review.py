@@ -71,7 +71,7 @@ def test_a_submit_does_not_wait_for_a_keystone_that_hangs(app: App, tmp_path: Pa
 
         hanging.close()
     assert made["state"] == "submitted"
-    assert monotonic() - began < 20  # as long as a submit may take; one call alone may otherwise take a minute
+    assert monotonic() - began < 50  # one call alone may otherwise take a minute
 
 
 def test_a_review_is_tried_again_for_as_long_as_openstack_is_away(away: App) -> None:
