@@ -1,8 +1,12 @@
 """What reconciling looks at in OpenStack: projects, things, real capacity in bulk; limits and use of one project after the other.
 
+Nova and Cinder tell limits and use of one project in one call, and of several projects in none. Neutron tells the limits of all in one; so where
+several projects are looked at and nothing else, as in the hourly audit, their networks, routers and addresses are listed once and counted here.
+
 Each source stands alone: what one did not say, in full or at all, is in `failed` with its words, and nothing of it is in the rest.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -11,7 +15,7 @@ from typing import Any
 
 from dcctl.cloud import identity
 from dcctl.cloud.connect import Cloud
-from dcctl.cloud.limit_rules import NETWORK, LimitKey, counted, ledger_name
+from dcctl.cloud.limit_rules import NETWORK, LimitKey, Use, counted, ledger_name
 from dcctl.cloud.quota_apis import QUOTA_APIS, QuotaApi
 from dcctl.cloud.wording import clean
 from dcctl.errors import CloudError
@@ -21,6 +25,8 @@ from stacks.naming import TAG_ENVIRONMENT
 
 #: Projects that are asked about at the same time.
 THREADS = 4
+#: What is counted of Neutron's, by its own keys. Lists of them cost as many calls as asking about so many projects.
+_OF_NETWORK = ("network", "router", "floatingip")
 _LONGEST_WORDS = 300
 
 
@@ -59,7 +65,7 @@ def look(cloud: Cloud, *, domains: Mapping[str, str], project_ids: Iterable[str]
     asked = [project for project in owned if present is None or project in present]
     if whole and present:
         asked += sorted(present - set(owned))
-    _see_limits(cloud, seen, asked)
+    _see_limits(cloud, seen, asked, listed=not whole and len(asked) > len(_OF_NETWORK))
     if whole:
         for api in QUOTA_APIS:
             _tried(seen, api.service_type, lambda api=api: _see_defaults(cloud, seen, api))  # type: ignore[misc]
@@ -98,26 +104,40 @@ def _see_things(cloud: Cloud, seen: Look) -> None:
     _tried(seen, "compute", lambda: listed("server", "compute", "/servers/detail", "servers", "tenant_id", everybody, "2.47"))
     volume_owner = "os-vol-tenant-attr:tenant_id"
     _tried(seen, "block-storage", lambda: listed("volume", "block-storage", "/volumes/detail", "volumes", volume_owner, everybody))
-    for kind in ("network", "router", "floatingip"):
+    for kind in _OF_NETWORK:
         fields = [("fields", name) for name in ("id", "name", "project_id", "tags")]
         _tried(seen, NETWORK, lambda kind=kind, fields=fields: listed(kind, NETWORK, f"/{kind}s", f"{kind}s", "project_id", fields))  # type: ignore[misc]
     seen.things = tuple(found)
 
 
-def _see_limits(cloud: Cloud, seen: Look, project_ids: list[str]) -> None:
-    """Limits and use of each project; Neutron's limits of all of them in one call."""
+def _see_limits(cloud: Cloud, seen: Look, project_ids: list[str], *, listed: bool) -> None:
+    """Limits and use of each project; Neutron's limits of all of them in one call, and with `listed` their use in one list of each kind."""
     own: dict[str, Mapping[str, object]] = {}
+    counts: dict[str, Counter[str]] = {}
 
     def neutron() -> None:
         own.update({str(quota["project_id"]): quota for quota in cloud.pages(NETWORK, "/quotas", "quotas")})
+        if listed:
+            counts.update(_counted_of_network(cloud))
 
     _tried(seen, NETWORK, neutron)
     with ThreadPoolExecutor(THREADS, thread_name_prefix="limits") as pool:
-        for _ in pool.map(lambda project_id: _see_project(cloud, seen, project_id, own.get(project_id)), project_ids):
+        for _ in pool.map(lambda project_id: _see_project(cloud, seen, project_id, own.get(project_id), counts), project_ids):
             pass
 
 
-def _see_project(cloud: Cloud, seen: Look, project_id: str, own: Mapping[str, object] | None) -> None:
+def _counted_of_network(cloud: Cloud) -> dict[str, Counter[str]]:
+    """How many networks, routers and addresses each project has."""
+    fields = (("fields", "project_id"),)
+    found = {kind: Counter(str(item["project_id"]) for item in cloud.pages(NETWORK, f"/{kind}s", f"{kind}s", fields)) for kind in _OF_NETWORK}
+    if not found["network"]:  # no datacenter without a network, but an answer without one
+        raise CloudError("DCCTL-402", service="Neutron", action="GET /networks", status=None, words="the list is empty")
+    return found
+
+
+def _see_project(
+    cloud: Cloud, seen: Look, project_id: str, own: Mapping[str, object] | None, counts: Mapping[str, Counter[str]]
+) -> None:
     limit_of: dict[str, int] = {}
     use_of: dict[str, int] = {}
     for api in QUOTA_APIS:
@@ -126,7 +146,10 @@ def _see_project(cloud: Cloud, seen: Look, project_id: str, own: Mapping[str, ob
             continue
 
         def ask(api: QuotaApi = api) -> None:
-            found, used = api.read_use(cloud, project_id)
+            if api.service_type == NETWORK and counts:
+                found, used = {}, {kind: Use(in_use=of[project_id], reserved=0) for kind, of in counts.items()}
+            else:
+                found, used = api.read_use(cloud, project_id)
             if api.service_type == NETWORK:
                 found |= {k: v for k, v in own.items() if isinstance(v, int)} if own is not None else api.read(cloud, project_id)
             at = datetime.now(UTC)

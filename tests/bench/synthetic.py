@@ -24,6 +24,9 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 PAGE = 1000
+#: Limits of each project.
+NOVA = {"instances": 4, "cores": 6, "ram": 12288, "key_pairs": 0}
+CINDER = {"volumes": 5, "gigabytes": 60, "gigabytes_ssd": 40, "gigabytes_standard": 20, "snapshots": 5}
 #: How long servers lived that are in Nova's records only.
 BRIEF_SECONDS = 30
 #: When the first volume was made.
@@ -264,7 +267,7 @@ class Answers:
         }
 
     def __call__(self, path: str, query: dict[str, str]) -> Any:
-        found = self.paths.get(path)
+        found = self.paths.get(path) or self._quota_set(path)
         if found is not None:
             self.world.asked.append(f"{path}?{urlencode(query)}")
             return found(query)
@@ -349,6 +352,15 @@ class Answers:
             return {"id": f"{position:08x}-{tag}-4a00-8000-{position:012x}", "project_id": self.world.project(position)}
 
         return self._paged(key, f"/network/v2.0/{path}", query, number, item, self.world.sizes.neutron_page or max(1, number))
+
+    def _quota_set(self, path: str) -> Callable[[dict[str, str]], Any] | None:
+        """Nova's or Cinder's limits and use of one project, the same of each."""
+        for prefix, suffix, limits in (("/compute/v2.1/os-quota-sets/", "/detail", NOVA), ("/volume/v3/os-quota-sets/", "", CINDER)):
+            if path.startswith(prefix) and path.endswith(suffix):
+                project = path.removeprefix(prefix).removesuffix(suffix)
+                told = {key: {"limit": limit, "in_use": 0, "reserved": 0} for key, limit in limits.items()}
+                return lambda _: {"quota_set": {"id": project, **told}}
+        return None
 
     def _quota(self, number: int) -> dict[str, Any]:
         return {
