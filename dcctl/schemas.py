@@ -7,7 +7,7 @@ every answer has `apiVersion`. Times are ISO 8601 in UTC; amounts are integers i
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, Strict, StringConstraints, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, Strict, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from dcctl.config import ADDRESS
@@ -18,6 +18,8 @@ Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,30}[a-z0-9]$
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 #: The paper that orders an act.
 Paper = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+#: With its zone.
+Moment = Annotated[AwareDatetime, Strict(False)]
 Amounts = dict[str, int]
 
 
@@ -110,6 +112,7 @@ class CapacityIn(In):
     resources: dict[str, Any] = Field(max_length=200)
     reason: Reason
     document: Paper
+    effective_at: Moment | None = None
 
 
 class EnvelopeIn(In):
@@ -119,6 +122,7 @@ class EnvelopeIn(In):
     resources: dict[str, Any] = Field(max_length=200)
     reason: Reason
     document: Paper
+    effective_at: Moment | None = None
 
 
 class OpeningIn(In):
@@ -134,6 +138,7 @@ class ImportIn(In):
     envelopes: list[OpeningIn] = Field(min_length=1, max_length=20_000)
     reason: Reason
     document: Paper
+    effective_at: Moment | None = None
     dry_run: bool = False
     again: bool = False
 
@@ -145,6 +150,7 @@ class CorrectionIn(In):
     resources: dict[str, Any] = Field(default={}, max_length=200)
     reason: Reason
     document: Paper
+    effective_at: Moment | None = None
 
 
 class ParentIn(In):
@@ -267,6 +273,14 @@ class Whoami(Out):
     expires_at: datetime
 
 
+class Parentage(BaseModel):
+    """Below whom an administration has been since when (null: the datacenter itself), and when that was written down."""
+
+    parent: str | None
+    since: datetime
+    recorded_at: datetime
+
+
 class Administration(Out):
     code: str
     name: str
@@ -274,6 +288,8 @@ class Administration(Out):
     domain_id: str
     created_at: datetime
     environments: int = 0
+    parents: list[Parentage] = []
+    """Of one that is shown: every parent that it has had, the present one last."""
 
 
 class Administrations(Out):
@@ -562,7 +578,7 @@ class Status(Out):
     administrations: list[AdministrationStatus]
     sources: list[SourceStatus]
     warnings: list[dict[str, Any]]
-    maintenance: dict[str, Any] | None = None
+    resting: dict[str, Any] | None = None
     emergencies: list[dict[str, Any]] = []
     """Decisions that an operator made alone, and nobody has reviewed yet."""
     next: list[str] = []
@@ -638,8 +654,8 @@ class RequestOut(Out):
     events: list[dict[str, Any]] = []
     story: list[dict[str, Any]] = []
     """Of one request that is shown: who did what, when, on which evidence, and the entries of the ledger."""
-    maintenance: dict[str, Any] | None = None
-    """During maintenance: nothing begins before its end."""
+    resting: dict[str, Any] | None = None
+    """Why nothing begins now: `why` (maintenance, observe), `since`, `reason`. With a request that is shown only while an operation of it waits."""
 
 
 class RequestLine(BaseModel):
@@ -765,6 +781,8 @@ class OperationOut(Out):
     seconds: dict[str, float] = {}
     error: dict[str, Any] | None
     resources: list[dict[str, Any]] = []
+    resting: dict[str, Any] | None = None
+    """Of one that is shown: why it does not begin, while it waits."""
 
 
 class Operations(Out):
@@ -779,6 +797,8 @@ class Events(Out):
     cursor: int
     state: str
     ended: bool
+    resting: dict[str, Any] | None = None
+    """Why what is waited for does not begin."""
 
 
 class ReconciliationOut(Out):

@@ -2,7 +2,7 @@
 
 import click
 
-from dcctl.cli import ending, once, rebuilding
+from dcctl.cli import ending, once, rebuilding, resting
 from dcctl.cli.command import Group
 from dcctl.cli.desk import Desk, shown, watched
 from dcctl.cli.talk import say
@@ -15,8 +15,10 @@ COLUMNS = {
     "environment": N_("Environment"), "request": N_("Request"), "attempt": N_("Attempt"), "created_at": N_("Since"),
 }  # fmt: skip
 WHOLE = COLUMNS | {
-    "started_at": N_("Started"), "finished_at": N_("Finished"), "seconds": N_("Seconds"), "error": N_("Error"),
+    "resting": N_("Waits"), "started_at": N_("Started"), "finished_at": N_("Finished"), "seconds": N_("Seconds"), "error": N_("Error"),
 }  # fmt: skip
+
+WORDED = {"created_at": moment, "started_at": moment, "finished_at": moment, "error": error_words, "resting": resting.words}
 
 command = Group(
     "operation", help=N_("The provisioner's runs, one environment each."), examples=["dcctl operation list", "dcctl operation retry O-2026-0042-1"]
@@ -37,7 +39,7 @@ def list_(desk: Desk, administration: str | None, state: str | None) -> None:
 @shown
 @click.pass_obj
 def show(desk: Desk, operation: str) -> None:
-    desk.thing(desk.api.get("operations", operation), WHOLE, created_at=moment, started_at=moment, finished_at=moment, error=error_words)
+    desk.thing(desk.api.get("operations", operation), WHOLE, **WORDED)
 
 
 @command.command(help=N_("Follow an operation until it ends. Ctrl-C stops the following, not the work."))
@@ -92,11 +94,11 @@ def abandon(desk: Desk, operation: str) -> None:
 def repair(desk: Desk, environment: str, digest: str | None, reason: str) -> None:
     done = rebuilding.repaired(desk, environment, digest=digest, reason=reason)
     if done is not None:
-        desk.thing(done, WHOLE, created_at=moment, started_at=moment, finished_at=moment, error=error_words)
+        desk.thing(done, WHOLE, **WORDED)
         say(N_("Follow it: dcctl operation watch {operation}"), operation=done["id"])
 
 
 def act(desk: Desk, operation: str, verb: str) -> None:
     """Post one of the three verbs and show what became of the operation."""
     done = once.post(desk, "operations", operation, verb, look=f"dcctl operation show {operation}")
-    desk.thing(done, WHOLE, created_at=moment, started_at=moment, finished_at=moment, error=error_words)
+    desk.thing(done, WHOLE, **WORDED)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self, TextIO
 
-from dcctl.cli import output
+from dcctl.cli import output, resting
 from dcctl.cli.talk import clean, is_lively
 from dcctl.cli.times import moment
 from dcctl.servicewords import meaning
@@ -101,9 +101,16 @@ class Progress:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Nothing to put back."""
 
+    #: Why nothing begins, as it was said last.
+    resting: Mapping[str, Any] | None = None
+
     def page(self, page: Mapping[str, Any]) -> None:
         for event in page.get("items", []):
             self.event(event)
+        rests = page.get("resting")
+        if rests and rests != self.resting:
+            self.event({"kind": "resting", "at": rests.get("since"), **rests})
+        self.resting = rests
 
     def event(self, event: Mapping[str, Any]) -> None:
         """Show one event."""
@@ -143,6 +150,8 @@ def words(event: Mapping[str, Any]) -> str:
     from dcctl.cli.watching import error_words
 
     kind = str(event.get("kind"))
+    if kind == "resting":
+        return resting.words(event)
     shown = {key: "–" if value is None else ", ".join(map(str, value)) if isinstance(value, list) else value for key, value in event.items()}
     shown |= {"type": thing(event.get("type")), "step": _(STEPS.get(str(event.get("step")), str(event.get("step"))))}
     shown |= {"state": state(event), "name": event.get("cloud_name") or event.get("name"), "error": error_words(event.get("error"))}

@@ -2,7 +2,7 @@
 
 import click
 
-from dcctl.cli import answering, deciding, ending, many, once, planning, submitting
+from dcctl.cli import answering, deciding, ending, many, once, planning, resting, submitting
 from dcctl.cli.command import Group
 from dcctl.cli.desk import Desk, shown, watched
 from dcctl.cli.named import amounts
@@ -20,7 +20,8 @@ WHOLE = COLUMNS | {
     "notices": N_("To be noted"), "steps": N_("What changes"),
     "plan": N_("To be made"),
     "evidence": N_("Evidence"), "evidence_digest": N_("Digest of the evidence"),
-    "digest": N_("Digest"), "decisions": N_("Decisions"), "missing": N_("Still needed"), "operation": N_("Operation"), "error": N_("Error"),
+    "digest": N_("Digest"), "decisions": N_("Decisions"), "missing": N_("Still needed"), "operation": N_("Operation"),
+    "resting": N_("Waits"), "error": N_("Error"),
     "lapses_at": N_("Lapses"), "story": N_("Story"),
 }  # fmt: skip
 NUMBER = N_("NUMBER")
@@ -94,7 +95,7 @@ def show(desk: Desk, number: str) -> None:
     desk.thing(desk.api.get("requests", number), WHOLE, requester=deciding.person, created_at=moment, demand=deciding.amounts,
                notices=deciding.notices, plan=deciding.plan, steps=planning.lines, decisions=deciding.decisions,
                missing=deciding.missing, error=error_words, granted=deciding.granted, lapses_at=moment, story=deciding.story,
-               evidence=deciding.evidence)  # fmt: skip
+               evidence=deciding.evidence, resting=resting.words)  # fmt: skip
 
 
 @command.command(help=N_("Approve a request. You are shown what it is and asked; where nobody can be asked, --digest says what is meant."),

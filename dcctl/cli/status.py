@@ -5,11 +5,10 @@ from typing import Any
 
 import click
 
-from dcctl.cli import output
+from dcctl.cli import output, resting
 from dcctl.cli.command import Command
 from dcctl.cli.desk import Desk, shown
 from dcctl.cli.talk import clean, width
-from dcctl.cli.times import moment
 from dcctl.errors import DcctlError
 from dcctl.words import N_, _, sentence
 
@@ -57,9 +56,8 @@ def paragraphs(found: Mapping[str, Any]) -> list[str]:
         lines += [*one(administration), ""]
     if not found.get("administrations"):
         lines += [_("There is no administration that you may see."), ""]
-    if during := found.get("maintenance"):
-        said = {"since": moment(str(during.get("since"))), "reason": during.get("reason") or "–"}
-        lines += [sentence(N_("Maintenance since {since}: {reason}. Requests are taken; operations begin when it ends."), said), ""]
+    if rests := found.get("resting"):
+        lines += [resting.words(rests), ""]
     if alone := [sentence(EMERGENCY, one) for one in found.get("emergencies") or ()]:
         lines += [_("Decided alone in an emergency, and not reviewed yet:"), *(f"  {line}" for line in alone), ""]
     warnings = [warning(said) for said in found.get("warnings") or ()]

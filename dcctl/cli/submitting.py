@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from dcctl.cli import ending, once, output, watching
+from dcctl.cli import ending, once, output, resting, watching
 from dcctl.cli.desk import Desk
 from dcctl.cli.named import environment
 from dcctl.cli.pending import Key, key_for
@@ -58,9 +58,8 @@ def followed(desk: Desk, request: Mapping[str, Any], words: str, *, wait_seconds
     if desk.for_people:
         output.write(number)
         say(words, **request)
-        if during := request.get("maintenance"):
-            reason = during.get("reason") or "–"
-            say(N_("Maintenance ({reason}): the request is taken, and nothing is built before the maintenance ends."), reason=reason)
+        if rests := request.get("resting"):
+            tell(resting.words(rests))
     if wait_seconds is None:
         reviewed(desk, number)
         return

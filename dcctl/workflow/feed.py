@@ -28,12 +28,14 @@ def as_json(event: Event) -> dict[str, Any]:
 
 
 def page(
-    app: App, *, after: int, wait: float, state: Callable[[Session], tuple[str, bool]], request: str | None = None, operation: str | None = None
-) -> dict[str, Any]:
+    app: App, *, after: int, wait: float, state: Callable[[Session], tuple[str, bool]],
+    resting: Callable[[Session], dict[str, Any] | None], request: str | None = None, operation: str | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """Events after the cursor, oldest first; waits up to `wait` seconds while there is none and more may come.
 
     Args:
         state: reads the present state and whether it is final; read before the events, so that a final state misses none.
+        resting: reads why nothing begins, where it is waited for.
     """
     until = monotonic() + min(max(wait, 0.0), LONGEST_WAIT_SECONDS)
     while True:
@@ -42,7 +44,14 @@ def page(
             query = select(Event).where(col(Event.id) > after).order_by(col(Event.id)).limit(PAGE)
             query = query.where(Event.request == request) if request is not None else query.where(Event.operation == operation)
             found = session.exec(query).all()
-        if found or ended or monotonic() >= until:
-            cursor = found[-1].id if found else after
-            return {"items": [as_json(event) for event in found], "cursor": cursor, "state": current, "ended": ended and len(found) < PAGE}
+            over = found or ended or monotonic() >= until
+            rests = resting(session) if over else None
+        if over:
+            return {
+                "items": [as_json(event) for event in found],
+                "cursor": found[-1].id if found else after,
+                "state": current,
+                "ended": ended and len(found) < PAGE,
+                "resting": rests,
+            }
         sleep(POLL_SECONDS)

@@ -7,7 +7,7 @@ from sqlmodel import Session, col, select
 from dcctl.errors import NotVisible
 from dcctl.lifecycle import ALTERING, EnvironmentState, Kind, OperationState, RequestState, environment_after, operation_after, request_after
 from dcctl.store import Environment, Event, Operation, Request, now
-from dcctl.workflow import ending, feed, holding, sight
+from dcctl.workflow import ending, feed, holding, resting, sight
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
 
@@ -40,7 +40,10 @@ def show(app: App, actor: Actor, identifier: str) -> dict[str, Any]:
     """One operation, with the last known state of each resource."""
     with app.reading() as session:
         operation = find(session, actor, identifier)
-        return as_json(operation) | {"resources": _resources(session, operation.id)}
+        return as_json(operation) | {
+            "resources": _resources(session, operation.id),
+            "resting": resting.of_operation(app, session, operation),
+        }
 
 
 def events(app: App, actor: Actor, identifier: str, after: int = 0, wait: float = 0.0) -> dict[str, Any]:
@@ -52,7 +55,10 @@ def events(app: App, actor: Actor, identifier: str, after: int = 0, wait: float 
         current = session.exec(select(Operation.state).where(Operation.id == identifier)).one()
         return current, current in FINAL
 
-    return {"apiVersion": "dcctl/v1"} | feed.page(app, after=after, wait=wait, state=state, operation=identifier)
+    def rests(session: Session) -> dict[str, Any] | None:
+        return resting.of_operation(app, session, session.get_one(Operation, identifier, populate_existing=True))
+
+    return {"apiVersion": "dcctl/v1"} | feed.page(app, after=after, wait=wait, state=state, resting=rests, operation=identifier)
 
 
 def retry(app: App, actor: Actor, identifier: str) -> dict[str, Any]:

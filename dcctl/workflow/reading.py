@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 from dcctl.lifecycle import EnvironmentState, RequestState
 from dcctl.schemas import API_VERSION
 from dcctl.store import Administration, Environment, Request, Source
-from dcctl.workflow import maintenance, sight
+from dcctl.workflow import resting, sight
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
 from dcctl.workflow.catalogue import NOT_ZERO, said
@@ -68,7 +68,7 @@ def status(app: App, actor: Actor, administration: str | None = None) -> dict[st
         environments = _environments(session, codes)
         figures = _figures(app, session, codes)
         sources = session.exec(select(Source).order_by(Source.name)).all()
-        during = maintenance.told(app, session)
+        rests = resting.told(app, session)
         emergencies = [one for one in unreviewed(session, actor) if administration is None or one["administration"] == administration]
     return {
         "apiVersion": API_VERSION,
@@ -87,7 +87,7 @@ def status(app: App, actor: Actor, administration: str | None = None) -> dict[st
             for source in sources
         ],
         "warnings": [_warning(s) for s in sources if s.last_error],
-        "maintenance": during,
+        "resting": rests,
         "emergencies": emergencies,
         "next": [CREATE] if not codes and "dc_operator" in actor.roles else [],
     }

@@ -8,6 +8,7 @@ each operation. It keeps the newest entry that it has seen in a file of its own 
 import json
 import os
 import tempfile
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,13 @@ def require_enforce(app: App, session: Session) -> None:
 
 def observes(app: App, session: Session) -> bool:
     """Whether nothing may be written to OpenStack in the region; the mode as it is committed now, and not as the session saw it before."""
+    return observes_since(app, session) is not None
+
+
+def observes_since(app: App, session: Session) -> datetime | None:
+    """Since when nothing may be written; None where it may."""
     found = session.get(RegionMode, app.region, populate_existing=True)
-    return found is not None and found.mode == OBSERVE
+    return found.since if found is not None and found.mode == OBSERVE else None
 
 
 def begin(app: App) -> bool:

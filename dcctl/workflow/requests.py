@@ -15,7 +15,7 @@ from dcctl.lifecycle import ENDED, EXPIRING, Kind, OperationState, RequestState,
 from dcctl.schemas import RequestIn, WithdrawIn
 from dcctl.store import Decision, Event, Idempotency, Operation, Request, now
 from dcctl.words import N_
-from dcctl.workflow import asking, drafting, feed, holding, idempotency, letters, maintenance, members, needs, sight, story
+from dcctl.workflow import asking, drafting, feed, holding, idempotency, letters, members, needs, resting, sight, story
 from dcctl.workflow.actor import Actor
 from dcctl.workflow.app import App
 from dcctl.workflow.queue import REVIEW
@@ -57,9 +57,9 @@ def submit(app: App, actor: Actor, body: RequestIn, key: str) -> tuple[dict[str,
             letters.write(session, "received", request, by=actor.user)
             app.queue.defer(session, REVIEW, lock=f"request:{request.number}", number=request.number)
             idempotency.lead_to(session, actor, key, request.number)
-            under_maintenance = maintenance.told(app, session)
+            rests = resting.told(app, session)
             asking.hold(app, session, actor, request)
-            return as_json(session, request, submitted) | {"maintenance": under_maintenance}, True
+            return as_json(session, request, submitted) | {"resting": rests}, True
     except IntegrityError as error:
         if "request_name_in_use" not in str(error.orig) or spec is None:
             raise
@@ -176,7 +176,7 @@ def show(app: App, actor: Actor, number: str) -> dict[str, Any]:
     """One request, with its decisions and its whole story in order."""
     with app.reading() as session:
         request = find(session, actor, number)
-        return as_json(session, request) | {"story": story.of(session, request)}
+        return as_json(session, request) | {"story": story.of(session, request), "resting": resting.of_request(app, session, number)}
 
 
 def find(session: Session, actor: Actor, number: str) -> Request:
@@ -196,7 +196,10 @@ def events(app: App, actor: Actor, number: str, after: int = 0, wait: float = 0.
         current = session.exec(select(Request.state).where(Request.number == number)).one()
         return current, current in FINAL
 
-    return {"apiVersion": "dcctl/v1"} | feed.page(app, after=after, wait=wait, state=state, request=number)
+    def rests(session: Session) -> dict[str, Any] | None:
+        return resting.of_request(app, session, number)
+
+    return {"apiVersion": "dcctl/v1"} | feed.page(app, after=after, wait=wait, state=state, resting=rests, request=number)
 
 
 def as_json(session: Session, request: Request, submitted: Event | None = None) -> dict[str, Any]:

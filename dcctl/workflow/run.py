@@ -16,7 +16,7 @@ from dcctl.provisioner.engine import Guard
 from dcctl.provisioner.errors import EngineBroken, EngineFenced
 from dcctl.provisioner.processes import boottime
 from dcctl.store import Operation, Request, now
-from dcctl.workflow import ending, feed, leases, letters, maintenance, regions, succession
+from dcctl.workflow import ending, feed, leases, letters, resting, succession
 from dcctl.workflow.app import App
 from dcctl.workflow.credentials import Credentials
 from dcctl.workflow.heartbeat import Heartbeat
@@ -91,8 +91,7 @@ class Run:
             seconds = app.settings.worker.lease_seconds
             lease = leases.take(session, known.administration, known.environment, operation=identifier, seconds=seconds)
             operation = session.get_one(Operation, identifier, with_for_update=True, populate_existing=True)
-            resting = maintenance.is_on(session) or regions.observes(app, session)
-            queued = lease is not None and operation.state == OperationState.QUEUED and not resting
+            queued = lease is not None and operation.state == OperationState.QUEUED and not resting.rests(app, session)
             if lease is None or not queued or leases.room(session, app.settings.cloud.operations_at_once) < 0:
                 session.rollback()
                 return None

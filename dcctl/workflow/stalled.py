@@ -13,7 +13,7 @@ from dcctl.errors import DcctlError
 from dcctl.lifecycle import OperationState
 from dcctl.provisioner import processes
 from dcctl.store import Operation
-from dcctl.workflow import ending, leases, maintenance, regions, witness
+from dcctl.workflow import ending, leases, resting, witness
 from dcctl.workflow.app import App
 
 #: Longest time between two looks.
@@ -40,7 +40,7 @@ def take_up(app: App) -> list[str]:
         lapsed = list(session.connection().execute(_LAPSED).scalars())
     found = [identifier for identifier in lapsed if _requeued(app, identifier)]
     with app.transaction() as session:
-        if maintenance.is_on(session) or regions.observes(app, session):
+        if resting.rests(app, session):
             return found
         # No more than can begin: a job that finds no room ends, and would only be queued again.
         room = leases.room(session, app.settings.cloud.operations_at_once)

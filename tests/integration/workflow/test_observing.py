@@ -17,9 +17,9 @@ from sqlalchemy.pool import NullPool
 from dcctl import signature, worker
 from dcctl.config import Database, Settings
 from dcctl.errors import CloudError
-from dcctl.schemas import RegionModeIn, RequestIn
+from dcctl.schemas import MaintenanceIn, RegionModeIn, RequestIn
 from dcctl.store import Request
-from dcctl.workflow import decisions, life, operations, regions, requests, stalled
+from dcctl.workflow import decisions, life, maintenance, operations, reading, regions, requests, stalled
 from dcctl.workflow.app import App
 from dcctl.workflow.run import Run
 from quotas import proof
@@ -98,6 +98,39 @@ def test_an_end_that_only_the_backup_knows_stops_no_server(built: App) -> None: 
     regions.set_mode(built, OPERATOR, RegionModeIn(mode="enforce", reason="écarts vus"))
     with pytest.raises(CloudError):  # it asks for the servers now, and nobody answers
         life._tend(built, 1)
+
+
+def test_what_waits_says_so_to_whoever_asked_for_it_and_why_is_for_operators(restored: tuple[App, str]) -> None:
+    app, operation = restored
+    number = str(operations.show(app, LEAD, operation)["request"])
+
+    def said() -> list[dict[str, object] | None]:
+        asked = (requests.show(app, LEAD, number), operations.show(app, LEAD, operation), reading.status(app, LEAD))
+        followed = (requests.events(app, LEAD, number), operations.events(app, LEAD, operation))
+        return [answer["resting"] for answer in (*asked, *followed)]
+
+    assert said() == [None] * 5, "it waits for its turn, and for nobody"
+    worked(app, operation)
+    since = regions.show(app)["since"]
+
+    assert said() == [{"why": "observe", "since": since, "reason": None}] * 5
+
+    maintenance.put(app, OPERATOR, MaintenanceIn(on=True, reason="mise à jour de Neutron"))
+    assert [told and (told["why"], told["reason"]) for told in said()] == [("maintenance", "mise à jour de Neutron")] * 5
+    maintenance.put(app, OPERATOR, MaintenanceIn(on=False))
+    assert said()[0] is not None
+    operations.cancel(app, LEAD, operation)
+    assert [told is None for told in said()] == [True, True, False, True, True], "what is over waits for nothing; the status is everybody's"
+
+
+def test_whoever_asks_meanwhile_is_told_at_once(built: App) -> None:  # noqa: F811
+    regions.set_mode(built, OPERATOR, RegionModeIn(mode="observe", reason="sauvegarde restaurée"))
+    ending = RequestIn(kind="decommission", environment=NAME, confirm=NAME, reason="fin de la recette")
+
+    asked = requests.submit(built, LEAD, ending, "ending")[0]
+
+    assert asked["resting"]["why"] == "observe"
+    assert requests.show(built, LEAD, str(asked["number"]))["resting"] is None, "it waits for its examination, which goes on"
 
 
 def test_a_person_who_has_looked_lets_what_waited_go_on(restored: tuple[App, str]) -> None:

@@ -314,7 +314,8 @@ class FakeApi:
             time.sleep(min(float(call.query.get("wait", 0)), 0.05))
         state = self.requests[number]["state"]
         ended = state in ("fulfilled", "failed", "refused", "withdrawn", "lapsed", "abandoned")
-        return 200, {**VERSION, "items": items, "cursor": items[-1]["id"] if items else after, "state": state, "ended": ended}
+        resting = self.requests[number].get("resting")
+        return 200, {**VERSION, "items": items, "cursor": items[-1]["id"] if items else after, "state": state, "ended": ended, "resting": resting}
 
     def post_requests(self, call: Call, number: str | None = None, verb: str | None = None) -> tuple[int, Json]:
         if number is not None:

@@ -16,7 +16,7 @@ import pytest
 from dcctl.cli import deciding
 from dcctl.cli.environment import with_caller
 from tests.unit.cli.conftest import Dcctl
-from tests.unit.cli.fake_api import DIGEST, Call, FakeApi
+from tests.unit.cli.fake_api import AT, DIGEST, Call, FakeApi
 
 pytestmark = pytest.mark.usefixtures("cloud")
 
@@ -209,6 +209,45 @@ def test_watching_shows_a_line_an_event_and_at_the_end_how_to_use_it(dcctl: Dcct
         "Reach it with openstack: dcctl environment cloud dossier-patient",
         "Change it: edit the spec and submit it again (dcctl request submit FILE); give it back: dcctl environment decommission dossier-patient",
     ]
+
+
+OBSERVES = {"why": "observe", "since": AT, "reason": None}
+
+
+def test_what_waits_because_the_region_observes_says_so_once_and_until_it_begins(dcctl: Dcctl, api: FakeApi) -> None:
+    def begins(fake: FakeApi, number: str) -> None:
+        looks.append(number)
+        if len(looks) == 3:
+            fake.requests[number]["resting"] = None
+            fake.happens("running", operation="O-2026-0042-1", attempt=1)
+        elif len(looks) == 4:
+            fulfilled(fake, number)
+
+    looks: list[str] = []
+    api.request("R-2026-0042", "approved", operation="O-2026-0042-1", resting=OBSERVES)
+    api.happens("approved", user="sante-lead", reason="conforme")
+    words = "Since 2026-11-22 17:05 dcctl only observes: its ledger is compared with OpenStack."
+    assert f"Waits {words}" in " ".join(dcctl("request", "show", "R-2026-0042").out.split())
+    api.on_events = begins
+
+    result = dcctl("request", "watch", "R-2026-0042")
+
+    assert (result.status, len(looks)) == (0, 4)
+    assert [line.partition("  ")[2].partition(".")[0] for line in result.out.splitlines()[:3]] == [
+        "Approved by sante-lead: conforme", words.removesuffix("."), "Begun (attempt 1)",
+    ]  # fmt: skip
+    assert result.out.count("only observes") == 1
+
+
+def test_what_waits_says_so_in_french_and_as_json(dcctl: Dcctl, api: FakeApi) -> None:
+    api.request("R-2026-0042", "approved", operation="O-2026-0042-1", resting={**OBSERVES, "why": "maintenance", "reason": "mise à jour de Neutron"})
+    shown = dcctl("request", "show", "R-2026-0042", lang="fr").out
+    assert "Maintenance depuis 22/11/2026 17:05\u00a0: mise à jour de Neutron." in shown
+    api.requests["R-2026-0042"]["resting"] = OBSERVES
+    assert "Depuis 22/11/2026 17:05, dcctl ne fait qu’observer" in dcctl("request", "show", "R-2026-0042", lang="fr").out
+    api.on_events = fulfilled
+    (line,) = dcctl("request", "watch", "R-2026-0042", "-f", "ndjson").out.splitlines()
+    assert json.loads(line) == {"kind": "resting", "at": AT, **OBSERVES}
 
 
 def test_ndjson_is_a_line_of_json_an_event(dcctl: Dcctl, api: FakeApi) -> None:
