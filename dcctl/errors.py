@@ -277,6 +277,12 @@ CATALOGUE: dict[str, Entry] = {
     "DCCTL-566": Entry(exit=1, http=500, text=N_("This worker remembers nothing of the ledger (worker.state_dir {path}), and no other worker lives."),
                        next=N_("Look at each difference (dcctl discrepancy list); then dcctl region mode enforce --reason \"…\""),
                        explain=N_("A worker on a new machine, or whose directory was lost, cannot tell whether the ledger is still the one that it was, and no other one that could tell is running. So the region observes since then, by itself. If nothing was restored, there are no differences to look at, and an operator can let it go on at once.")),
+    "DCCTL-570": Entry(exit=5, http=409, text=N_("Counted since {effective_at}, this would have left less than nothing ({overdrawn}); nothing was posted."),
+                       next=N_("Take a later day, or let what pays for it count since then first: --effective of dcctl capacity declare and dcctl quota grant."),
+                       explain=N_("What counts since an earlier day changes the balances of every day since. None of them may be below zero, for each account named: whose, of what, how little, and when that was.")),
+    "DCCTL-571": Entry(exit=5, http=409, text=N_("{administration} has been below {parent} since {since} only; nothing of theirs counts since {effective_at}."),
+                       next=N_("Take a day since then, or leave --effective out."),
+                       explain=N_("A grant is paid by the parent. Before the administration moved there it had another one, whose sums of those days would no longer follow from its transfers.")),
     # -- asking and deciding
     "DCCTL-600": Entry(exit=5, http=409, text=N_("{number} has all the approvals that it needs of {role}; still missing: {missing}."),
                        next=N_("Whose word is missing: dcctl request show {number}; why: dcctl policy show"),

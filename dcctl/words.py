@@ -78,6 +78,9 @@ def render_error(code: str, params: Mapping[str, Any], lang: str | None = None) 
 
 _SHORTFALL = N_("{resource}: asked {asked}, available {available}")
 _SHORTFALL_OF = N_("{holder} {resource}: asked {asked}, available {available}, more from {grantor}")
+_SHORTFALL_LINES = N_("{holder} {resource}: asked {asked}, available {available}, more from {grantor} (lines {lines})")
+_MOST_LINES = 10
+_BELOW_ZERO = N_("{holder} {resource} {balance} ({at})")
 _PART = N_("{holder} {resource} {amount}")
 _OVER = N_("{resource} {asked}, one operator alone {allowed}")
 _NOTHING = N_("nothing")
@@ -98,13 +101,23 @@ class _Words(dict[str, Any]):
         return "{" + key + "}"
 
 
+def _short(one: Mapping[str, Any], speak: Callable[[str], str]) -> str:
+    """A shortfall: of one envelope, of several, or of those in a file with the lines that ask for it."""
+    if lines := one.get("lines"):
+        named = ", ".join(map(str, lines[:_MOST_LINES])) + (" …" if len(lines) > _MOST_LINES else "")
+        return speak(_SHORTFALL_LINES).format_map({**one, "lines": named})
+    return speak(_SHORTFALL_OF if "holder" in one else _SHORTFALL).format_map(one)
+
+
 def _worded(key: str, value: Any, speak: Callable[[str], str]) -> Any:
     if key == "faults" and isinstance(value, list):
         return len(value)
     if key == "shortfalls" and isinstance(value, list):
-        return ", ".join(speak(_SHORTFALL_OF if "holder" in s else _SHORTFALL).format_map(s) for s in value)
+        return ", ".join(_short(s, speak) for s in value)
     if key == "children" and isinstance(value, list):
         return ", ".join(speak(_PART).format_map(part) for part in value)
+    if key == "overdrawn" and isinstance(value, list):
+        return ", ".join(speak(_BELOW_ZERO).format_map(one) for one in value)
     if key == "over" and isinstance(value, Mapping):
         return "; ".join(speak(_OVER).format_map({"resource": name, **figures}) for name, figures in value.items())
     if isinstance(value, (list, tuple)):

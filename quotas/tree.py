@@ -88,6 +88,14 @@ def edges(database: Database, holder: Holder) -> list[Edge]:
     return [Edge(parent=row["code"], effective_from=row["effective_from"], recorded_at=row["recorded_at"]) for row in rows]
 
 
+def parents(database: Database, as_of: datetime) -> dict[str, str]:
+    """The parent that each administration had then; of a day before its first edge, that one's."""
+    statement = """SELECT DISTINCT ON (h.id) h.code, p.code AS parent FROM quotas.holder h JOIN quotas.holder_edge e ON e.holder_id = h.id
+        JOIN quotas.holder p ON p.id = e.parent_id WHERE h.kind = 'administration'
+        ORDER BY h.id, e.effective_from <= :as_of DESC, CASE WHEN e.effective_from <= :as_of THEN e.effective_from END DESC, e.effective_from"""
+    return {row["code"]: row["parent"] for row in _rows(database, statement, as_of=as_of)}
+
+
 def entry_ends(database: Database, entry_id: int) -> EntryEnds | None:
     """Between whom an entry was; None where there is none of that number."""
     statement = """SELECT e.kind, e.cause_kind, e.region, e.resource, e.amount, d.holder_id AS payer, c.holder_id AS beneficiary FROM quotas.entry e

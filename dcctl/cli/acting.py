@@ -1,4 +1,4 @@
-"""What commands that are acts have in common: a reason, a document, and an end that says whether a second operator is waited for."""
+"""What commands that are acts have in common: a reason, a document, a day, and an end that says whether a second operator is waited for."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -8,6 +8,7 @@ import click
 from dcctl.cli import output
 from dcctl.cli.desk import Desk
 from dcctl.cli.talk import say
+from dcctl.cli.times import instant
 from dcctl.errors import DcctlError
 from dcctl.words import N_
 
@@ -18,6 +19,17 @@ def named(function: F) -> F:
     """Give a command --reason and --document."""
     function = click.option("--document", required=True, metavar=N_("TEXT"), help=N_("The paper that orders it: a decree, a minute."))(function)
     return click.option("--reason", required=True, metavar=N_("TEXT"), help=N_("Why; it stays in the ledger for ever."))(function)
+
+
+def dated(function: F) -> F:
+    """Give a command --effective."""
+    said = N_("Since when it counts; a date means its end, in Cotonou. Now, when left out.")
+    return click.option("--effective", metavar=N_("DATE"), help=said)(function)
+
+
+def paper(reason: str, document: str, effective: str | None) -> dict[str, str | None]:
+    """What the API is told of an act besides what it moves."""
+    return {"reason": reason, "document": document, "effective_at": instant("--effective", effective)}
 
 
 def told(desk: Desk, done: Mapping[str, Any], columns: output.Columns, words: str, **params: Any) -> None:

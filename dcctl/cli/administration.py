@@ -1,5 +1,7 @@
 """dcctl administration, and its people."""
 
+from typing import Any
+
 import click
 
 from dcctl.cli import once
@@ -8,11 +10,12 @@ from dcctl.cli.command import Group
 from dcctl.cli.desk import Desk, shown
 from dcctl.cli.talk import say
 from dcctl.cli.times import instant, moment
-from dcctl.words import N_
+from dcctl.words import N_, sentence
 
 COLUMNS = {
     "code": N_("Code"), "name": N_("Name"), "parent": N_("Parent"), "environments": N_("Environments"), "created_at": N_("Since"),
 }  # fmt: skip
+WHOLE = COLUMNS | {"domain_id": N_("Domain"), "parents": N_("Parents")}
 PEOPLE = {"user": N_("User"), "domain": N_("Domain"), "role": N_("Role"), "user_id": N_("Id")}
 CONTACTS = {"address": N_("Address"), "lang": N_("Language"), "daily": N_("Once a day"), "created_at": N_("Since")}
 ROLES = click.Choice(["dc_agent", "dc_lead"])
@@ -26,19 +29,20 @@ contact = Group("contact", help=N_("To whom letters about an administration go."
                 examples=["dcctl administration contact add min-sante dsi@sante.gouv.bj"])  # fmt: skip
 
 
-@command.command("list", help=N_("List the administrations that you may see."))
+@command.command("list", help=N_("List the administrations that you may see."), examples=["dcctl administration list --as-of 2026-06-30"])
+@click.option("--as-of", metavar=N_("DATE"), help=N_("What it was then: a date means its end, in Cotonou; with a time, that moment."))
 @shown
 @click.pass_obj
-def list_(desk: Desk) -> None:
-    desk.listing(desk.pages("administrations"), COLUMNS, created_at=moment)
+def list_(desk: Desk, as_of: str | None) -> None:
+    desk.listing(desk.pages("administrations", as_of=instant("--as-of", as_of)), COLUMNS, created_at=moment)
 
 
-@command.command(help=N_("Show an administration."))
+@command.command(help=N_("Show an administration, with every parent that it has had."))
 @click.argument("code", metavar=N_("ADMINISTRATION"))
 @shown
 @click.pass_obj
 def show(desk: Desk, code: str) -> None:
-    desk.thing(desk.api.get("administrations", code), COLUMNS | {"domain_id": N_("Domain")}, created_at=moment)
+    desk.thing(desk.api.get("administrations", code), WHOLE, created_at=moment, parents=parents)
 
 
 @command.command(help=N_("Create an administration, with its Keystone domain. Its code never changes."),
@@ -50,7 +54,7 @@ def show(desk: Desk, code: str) -> None:
 @click.pass_obj
 def create(desk: Desk, code: str, name: str, parent: str | None) -> None:
     made = once.post(desk, "administrations", body={"code": code, "name": name, "parent": parent}, look="dcctl administration list")
-    desk.thing(made, COLUMNS | {"domain_id": N_("Domain")}, created_at=moment)
+    desk.thing(made, WHOLE, created_at=moment, parents=parents)
     say(N_("{code} exists; now give it people: dcctl administration person add {code} USER --role dc_agent"), code=code)
 
 
@@ -68,8 +72,14 @@ def move(desk: Desk, code: str, parent: str, since: str | None, reason: str, doc
     above = None if parent == "pool" else parent
     body = {"parent": above, "since": instant("--from", since), "reason": reason, "document": document}
     moved = once.post(desk, "administrations", code, "parent", body=body, look=f"dcctl administration show {code}")
-    desk.thing(moved, COLUMNS | {"domain_id": N_("Domain")}, created_at=moment)
+    desk.thing(moved, WHOLE, created_at=moment, parents=parents)
     say(N_("{code} is now below {parent}."), code=code, parent=parent)
+
+
+def parents(found: list[dict[str, Any]]) -> str:
+    """Every parent with its days, the present one last."""
+    lines = [sentence(N_("{parent} since {since}"), {"parent": one["parent"] or "pool", "since": moment(one["since"])}) for one in found]
+    return "\n".join(lines) or "–"
 
 
 @person.command("list", help=N_("List who acts for an administration."))

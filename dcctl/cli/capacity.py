@@ -3,7 +3,7 @@
 import click
 
 from dcctl.cli import once
-from dcctl.cli.acting import named, told
+from dcctl.cli.acting import dated, named, paper, told
 from dcctl.cli.command import Group
 from dcctl.cli.desk import Desk, shown
 from dcctl.cli.named import amounts
@@ -25,8 +25,9 @@ def show(desk: Desk) -> None:
                  examples=["dcctl capacity declare cores=2048 ram=8388608 --reason \"extension\" --document \"PV de recette 2026-11\""])  # fmt: skip
 @click.argument("resources", metavar=N_("RESOURCE=AMOUNT..."), nargs=-1, required=True)
 @named
+@dated
 @shown
 @click.pass_obj
-def declare(desk: Desk, resources: tuple[str, ...], reason: str, document: str) -> None:
-    done = once.put(desk, "capacity", body={"resources": amounts(resources), "reason": reason, "document": document})
+def declare(desk: Desk, resources: tuple[str, ...], reason: str, document: str, effective: str | None) -> None:
+    done = once.put(desk, "capacity", body={"resources": amounts(resources), **paper(reason, document, effective)})
     told(desk, done, COLUMNS, N_("Declared: {resources}."), resources=" ".join(resources))

@@ -3,7 +3,7 @@
 import click
 
 from dcctl.cli import once
-from dcctl.cli.acting import named, told
+from dcctl.cli.acting import dated, named, paper, told
 from dcctl.cli.command import Command
 from dcctl.cli.desk import Desk, shown
 from dcctl.cli.named import amounts
@@ -22,9 +22,10 @@ COLUMNS = {
 @click.argument("entry", metavar=N_("ENTRY"), type=click.IntRange(min=1))
 @click.argument("resources", metavar=N_("[RESOURCE=AMOUNT...]"), nargs=-1)
 @named
+@dated
 @shown
 @click.pass_obj
-def correct(desk: Desk, entry: int, resources: tuple[str, ...], reason: str, document: str) -> None:
-    body = {"entry": entry, "resources": amounts(resources), "reason": reason, "document": document}
+def correct(desk: Desk, entry: int, resources: tuple[str, ...], reason: str, document: str, effective: str | None) -> None:
+    body = {"entry": entry, "resources": amounts(resources), **paper(reason, document, effective)}
     done = once.post(desk, "corrections", body=body, look="dcctl act list --kind correct")
     told(desk, done, COLUMNS, N_("Entry {entry} is corrected: {number}."), entry=entry, number=done["act"]["number"])

@@ -11,7 +11,7 @@ not by YAML 1.1: digits are a number, everything else is text.
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,6 +80,16 @@ def placed(reading: Reading, fault: Mapping[str, Any]) -> Fault:
     if path[:1] == ["envelopes"] and len(path) > 1:
         path[1] = reading.places[path[1]]
     return {**fault, "path": path, "params": params}
+
+
+def lined(reading: Reading, shortfalls: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Shortfalls with the lines of the file that ask for what is not there."""
+    found = []
+    for short in shortfalls:
+        paths = [("envelopes", reading.places[number], "resources", str(short["resource"])) for number in short.get("envelopes") or ()]
+        rest = {key: value for key, value in short.items() if key != "envelopes"}
+        found.append(rest | ({"lines": sorted(map(reading.draft.line, paths))} if paths else {}))
+    return found
 
 
 def _amount(text: str) -> object:

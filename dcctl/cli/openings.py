@@ -6,11 +6,11 @@ from typing import Any
 import click
 
 from dcctl.cli import once, openingfile
-from dcctl.cli.acting import named, told
+from dcctl.cli.acting import dated, named, paper, told
 from dcctl.cli.command import Command
 from dcctl.cli.desk import Desk, shown
 from dcctl.cli.talk import say
-from dcctl.errors import DcctlError, SpecRefused
+from dcctl.errors import DcctlError, QuotaShort, SpecRefused
 from dcctl.words import N_
 
 SUMS = {"resource": N_("Resource"), "unit": N_("Unit"), "amount": N_("Amount")}
@@ -26,20 +26,23 @@ ENTRIES = {"administration": N_("Administration"), "payer": N_("Paid by"), **SUM
 @click.option("--dry-run", is_flag=True, help=N_("Only show what would be posted and what would fall short."))
 @click.option("--again", is_flag=True, help=N_("Post it although the same envelopes were imported before."))
 @named
+@dated
 @shown
 @click.pass_obj
-def import_(desk: Desk, file: str, dry_run: bool, again: bool, reason: str, document: str) -> None:
+def import_(desk: Desk, file: str, dry_run: bool, again: bool, reason: str, document: str, effective: str | None) -> None:
     reading = openingfile.read_in_part(file)
     draft = reading.draft
-    body = {"envelopes": draft.document, "reason": reason, "document": document, "dry_run": dry_run, "again": again}
+    body = {"envelopes": draft.document, **paper(reason, document, effective), "dry_run": dry_run, "again": again}
     if reading.faults:
         raise draft.refusal([*reading.faults, *_besides(desk, reading, body)])
     try:
         done = _tried(desk, body) if dry_run else once.post(desk, "imports", body=body, look="dcctl act list --kind import")
     except SpecRefused as error:
         raise draft.refusal([openingfile.placed(reading, fault) for fault in error.params["faults"]]) from error
+    except QuotaShort as error:
+        raise QuotaShort(**{**error.params, "shortfalls": openingfile.lined(reading, error.params["shortfalls"])}, code=error.code) from error
     if dry_run:
-        foreseen(desk, done)
+        foreseen(desk, {**done, "shortfalls": openingfile.lined(reading, done["shortfalls"])})
     else:
         told(desk, done, SUMS, N_("{administrations} administrations, {count} entries: {number}."), number=done["act"]["number"], **_counts(done))
 

@@ -3,7 +3,7 @@
 import click
 
 from dcctl.cli import once
-from dcctl.cli.acting import named, told
+from dcctl.cli.acting import dated, named, paper, told
 from dcctl.cli.command import Group
 from dcctl.cli.correcting import correct
 from dcctl.cli.desk import Desk, shown
@@ -58,10 +58,11 @@ def history(desk: Desk, name: str | None, limit: int) -> None:
 @click.argument("administration", metavar=N_("ADMINISTRATION"))
 @click.argument("resources", metavar=N_("RESOURCE=AMOUNT..."), nargs=-1, required=True)
 @named
+@dated
 @shown
 @click.pass_obj
-def grant(desk: Desk, administration: str, resources: tuple[str, ...], reason: str, document: str) -> None:
-    body = {"administration": administration, "resources": amounts(resources), "reason": reason, "document": document}
+def grant(desk: Desk, administration: str, resources: tuple[str, ...], reason: str, document: str, effective: str | None) -> None:
+    body = {"administration": administration, "resources": amounts(resources), **paper(reason, document, effective)}
     done = once.post(desk, "grants", body=body, look=f"dcctl quota history {administration}")
     told(desk, done, COLUMNS, N_("Granted to {administration}: {resources}."), administration=administration, resources=" ".join(resources))
 
@@ -71,11 +72,14 @@ def grant(desk: Desk, administration: str, resources: tuple[str, ...], reason: s
 @click.argument("administration", metavar=N_("ADMINISTRATION"))
 @click.argument("resources", metavar=N_("RESOURCE=AMOUNT..."), nargs=-1, required=True)
 @named
+@dated
 @click.option("--confirm", metavar=N_("NAME"), help=N_("The administration's name once more, where nobody can be asked."))
 @shown
 @click.pass_obj
-def revoke(desk: Desk, administration: str, resources: tuple[str, ...], reason: str, document: str, confirm: str | None) -> None:
-    body = {"administration": administration, "resources": amounts(resources), "reason": reason, "document": document}
+def revoke(
+    desk: Desk, administration: str, resources: tuple[str, ...], reason: str, document: str, effective: str | None, confirm: str | None
+) -> None:  # fmt: skip
+    body = {"administration": administration, "resources": amounts(resources), **paper(reason, document, effective)}
     warning = sentence(N_("{administration} will have less: {resources}."), {"administration": administration, "resources": " ".join(resources)})
     confirm_name(administration, confirm, warning=warning)
     done = once.post(desk, "revocations", body=body, look=f"dcctl quota history {administration}")

@@ -117,11 +117,13 @@ def _post(session: Session, actor: Actor, act: Act, deed: Deed) -> None:
         return
     cause = Cause(kind=deed.cause, reference=act.number, document=act.document or None)
     try:
-        accounts.post(session, deed.moves, actor=actor.in_ledger(), cause=cause)
+        posting = accounts.post(session, deed.moves, actor=actor.in_ledger(), cause=cause, effective_at=deed.effective_at)
     except QuotaExceeded as error:
         raise deed.short(error) from error
     except MovesRefused as error:
         raise deed.refused(error) from error
+    if deed.effective_at is not None:
+        deeds.require_so_then(session, posting)
 
 
 def decide(app: App, actor: Actor, number: str, body: DecisionIn) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 A creation that was cut off between Keystone and the database is finished by repeating it: the domain that is there already is adopted.
 """
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func
@@ -18,7 +19,9 @@ from dcctl.words import N_
 from dcctl.workflow import sight, witness
 from dcctl.workflow.actor import MINISTRY_ROLES, Actor
 from dcctl.workflow.app import App
+from dcctl.workflow.quota import require_past
 from quotas import store as ledger
+from quotas import tree
 from quotas.ledger import HolderKind
 
 POOL = "pool"
@@ -59,8 +62,14 @@ def _require_new(session: Session, body: AdministrationIn) -> None:
         raise NotVisible("administration", body.parent)
 
 
-def listing(app: App, actor: Actor, after: str | None = None, limit: int = 1000) -> dict[str, Any]:
-    """The administrations that the actor may see, by code, each with the number of its environments."""
+def listing(app: App, actor: Actor, after: str | None = None, limit: int = 1000, as_of: datetime | None = None) -> dict[str, Any]:
+    """The administrations that the actor may see, by code, each with the number of its environments; with `as_of` those of then, below whom then.
+
+    Raises:
+        DcctlError: 002, the moment lies ahead.
+    """
+    if as_of is not None:
+        require_past(as_of=as_of)
     environments = (
         select(col(Environment.administration).label("code"), func.count().label("count"))
         .where(Environment.state != EnvironmentState.DECOMMISSIONED)
@@ -76,9 +85,15 @@ def listing(app: App, actor: Actor, after: str | None = None, limit: int = 1000)
     )
     if after is not None:
         query = query.where(col(Administration.code) > after)
+    if as_of is not None:
+        query = query.where(col(Administration.created_at) <= as_of)
     with app.reading() as session:
         found = session.exec(query).all()
+        then = tree.parents(session, as_of) if as_of is not None else {}
     items = [as_json(administration, environments=count) for administration, count in found[:limit]]
+    for item in items:
+        if item["code"] in then:
+            item["parent"] = _shown(then[item["code"]])
     return {"apiVersion": API_VERSION, "items": items, "cursor": items[-1]["code"] if len(found) > limit else None}
 
 
@@ -92,7 +107,15 @@ def shown(session: Session, administration: Administration) -> dict[str, Any]:
     """One administration with the number of its environments."""
     living = Environment.state != EnvironmentState.DECOMMISSIONED
     count = select(func.count()).select_from(Environment).where(Environment.administration == administration.code, living)
-    return as_json(administration, environments=session.exec(count).one())
+    holder = ledger.find_holder(session, administration.code)
+    edges = tree.edges(session, holder) if holder is not None else []
+    parents = [{"parent": _shown(edge.parent), "since": edge.effective_from, "recorded_at": edge.recorded_at} for edge in edges]
+    return as_json(administration, environments=session.exec(count).one()) | {"parents": parents}
+
+
+def _shown(parent: str) -> str | None:
+    """An administration's parent as it is shown: none, where it is the datacenter itself."""
+    return None if parent == POOL else parent
 
 
 def as_json(administration: Administration, *, environments: int) -> dict[str, Any]:

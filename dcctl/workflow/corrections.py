@@ -37,7 +37,7 @@ def correct(app: App, actor: Actor, body: CorrectionIn, key: str | None = None) 
         code = next((holder.code for holder in (ends.beneficiary, ends.payer) if holder.kind == "administration"), None)
         details = {
             "entry": body.entry, "kind": ends.kind, "payer": ends.payer.name, "beneficiary": ends.beneficiary.name, "resource": ends.resource,
-            "amount": ends.amount,
+            "amount": ends.amount, **deeds.counts_since(body.effective_at),
         }  # fmt: skip
         wish = Wish(kind=deeds.CORRECT, administration=code, reason=body.reason, document=body.document, resources=instead, details=details)
         act = acts.carry_out(app, session, actor, wish, key)

@@ -5,7 +5,8 @@ now; it changes nothing.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -17,14 +18,18 @@ from dcctl.words import N_
 from dcctl.workflow import holding
 from dcctl.workflow.amounts import added
 from dcctl.workflow.app import App
-from quotas import ledger, tree
+from dcctl.workflow.quota import PASSED
+from quotas import ledger, past, tree
 from quotas import store as accounts
 from quotas.ledger import CauseKind, Holder, HolderKind, Kind, Move, MovesRefused, QuotaExceeded, Shortfall
 from quotas.resources import LARGEST_AMOUNT, Demand, in_order
+from quotas.store import Posting
 
 DECLARE, GRANT, REVOKE, IMPORT, CORRECT, MOVE = "declare", "grant", "revoke", "import", "correct", "move"
 POOL, WORLD = "pool", "world"
 OPERATORS = "dc_operator"
+#: Among the details of an act: since when it counts.
+EFFECTIVE = "effective_at"
 #: Why an entry cannot be corrected.
 REVERSED = N_("it is reversed already")
 UNRELATED = N_("the two are parent and child no longer")
@@ -38,6 +43,7 @@ class Deed:
         weighs: units that are moved, by resource: what thresholds are compared with.
         alone: the site's thresholds for acts of this sort.
         short, refused: the error for what the ledger says against it.
+        effective_at: since when it counts; None: from its posting on.
     """
 
     moves: list[Move]
@@ -46,6 +52,7 @@ class Deed:
     short: Callable[[QuotaExceeded], DcctlError]
     refused: Callable[[MovesRefused], DcctlError]
     cause: CauseKind = CauseKind.ACT
+    effective_at: datetime | None = None
 
 
 def of(app: App, session: Session, act: Act) -> Deed:
@@ -54,7 +61,27 @@ def of(app: App, session: Session, act: Act) -> Deed:
     Raises:
         DcctlError: 558 the administration has another parent than when it was asked for. NotVisible: a holder is not there.
     """
-    return DEEDS[act.kind](app, session, act)
+    since = act.details.get(EFFECTIVE)
+    return replace(DEEDS[act.kind](app, session, act), effective_at=datetime.fromisoformat(since) if since else None)
+
+
+def counts_since(moment: datetime | None) -> dict[str, str]:
+    """What an act keeps of when it counts, among its details: nothing, where that is from its posting on."""
+    return {} if moment is None else {EFFECTIVE: moment.isoformat()}
+
+
+def require_so_then(session: Session, posting: Posting) -> None:
+    """Return when what was posted could have been so on the day from which it counts, and on every day since.
+
+    Raises:
+        DcctlError: 570 somebody would have had less than nothing, 571 two were not parent and child yet.
+    """
+    at = posting.effective_at.isoformat()
+    if (related := past.not_yet(session, posting)) is not None:
+        raise DcctlError("DCCTL-571", administration=related.holder, parent=related.parent, since=related.since.isoformat(), effective_at=at)
+    if found := past.overdrawn(session, posting):
+        lacking = [{"holder": one.holder, "resource": one.resource, "at": one.at.isoformat(), "balance": one.balance} for one in found]
+        raise DcctlError("DCCTL-570", effective_at=at, overdrawn=lacking)
 
 
 def payer_of(session: Session, administration: Administration) -> str:
@@ -122,7 +149,13 @@ def _import(app: App, session: Session, act: Act) -> Deed:
         moves += ledger.grant(holders[parent] if parent else pool, holders[line["administration"]], app.region, line["resources"])
 
     def short(error: QuotaExceeded) -> DcctlError:
-        return QuotaShort(POOL, shortfalls_of_several(session, error.shortfalls), grantor=OPERATORS, code="DCCTL-553")
+        found = shortfalls_of_several(session, error.shortfalls)
+        for one in found:  # where in the file it is asked for: the numbers of its envelopes, of which the client knows the lines
+            one["envelopes"] = [
+                number for number, line in enumerate(lines)
+                if one["resource"] in line["resources"] and (parents[line["administration"]] or POOL) == one["holder"]
+            ]  # fmt: skip
+        return QuotaShort(POOL, found, grantor=OPERATORS, code="DCCTL-553")
 
     return _deed(moves, act.resources, app.settings.acts.envelopes, short)
 
@@ -198,7 +231,9 @@ def _deed(moves: list[Move], weighs: Mapping[str, int], alone: Mapping[str, int]
 
 
 def _refused(error: MovesRefused) -> DcctlError:
-    """A sum beyond exact numbers is the only thing that people can get wrong here; anything else is ours."""
+    """A sum beyond exact numbers and a day to come are all that people can get wrong here; anything else is ours."""
+    if ahead := next((fault for fault in error.faults if fault.code == "effective_in_future"), None):
+        return DcctlError("DCCTL-002", field=EFFECTIVE, value=ahead.detail, allowed=PASSED)
     if any(fault.code == "too_large" for fault in error.faults):
         return DcctlError("DCCTL-002", field="resources", value="∑", allowed=f"… {LARGEST_AMOUNT}")
     raise error

@@ -37,7 +37,8 @@ def declare(app: App, actor: Actor, body: CapacityIn, key: str | None = None) ->
     Raises:
         DcctlError: 002 with every amount that cannot be. QuotaShort: 206, what would be taken is granted already.
     """
-    wish = Wish(kind=deeds.DECLARE, reason=body.reason, document=body.document, resources=amounts(body.resources, least=0))
+    asked, details = amounts(body.resources, least=0), deeds.counts_since(body.effective_at)
+    wish = Wish(kind=deeds.DECLARE, reason=body.reason, document=body.document, resources=asked, details=details)
     with app.transaction() as session:
         act = acts.carry_out(app, session, actor, wish, key)
         return _capacity(app, session) | {"act": acts.told(session, act)}
@@ -66,7 +67,7 @@ def _envelope(app: App, actor: Actor, kind: str, body: EnvelopeIn, key: str | No
     asked = amounts(body.resources, least=1)
     with app.transaction() as session:
         administration = sight.require_visible(session, actor, body.administration)
-        details = {"payer": deeds.payer_of(session, administration)}
+        details = {"payer": deeds.payer_of(session, administration), **deeds.counts_since(body.effective_at)}
         wish = Wish(kind=kind, administration=administration.code, reason=body.reason, document=body.document, resources=asked, details=details)
         act: Act = acts.carry_out(app, session, actor, wish, key)
         return of_administration(app, session, administration.code) | {"act": acts.told(session, act)}

@@ -39,7 +39,8 @@ def import_(app: App, actor: Actor, body: ImportIn, key: str | None = None) -> d
         demands = [{name: line.resources[name] for name in resources.in_order(line.resources) if line.resources[name]} for line in body.envelopes]
         envelopes = [{"administration": line.administration, "resources": of} for line, of in zip(body.envelopes, demands, strict=True)]
         wish = Wish(
-            kind=deeds.IMPORT, reason=body.reason, document=body.document, resources=added(demands), details={"envelopes": envelopes},
+            kind=deeds.IMPORT, reason=body.reason, document=body.document, resources=added(demands),
+            details={"envelopes": envelopes, **deeds.counts_since(body.effective_at)},
             content=content(app.region, envelopes),
         )  # fmt: skip
         if body.dry_run:

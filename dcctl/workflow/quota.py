@@ -47,7 +47,7 @@ def quota(
     with app.reading() as session:
         code = administration or sight.own(actor)
         if then is not None:
-            _require_past(then)
+            require_past(known_at=then.known_at, as_of=then.as_of)
             return _as_of(app, session, _visible(session, actor, code, environment), then)
         if environment is not None:
             return of_environment(app, session, actor, code, environment)
@@ -59,8 +59,13 @@ def quota(
         return of_administration(app, session, code or "-")
 
 
-def _require_past(then: Then) -> None:
-    for field, moment in (("known_at", then.known_at), ("as_of", then.as_of)):
+def require_past(**moments: datetime | None) -> None:
+    """Return when these moments, by the field that they came in, have passed or are nobody's.
+
+    Raises:
+        DcctlError: 002.
+    """
+    for field, moment in moments.items():
         if moment is not None and moment > now() + CLOCKS_DIFFER:
             raise DcctlError("DCCTL-002", field=field, value=moment.isoformat(), allowed=PASSED)
 

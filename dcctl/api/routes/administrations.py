@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import Query
+from pydantic import AwareDatetime
 
 from dcctl.api.asking import Caller, Limit, Name, OptionalKey
 from dcctl.api.bridge import Router
@@ -13,10 +14,10 @@ router = Router(prefix="/administrations")
 
 
 @router.get("", response_model=Administrations)
-def listing(caller: Caller, after: Name = None, limit: Limit = 1000) -> dict[str, Any]:
-    """Those that the caller may see, by code."""
+def listing(caller: Caller, after: Name = None, limit: Limit = 1000, as_of: AwareDatetime | None = None) -> dict[str, Any]:
+    """Those that the caller may see, by code; now, or then."""
     caller.may("administration:list")
-    return administrations.listing(caller.app, caller.actor, after=after, limit=limit)
+    return administrations.listing(caller.app, caller.actor, after=after, limit=limit, as_of=as_of)
 
 
 @router.post("", response_model=Administration, status_code=201)

@@ -47,7 +47,8 @@ def test_a_dry_run_shows_everything_and_changes_nothing(api: Api) -> None:
         ("anpc", "min-sante", "cores", 100),
     ]  # fmt: skip
     assert (fine["shortfalls"], fine["act"]) == ([], None)
-    assert short["shortfalls"] == [{"holder": "pool", "resource": "networks", "asked": 200, "available": 80, "grantor": "dc_operator"}]
+    assert short["shortfalls"] == [{"holder": "pool", "resource": "networks", "asked": 200, "available": 80, "grantor": "dc_operator",
+                                    "envelopes": [3]}]  # fmt: skip
     assert large["over"] == {"cores": {"asked": 501, "allowed": 500}}
     assert (last_entry(api), api("GET", "/v1/acts").body["items"]) == (entry, acts)
 
@@ -59,8 +60,8 @@ def test_every_payer_that_falls_short_is_named_with_who_can_grant_more_and_nothi
 
     assert (answer.status, answer.code, answer.body["error"]["exit"]) == (409, "DCCTL-553", 5)
     assert answer.body["error"]["params"]["shortfalls"] == [
-        {"holder": "min-sante", "resource": "cores", "asked": 200, "available": 120, "grantor": "dc_operator"},
-        {"holder": "min-sante", "resource": "networks", "asked": 11, "available": 10, "grantor": "dc_operator"},
+        {"holder": "min-sante", "resource": "cores", "asked": 200, "available": 120, "grantor": "dc_operator", "envelopes": [2]},
+        {"holder": "min-sante", "resource": "networks", "asked": 11, "available": 10, "grantor": "dc_operator", "envelopes": [2]},
     ]
     assert last_entry(api) == entry
 

@@ -7,6 +7,7 @@ import pytest
 import time_machine
 
 from dcctl.client import Client
+from dcctl.errors import QuotaShort
 from tests.unit.cli.conftest import Dcctl
 from tests.unit.cli.fake_api import DIGEST, FakeApi
 from tests.unit.cli.test_deciding_and_watching import on_a_terminal
@@ -181,6 +182,26 @@ def test_a_dry_run_that_falls_short_shows_everything_and_ends_with_five(dcctl: D
     result = dcctl("quota", "import", str(file), *PAPER, "--dry-run")
     assert (result.status, len(result.out.splitlines())) == (5, 4)
     assert "pool cores: asked 64, available 8, more from dc_operator" in result.err
+
+
+def test_what_falls_short_names_the_lines_that_ask_for_it(dcctl: Dcctl, api: FakeApi, home: Path) -> None:
+    short = [{"holder": "pool", "resource": "ram", "asked": 64, "available": 8, "grantor": "dc_operator", "envelopes": [0, 1]}]
+    file = home / "envelopes.csv"
+    file.write_text(CSV)
+    api.refuse("POST", "/v1/imports", QuotaShort("pool", short, grantor="dc_operator", code="DCCTL-553"))
+    refused = dcctl("quota", "import", str(file), *PAPER)
+    assert refused.status == 5
+    assert "pool ram: asked 64, available 8, more from dc_operator (lines 2, 4)" in refused.err
+    api.shortfalls = short
+    assert "(lignes 2, 4)" in dcctl("quota", "import", str(file), *PAPER, "--dry-run", lang="fr").err
+
+
+def test_an_act_says_since_when_it_counts(dcctl: Dcctl, api: FakeApi) -> None:
+    for words in (("quota", "grant", "min-sante", "cores=1"), ("capacity", "declare", "cores=1"), ("quota", "correct", "3")):
+        assert dcctl(*words, *PAPER, "--effective", "2026-06-30").status == 0
+        assert api.calls[-1].body["effective_at"] == "2026-06-30T22:59:59.999999+00:00"
+    assert dcctl("quota", "grant", "min-sante", "cores=1", *PAPER).status == 0
+    assert api.calls[-1].body["effective_at"] is None
 
 
 def test_a_correction_names_the_entry_and_what_is_right(dcctl: Dcctl, api: FakeApi) -> None:
