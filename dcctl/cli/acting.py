@@ -27,9 +27,10 @@ def dated(function: F) -> F:
     return click.option("--effective", metavar=N_("DATE"), help=said)(function)
 
 
-def paper(reason: str, document: str, effective: str | None) -> dict[str, str | None]:
+def paper(reason: str, document: str, effective: str | None) -> dict[str, str]:
     """What the API is told of an act besides what it moves."""
-    return {"reason": reason, "document": document, "effective_at": instant("--effective", effective)}
+    since = instant("--effective", effective)
+    return {"reason": reason, "document": document} | ({} if since is None else {"effective_at": since})
 
 
 def told(desk: Desk, done: Mapping[str, Any], columns: output.Columns, words: str, **params: Any) -> None:
