@@ -146,6 +146,7 @@ def _see_project(
             continue
 
         def ask(api: QuotaApi = api) -> None:
+            found: dict[str, int]
             if api.service_type == NETWORK and counts:
                 found, used = {}, {kind: Use(in_use=of[project_id], reserved=0) for kind, of in counts.items()}
             else:
