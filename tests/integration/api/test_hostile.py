@@ -85,11 +85,17 @@ def harmless(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
 def test_every_text_field_of_every_call_takes_them_as_text_or_refuses_them(
     standing: Api, route: Route, capsys: pytest.CaptureFixture[str]
 ) -> None:  # fmt: skip
+    """Each field takes a few; all of them in each: tests/chaos."""
+    through(standing, route, EACH, capsys)
+
+
+def through(standing: Api, route: Route, each: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """So many strings through each text field of the call."""
     method, _ = route
     call = CALLS[route](standing)
     body = more_of(route, call.body)
     for place in texts(body):
-        for _ in range(EACH):
+        for _ in range(each):
             text = next(_strings)
             answer = ask(standing, method, Call(path=call.path, person=call.person, body=with_text(body, place, text), keyed=True, query=call.query))
             assert answer.status < 500 or answer.code in ("DCCTL-401", "DCCTL-402"), (place, text[:80], answer.body)  # no Keystone is here
