@@ -28,8 +28,8 @@ from tests.integration.metrics.site import REGION, Site
 __all__ = ["clouds", "port"]
 
 LOG = structlog.get_logger("tests")
-#: Pages as short as they are long in a country, so that there are as many.
-PAGES = {"servers": 230, "volumes": 170, "snapshots": 8, "ports": 410, "objects": 10, "page": 10, "neutron-page": 50}
+#: As many pages as 100,000 servers, 100,000 volumes and 150,000 ports have, each a hundred times shorter.
+PAGES = {"servers": 1000, "volumes": 1000, "snapshots": 8, "ports": 1500, "objects": 4, "page": 10, "neutron-page": 20}
 #: Keystone's two lists; Nova's three pages and Keystone's limits; Cinder's types, two pages, snapshots; Neutron's five lists, limits and defaults.
 FULL_CALLS, LIGHT_CALLS = 2 + 5 + 4 + 7, 1 + 2 + 4 + 6
 BETWEEN = Policy(full_seconds=3600)
@@ -76,8 +76,8 @@ def test_a_pass_makes_as_many_calls_as_there_are_pages_and_twenty_whatever_the_n
 
     assert Collector(site.collector, cloud, LOG).once() == []
 
-    pages = math.ceil(total(site, "instances") / 10) + math.ceil(total(site, "volumes") / 10) + math.ceil(total(site, "ports") / 50)
-    assert pages == 23 + 17 + 9
+    pages = math.ceil(total(site, "instances") / 10) + math.ceil(total(site, "volumes") / 10) + math.ceil(total(site, "ports") / 20)
+    assert pages == 100 + 100 + 75
     # Two of Keystone's; Nova's limits and cells; Cinder's types and snapshots; Neutron's other lists, limits and defaults; some of an hour's records.
     assert cloud.calls() == pages + 2 + 2 + 2 + 7 + RECORD_PAGES <= pages + 20
 
