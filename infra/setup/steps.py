@@ -5,7 +5,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,15 +21,36 @@ class StepFailed(Exception):
 
 
 @dataclass(slots=True)
+class Ending:
+    """What is said at the end of a step, a msgid and what stands in it beside the step's `seconds`; set inside of the step."""
+
+    text: str = N_("done in {seconds:.0f} s")
+    values: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
 class Steps:
-    """Where steps write: their talk to standard error, what their programs say to files in `logs`."""
+    """Where steps write: their talk to standard error, what their programs say to files in `logs`.
+
+    `width`: of the names before the lines. `side_by_side`: the last line of a step has its name too, since lines of others may stand between.
+    """
 
     logs: Path
+    width: int = 10
+    side_by_side: bool = True
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def say(self, text: str) -> None:
         with self.lock:
             print(text, file=sys.stderr, flush=True)
+
+    @contextmanager
+    def step(self, name: str, what: str, usually: str) -> Iterator[Ending]:
+        """Say what is done inside and how long it usually takes, and at its end how long it took; what fails is told by whoever catches it."""
+        begun, ending = time.monotonic(), Ending()
+        self.tell(name, sentence(N_("{what} (usually {usually}) …"), {"what": what, "usually": usually}))
+        yield ending
+        self.tell(name if self.side_by_side else "", sentence(ending.text, {"seconds": time.monotonic() - begun, **ending.values}))
 
     def run(self, name: str, what: str, usually: str, command: Sequence[object], environment: Mapping[str, str]) -> str:
         """Run a command, its words given as text or paths, to its end and return its standard output.
@@ -39,8 +61,11 @@ class Steps:
             usually: how long it takes when all has to be done, as in "1 minute"; in their language, too.
         """
         log = self.logs / f"{name}.log"
+        with self.step(name, what, usually):
+            return self._said(name, what, log, command, environment)
+
+    def _said(self, name: str, what: str, log: Path, command: Sequence[object], environment: Mapping[str, str]) -> str:
         begun = told = time.monotonic()
-        self.tell(name, sentence(N_("{what} (usually {usually}) …"), {"what": what, "usually": usually}))
         # The answer goes to a file that nobody else has: the logs are of the user's cache, where another checkout may be set up at the same time.
         with log.open("w", encoding="utf-8") as errors, tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
             process = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=output, stderr=errors, env=dict(environment))
@@ -58,12 +83,11 @@ class Steps:
             said = output.read()
         if process.returncode:
             raise StepFailed(_story(name, what, process.returncode, log, said))
-        self.tell(name, sentence(N_("done in {seconds:.0f} s"), {"seconds": time.monotonic() - begun}))
         return said
 
     def tell(self, name: str, text: str) -> None:
         """Say something of the step `name`."""
-        self.say(f"  {name:<10} {text}")
+        self.say(f"  {name:<{self.width}} {text}")
 
 
 def _last_words(log: Path) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from dcctl.words import N_, _, sentence
+from infra.setup.steps import Steps
 from infra.site import datacenter
 from infra.site.layout import CHECKOUT, Site
 from infra.site.person import Ask, answer
@@ -39,16 +40,18 @@ def run(site: Site) -> None:
     """Do the main job and say what was done; the last line on standard output is the metrics' address."""
     begun = time.monotonic()
     say(_("The main job, by the dcctl command, as the people of .demo/clouds.yaml:"))
-    step("operator", _("declares the datacenter's capacity"), lambda: datacenter.declare_capacity(site))
+    steps = _steps(site)
+    _step(steps, "operator", _("declares the datacenter's capacity"), lambda: datacenter.declare_capacity(site))
     for code, (name, agent, lead) in ADMINISTRATIONS.items():
         made = sentence(N_("creates the administration {code} ({name})"), {"code": code, "name": name})
-        step("operator", made, partial(datacenter.administration, site, code, name))
+        _step(steps, "operator", made, partial(datacenter.administration, site, code, name))
         for user, role in ((agent, "dc_agent"), (lead, "dc_lead")):
             may = sentence(N_("makes {user} {role} of {code}"), {"user": user, "role": role, "code": code})
-            step("operator", may, partial(datacenter.person, site, code, user, role))
+            _step(steps, "operator", may, partial(datacenter.person, site, code, user, role))
         envelope = {"code": code, "cores": ENVELOPES[code]["cores"], "memory": ENVELOPES[code]["ram"] // 1024}
         grants = sentence(N_("grants {code} its envelope: {cores} cores, {memory} GiB of memory, …"), envelope)
-        step("operator", grants, partial(datacenter.envelope, site, code, ENVELOPES[code], reason="dotation initiale", document="arrêté 2026-017"))
+        granted = partial(datacenter.envelope, site, code, ENVELOPES[code], reason="dotation initiale", document="arrêté 2026-017")
+        _step(steps, "operator", grants, granted)
     provide(site)
     show(site)
     done = N_("Done in {seconds:.0f} s. Everything stays up; `make demo-down` ends it. Now yourself:")
@@ -64,23 +67,23 @@ def run(site: Site) -> None:
 
 def provide(site: Site, *, ask: Ask = answer) -> None:
     """Ask for, approve and build the environment, unless it is there; what an earlier run left on its way is taken up where it stands."""
-    agent, lead = "sante-agent", "sante-lead"
+    steps, agent, lead = _steps(site), "sante-agent", "sante-lead"
     number, stands = found(site, ask)
     named = {"environment": ENVIRONMENT, "number": number}
     if stands == "there":
-        step(agent, sentence(N_("asks for {environment} with examples/portail-recette.yaml"), named), lambda: False)
+        _step(steps, agent, sentence(N_("asks for {environment} with examples/portail-recette.yaml"), named), lambda: False)
         return
     if number is None:
         spec = str(CHECKOUT / "examples" / "portail-recette.yaml")
         asks = sentence(N_("asks for {environment} with examples/portail-recette.yaml"), named)
-        number = step(agent, asks, lambda: datacenter.submit(site, agent, spec, ask=ask), usually=_("5 seconds"))
+        number = _step(steps, agent, asks, lambda: datacenter.submit(site, agent, spec, ask=ask), usually=_("5 seconds"))
         named["number"] = number
     else:
-        say(f"  {agent:<12} " + sentence(N_("takes up {number}, which an earlier run left {state}"), named | {"state": stands}))
+        steps.tell(agent, sentence(N_("takes up {number}, which an earlier run left {state}"), named | {"state": stands}))
     of, reason = number, "conforme au schéma directeur"
-    step(lead, sentence(N_("approves {number}"), named), lambda: datacenter.approve(site, lead, of, reason=reason, ask=ask))
+    _step(steps, lead, sentence(N_("approves {number}"), named), lambda: datacenter.approve(site, lead, of, reason=reason, ask=ask))
     what = sentence(N_("builds it: project, limits, people, network, servers, volume"), named)
-    step(_("the worker"), what, lambda: datacenter.build(site, agent, of, ask=ask), usually=_("30 seconds"))
+    _step(steps, _("the worker"), what, lambda: datacenter.build(site, agent, of, ask=ask), usually=_("30 seconds"))
 
 
 def found(site: Site, ask: Ask) -> tuple[str | None, str]:
@@ -102,13 +105,16 @@ def show(site: Site) -> None:
     say("  " + sentence(cores, quota["cores"]))
 
 
-def step(who: str, what: str, do: Callable[[], Done], *, usually: str = "") -> Done:
-    """Do it; say before what it is and how long it usually takes, then how long it took. `do` answers False where there was nothing to do."""
-    say(f"  {who:<12} " + sentence(N_("{what} (usually {usually}) …"), {"what": what, "usually": usually or _("1 second")}))
-    begun = time.monotonic()
-    done = do()
-    took = sentence(N_("done in {seconds:.0f} s"), {"seconds": time.monotonic() - begun})
-    say(f"  {'':<12} " + (_("was there already") if done is False else took))
+def _steps(site: Site) -> Steps:
+    return Steps(logs=site.log, width=12, side_by_side=False)
+
+
+def _step(steps: Steps, who: str, what: str, do: Callable[[], Done], *, usually: str = "") -> Done:
+    """Do it, and say what it is; `do` answers False where there was nothing to do."""
+    with steps.step(who, what, usually or _("1 second")) as ending:
+        done = do()
+        if done is False:
+            ending.text = N_("was there already")
     return done
 
 

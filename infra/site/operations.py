@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,11 +28,9 @@ def up(site: Site, *, unified: bool | None = None) -> list[str]:
     site.make_directories()
     with _locked(site):
         steps = Steps(logs=site.log)
-        begun = time.monotonic()
-        steps.tell("postgres", sentence(N_("{what} (usually {usually}) …"), {"what": _("starting dcctl's PostgreSQL"), "usually": _("3 seconds")}))
-        started, _moved = _start_database(site)
-        postgres.prepare(site)
-        steps.tell("postgres", sentence(N_("done in {seconds:.0f} s"), {"seconds": time.monotonic() - begun}))
+        with steps.step("postgres", _("starting dcctl's PostgreSQL"), _("3 seconds")):
+            started, _moved = _start_database(site)
+            postgres.prepare(site)
         _start_cloud(site, steps, unified=unified)
         configuration.write(site, engine_home())
         _manage(site, steps, "database", _("bringing dcctl's tables up to date"), "db", "upgrade")
@@ -122,11 +119,9 @@ def _start_database(site: Site) -> tuple[list[str], bool]:
 
 
 def _start_servers(site: Site, steps: Steps) -> list[str]:
-    what = {"what": _("starting API, worker, collector and exporter"), "usually": _("10 seconds")}
-    steps.tell("servers", sentence(N_("{what} (usually {usually}) …"), what))
-    begun = time.monotonic()
-    started = servers.start_missing(site)
-    steps.tell("servers", sentence(N_("ready in {seconds:.0f} s: {url}"), {"seconds": time.monotonic() - begun, "url": site.api_url}))
+    with steps.step("servers", _("starting API, worker, collector and exporter"), _("10 seconds")) as ending:
+        started = servers.start_missing(site)
+        ending.text, ending.values = N_("ready in {seconds:.0f} s: {url}"), {"url": site.api_url}
     return started
 
 
