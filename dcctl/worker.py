@@ -11,6 +11,7 @@ import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import procrastinate
 import structlog
@@ -31,26 +32,29 @@ from dcctl.workflow import (
     expiry,
     extensions,
     fulfilment,
+    leftovers,
     life,
+    post,
     previews,
     rebuilding,
     reconciling,
     regions,
+    stalled,
     verifying,
     waiting,
     witness,
 )  # fmt: skip
 from dcctl.workflow.app import App
-from dcctl.workflow.leftovers import Cleaner
-from dcctl.workflow.post import Postman
+from dcctl.workflow.loops import Loop, Thread, running
 from dcctl.workflow.queue import BUILDING, COMPARING, EVIDENCE, PLAN, RECONCILE, REVIEW, SHORT, conninfo
 from dcctl.workflow.sealing import Sealer
-from dcctl.workflow.stalled import Keeper, silence
 from dcctl.workflow.timetable import Timetable
 
 #: Reviews at once; each is some calls of Keystone and two transactions.
 REVIEWERS = 2
 WATCH_SECONDS = 15.0
+#: Between two looks at OpenStack's catalogue while it could not be read.
+UNKNOWN_SECONDS = 3.0
 #: Between two attempts to reach the database.
 AWAY_SECONDS = 1.0
 #: Exit status of errors that may pass by themselves: OpenStack or the database are away.
@@ -166,76 +170,58 @@ def tasks(app: App) -> procrastinate.App:
     return queue
 
 
-class CatalogueKeeper(threading.Thread):
-    """Refreshes the copy of OpenStack's catalogue now and then, and says when it could not."""
+class Ledger:
+    """This worker's look at how far the ledger has come: `regions.begin` the first time that it succeeds, from then on `regions.watch`.
+
+    Its thread and whoever is about to take jobs look by the same object, so that whichever comes first begins.
+    """
 
     def __init__(self, app: App) -> None:
-        super().__init__(name="catalogue", daemon=True)
         self.app = app
-        self.ending = threading.Event()
+        self.loop = Loop("ledger-watch", self.watch, pause=WATCH_SECONDS, failed="ledger_not_watched")
+        self._looking = threading.Lock()
+        self._look: Callable[[App], bool] = regions.begin
+        self._followed = False
 
-    def run(self) -> None:
-        while not self.ending.is_set():
-            pause: float = self.app.settings.worker.catalogue_seconds
-            try:
-                catalogue.refresh(self.app)
-            except DcctlError as error:
-                log.warning("catalogue_not_refreshed", code=error.code, **{key: str(value) for key, value in error.params.items()})
-                pause = min(pause, 3.0)
-            except Exception:
-                log.exception("catalogue_not_refreshed")
-            self.ending.wait(pause)
+    def look(self) -> None:
+        """Compare the ledger with what this worker has seen of it.
 
+        Raises:
+            DcctlError: it could not be compared: then no job is taken.
+        """
+        with self._looking:
+            self._look(self.app)
+            self._look = regions.watch
 
-class LedgerWatch(threading.Thread):
-    """Remembers how far the ledger has come, in this worker's own directory, and notices when it is behind that."""
+    def looked(self) -> bool:
+        """Whether it could be compared now; if not, that is told as the loop tells it."""
+        return self.loop.once(self.look)
 
-    def __init__(self, app: App) -> None:
-        super().__init__(name="ledger-watch", daemon=True)
-        self.app = app
-        self.ending = threading.Event()
-
-    def run(self) -> None:
-        followed = False
-        while not self.ending.is_set():
-            try:
-                regions.watch(self.app)
-                if not followed:  # once at the start, later every hour by the queue
-                    verifying.follow(self.app)
-                    followed = True
-            except DcctlError as error:
-                log.warning("ledger_not_watched", code=error.code, **{key: str(value) for key, value in error.params.items()})
-            except Exception:
-                log.exception("ledger_not_watched")
-            self.ending.wait(WATCH_SECONDS)
+    def watch(self) -> None:
+        """The same as `look`, and once, at the start, follow the chain; later the queue does, every hour."""
+        self.look()
+        if not self._followed:
+            verifying.follow(self.app)
+            self._followed = True
 
 
-async def _work(app: App) -> None:
-    """Work until SIGTERM or SIGINT; then what runs is finished. A database that went away is waited for."""
+async def _work(app: App, ledger: Ledger) -> None:
+    """Work until SIGTERM or SIGINT; then what runs is finished. A database that went away is waited for.
+
+    Until the ledger was compared with what this worker has seen of it, no job is taken, and whoever started the worker is told.
+    """
     loop, stopping = asyncio.get_running_loop(), asyncio.Event()
     loop.set_default_executor(ThreadPoolExecutor(app.settings.worker.concurrency + REVIEWERS + 3, thread_name_prefix="job"))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    look = regions.begin
     while not stopping.is_set():
         try:
-            if await asyncio.to_thread(_looked, app, look):
-                look = regions.watch
+            if await asyncio.to_thread(ledger.looked):
                 await _take_jobs(app, stopping)
         except procrastinate.exceptions.ConnectorException as error:
             log.warning("queue_away", why=str(error.__cause__ or error))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), AWAY_SECONDS)
-
-
-def _looked(app: App, look: Callable[[App], bool]) -> bool:
-    """Whether the ledger was compared with what this worker has seen of it: until then it takes no job, and whoever started it is told."""
-    try:
-        look(app)
-    except DcctlError as error:
-        log.warning("ledger_not_watched", code=error.code, **{key: str(value) for key, value in error.params.items()})
-        return False
-    return True
 
 
 async def _take_jobs(app: App, stopping: asyncio.Event) -> None:
@@ -252,7 +238,7 @@ async def _take_jobs(app: App, stopping: asyncio.Event) -> None:
                     fetch_job_polling_interval=2.0,
                     delete_jobs="successful",
                     update_heartbeat_interval=lease / 3,
-                    stalled_worker_timeout=silence(app),
+                    stalled_worker_timeout=stalled.silence(app),
                 )
             )
             for name, concurrency in ((SHORT, REVIEWERS), (BUILDING, app.settings.worker.concurrency), (COMPARING, 1))
@@ -273,34 +259,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logs.configure(json=chosen.log_json)
     processes.become_subreaper()  # what a killed guardian leaves comes here, and not to a parent who does not know it
     app = App(chosen)
-    keeper = CatalogueKeeper(app)
-    keeper.start()
-    watch, counter = LedgerWatch(app), calls.Counter(app, "worker")
-    watch.start()
-    counter.start()
-    sealer = Sealer(app.settings)
-    sealer.start()
+    ledger, counting, postman = Ledger(app), calls.counting(app, "worker"), post.delivering(app)
+    pause: float = app.settings.worker.catalogue_seconds
+    refresh = partial(catalogue.refresh, app)
     heap.settle()
-    stalled = Keeper(app)
-    stalled.start()
-    cleaner = Cleaner(app)
-    cleaner.start()
-    timetable = Timetable(app)
-    timetable.start()
-    postman = Postman(app)
-    postman.start()
-    log.info("started", concurrency=app.settings.worker.concurrency)
+    threads: list[Thread] = [
+        Loop("catalogue", refresh, pause=pause, after_failure=min(pause, UNKNOWN_SECONDS), failed="catalogue_not_refreshed"),
+        ledger.loop,
+        counting,
+        Sealer(app.settings),
+        stalled.keeping(app),
+        leftovers.cleaning(app),
+        Timetable(app).loop(),
+        *([postman] if postman is not None else []),
+    ]
     try:
-        asyncio.run(_work(app))
+        with running(threads):
+            log.info("started", concurrency=app.settings.worker.concurrency)
+            asyncio.run(_work(app, ledger))
     finally:
-        keeper.ending.set()
-        watch.ending.set()
-        stalled.ending.set()
-        cleaner.ending.set()
-        timetable.ending.set()
-        sealer.ending.set()
-        postman.ending.set()
-        counter.end()
+        counting.once()
         app.close()
         log.info("ended")
 

@@ -102,12 +102,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         signal.signal(number, stop)
     heap.settle()
     log.info("serving", host=of.api.host, port=int(server.effective_port), threads=of.api.threads)
-    counter = calls.Counter(app, "api")
-    counter.start()
+    counting = calls.counting(app, "api")
+    counting.start()
     try:
         server.run()
     finally:
         server.close()
-        counter.end()
+        counting.stop()
+        counting.once()
         app.close()
         log.info("ended")

@@ -5,16 +5,15 @@ more than an hour later: of a worker that was killed after its last word, of one
 worker lay frozen and the successor had looked already.
 """
 
-import threading
 from collections.abc import Collection, Mapping
 
 import structlog
 from sqlalchemy import text
 
 from dcctl.cloud import credentials
-from dcctl.errors import DcctlError
 from dcctl.workflow.app import App
 from dcctl.workflow.credentials import PREFIX, service_entry
+from dcctl.workflow.loops import Loop
 from stacks.naming import LAYERS
 
 #: Longest time between two looks, of which each is two calls of Keystone and their tokens; with short leases it is so many of them.
@@ -70,21 +69,12 @@ def take_away(app: App) -> list[str]:
     return [name for layer in LAYERS for name in credentials.removed(service_entry(app.settings, layer), PREFIX, choose)]
 
 
-class Cleaner(threading.Thread):
-    """A worker's own thread for this."""
+def cleaning(app: App) -> Loop:
+    """A worker's loop for this."""
 
-    def __init__(self, app: App) -> None:
-        super().__init__(name="leftovers", daemon=True)
-        self.app = app
-        self.ending = threading.Event()
+    def look() -> None:
+        if taken := take_away(app):
+            log.warning("credentials_taken_away", names=taken)
 
-    def run(self) -> None:
-        pause = min(LOOK_SECONDS, LEASES * self.app.settings.worker.lease_seconds)
-        while not self.ending.wait(pause):
-            try:
-                if taken := take_away(self.app):
-                    log.warning("credentials_taken_away", names=taken)
-            except DcctlError as error:
-                log.warning("leftovers_not_looked_for", code=error.code)
-            except Exception:
-                log.exception("leftovers_not_looked_for")
+    pause = min(LOOK_SECONDS, LEASES * app.settings.worker.lease_seconds)
+    return Loop("leftovers", look, pause=pause, at_once=False, failed="leftovers_not_looked_for")

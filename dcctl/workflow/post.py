@@ -15,7 +15,6 @@ The Message-ID is fixed before the first attempt, so that any mail system that s
 import re
 import smtplib
 import ssl
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -29,11 +28,11 @@ from sqlmodel import Session, col, select
 
 from dcctl import occasions
 from dcctl.config import Letters
-from dcctl.errors import DcctlError
 from dcctl.store import Letter, now
 from dcctl.workflow import clock
 from dcctl.workflow.app import App
 from dcctl.workflow.letters import last_digest
+from dcctl.workflow.loops import Loop
 
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=60), timedelta(hours=6)
 #: Letters of one digest, at most; the rest is in the next one.
@@ -55,27 +54,19 @@ class Uncertain(Exception):
     """The server has the last byte and has not answered."""
 
 
-class Postman(threading.Thread):
-    """Sends what waits until `ending` is set. Any number may run."""
+def delivering(app: App) -> Loop | None:
+    """A worker's loop that sends what waits; None where the site has no mail server. Any number may run."""
+    of = app.settings.letters
+    if not of.host:
+        log.info("no_letters", reason="letters.host is not set")
+        return None
 
-    def __init__(self, app: App) -> None:
-        super().__init__(name="postman", daemon=True)
-        self.app = app
-        self.ending = threading.Event()
+    def deliver() -> None:
+        while not loop.ending.is_set() and send_next(app):
+            pass
 
-    def run(self) -> None:
-        of = self.app.settings.letters
-        if not of.host:
-            log.info("no_letters", reason="letters.host is not set")
-            return
-        while not self.ending.wait(of.every_seconds):
-            try:
-                while not self.ending.is_set() and send_next(self.app):
-                    pass
-            except DcctlError as error:
-                log.warning("letters_not_sent", code=error.code)
-            except Exception:
-                log.exception("letters_not_sent")
+    loop = Loop("postman", deliver, pause=of.every_seconds, at_once=False, failed="letters_not_sent")
+    return loop
 
 
 def send_next(app: App) -> bool:

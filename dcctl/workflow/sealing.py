@@ -28,6 +28,10 @@ class Sealer(threading.Thread):
         self.settings = settings
         self.ending = threading.Event()
 
+    def stop(self) -> None:
+        """Seal nothing more."""
+        self.ending.set()
+
     def run(self) -> None:
         if not self.settings.database.sealer:
             log.warning("not_sealing", reason="database.sealer is not set")

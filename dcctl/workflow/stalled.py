@@ -4,17 +4,15 @@ The queue itself does nothing of the kind: the job of a killed worker stays `doi
 waiting. An operation is another's as soon as its lease has lapsed by the database's clock; before that its worker may only be slow.
 """
 
-import threading
-
 import structlog
 from sqlalchemy import text
 
-from dcctl.errors import DcctlError
 from dcctl.lifecycle import OperationState
 from dcctl.provisioner import processes
 from dcctl.store import Operation
 from dcctl.workflow import ending, leases, resting, witness
 from dcctl.workflow.app import App
+from dcctl.workflow.loops import Loop
 
 #: Longest time between two looks.
 LOOK_SECONDS = 5.0
@@ -76,28 +74,18 @@ def _deferred(app: App, identifier: str) -> bool:
         return True
 
 
-class Keeper(threading.Thread):
-    """A worker's own thread for this; it also ends what runs of killed guardians left on this machine, and takes their status."""
+def keeping(app: App) -> Loop:
+    """A worker's loop for this; it also ends what runs of killed guardians left on this machine, and takes their status."""
 
-    def __init__(self, app: App) -> None:
-        super().__init__(name="stalled", daemon=True)
-        self.app = app
-        self.ending = threading.Event()
+    def look() -> None:
+        if left := processes.orphans():
+            log.warning("orphans_ended", processes=left)
+            processes.end(processes.orphans, reaping=False, polite=0.0)
+        processes.reap_orphans()
+        with witness.by_itself("worker", "take_up", ""):
+            found = take_up(app)
+        if found:
+            log.info("taken_up_again", operations=found)
 
-    def run(self) -> None:
-        pause = min(LOOK_SECONDS, self.app.settings.worker.lease_seconds / 3)
-        while not self.ending.is_set():
-            try:
-                if left := processes.orphans():
-                    log.warning("orphans_ended", processes=left)
-                    processes.end(processes.orphans, reaping=False, polite=0.0)
-                processes.reap_orphans()
-                with witness.by_itself("worker", "take_up", ""):
-                    found = take_up(self.app)
-                if found:
-                    log.info("taken_up_again", operations=found)
-            except DcctlError as error:
-                log.warning("not_looked_for_stalled", code=error.code)
-            except Exception:
-                log.exception("not_looked_for_stalled")
-            self.ending.wait(pause)
+    pause = min(LOOK_SECONDS, app.settings.worker.lease_seconds / 3)
+    return Loop("stalled", look, pause=pause, failed="not_looked_for_stalled")

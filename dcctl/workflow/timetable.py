@@ -4,14 +4,12 @@ The queue has periodic tasks of its own, which go by the clock of the worker's m
 wait for that day to come before it looks again what has ended.
 """
 
-import threading
 from dataclasses import dataclass
 
-import structlog
 from sqlalchemy import text
 
-from dcctl.errors import DcctlError
 from dcctl.workflow.app import App
+from dcctl.workflow.loops import Loop
 from dcctl.workflow.queue import COMPARING, SHORT
 
 #: Between two looks at the database's clock.
@@ -20,8 +18,6 @@ LOOK_SECONDS = 10.0
 LATE_SECONDS = 600
 MINUTE, HOUR, DAY = 60, 3600, 86400
 _CLOCK = text("SELECT extract(epoch FROM clock_timestamp())::bigint")
-
-log = structlog.get_logger("dcctl.workflow.timetable")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,24 +45,16 @@ TIMETABLE = (
 )
 
 
-class Timetable(threading.Thread):
-    """A worker's own thread for this. Of any number of workers one begins each task at each time: the database knows of which it was begun."""
+class Timetable:
+    """One worker's look at it. Of any number of workers one begins each task at each time: the database knows of which it was begun."""
 
     def __init__(self, app: App) -> None:
-        super().__init__(name="timetable", daemon=True)
         self.app = app
-        self.ending = threading.Event()
         self._begun: dict[str, int] = {}
 
-    def run(self) -> None:
-        while not self.ending.is_set():
-            try:
-                self.look()
-            except DcctlError as error:
-                log.warning("timetable_not_kept", code=error.code)
-            except Exception:
-                log.exception("timetable_not_kept")
-            self.ending.wait(LOOK_SECONDS)
+    def loop(self) -> Loop:
+        """A worker's loop for this."""
+        return Loop("timetable", self.look, pause=LOOK_SECONDS, failed="timetable_not_kept")
 
     def look(self) -> list[str]:
         """Queue what is due now and was not before; the tasks."""

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -63,7 +64,7 @@ def worked(app: App, operation: str) -> None:
     """A worker takes jobs as it does when it is started, until that of the operation is over; then it is told to end."""
 
     async def until_done() -> None:
-        working = asyncio.create_task(worker._work(app))
+        working = asyncio.create_task(worker._work(app, worker.Ledger(app)))
         with suppress(TimeoutError):
             async with asyncio.timeout(60):
                 while await asyncio.to_thread(jobs, app, operation) and not working.done():
@@ -162,14 +163,14 @@ def test_a_worker_that_cannot_compare_takes_no_job(restored: tuple[App, str]) ->
     file = app.settings.worker.state_dir / "ledger-position-cotonou.json"
     file.write_text("{")
 
-    assert worker._looked(app, regions.begin) is False
+    assert worker.Ledger(app).looked() is False
     assert jobs(app, operation) == ["todo"]
 
 
-def begun(app: App, folder: Path, **more: object) -> str:
+def begun(app: App, folder: Path, by: Callable[[worker.Ledger], None] = worker.Ledger.look, **more: object) -> str:
     """The mode after a worker with a state directory of its own has looked for the first time."""
     app.settings.worker = app.settings.worker.model_copy(update={"state_dir": folder, **more})
-    assert worker._looked(app, regions.begin) is True
+    by(worker.Ledger(app))
     return str(regions.show(app)["mode"])
 
 
@@ -181,7 +182,7 @@ def test_a_worker_that_remembers_nothing_of_a_ledger_with_entries_observes_unles
     with built.transaction() as session:
         session.execute(text("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '10 minutes'"))
     assert begun(built, tmp_path / "second") == "enforce", "it remembers"
-    assert begun(built, tmp_path / "lost") == "observe"
+    assert begun(built, tmp_path / "lost", by=worker.Ledger.watch) == "observe", "the thread that only watches may be the first to look"
     assert regions.show(built)["finding"] == {"code": "DCCTL-566", "params": {"path": str(tmp_path / "lost")}}
 
     said = regions.set_mode(built, OPERATOR, RegionModeIn(mode="enforce", reason="premier démarrage"))
