@@ -26,7 +26,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 PAGE = 1000
 #: Limits of each project.
 NOVA = {"instances": 4, "cores": 6, "ram": 12288, "key_pairs": 0}
-CINDER = {"volumes": 5, "gigabytes": 60, "gigabytes_ssd": 40, "gigabytes_standard": 20, "snapshots": 5}
+CINDER = {"volumes": 50, "gigabytes": 5000, "gigabytes_ssd": 2500, "gigabytes_standard": 2500, "snapshots": 50}
 #: How long servers lived that are in Nova's records only.
 BRIEF_SECONDS = 30
 #: When the first volume was made.
@@ -86,6 +86,24 @@ class World:
 
     def project(self, number: int) -> str:
         return f"{number % self.sizes.projects + 1:032x}"
+
+    def compute_use(self, project: int) -> dict[str, int]:
+        """What Nova counts of it, whatever its lists say; a project is one by its number from 0."""
+        of = [number for number in range(project, self.servers, self.sizes.projects) if number not in self.deleted]
+        flavors = [FLAVORS[(number + (number in self.resized)) % 4] for number in of]
+        return {"instances": len(of), "cores": sum(cores for cores, _ in flavors), "ram": sum(ram for _, ram in flavors)}
+
+    def volume_use(self, project: int) -> dict[str, int]:
+        """What Cinder counts of it: volumes and snapshots, and the gigabytes of both."""
+        volumes = [self.volume(number) for number in range(project, self.volumes, self.sizes.projects) if number not in self.no_volumes]
+        own = [place for place, (_, volume) in enumerate(self.snapshots) if volume % self.sizes.projects == project]
+        found = {"volumes": len(volumes), "snapshots": len(own), "gigabytes": 0, "gigabytes_ssd": 0, "gigabytes_standard": 0}
+        sizes = [(one["volume_type"], one["size"]) for one in volumes]
+        sizes += [(self.volume(self.snapshots[place][1])["volume_type"], self.snapshot(place)["size"]) for place in own]
+        for kind, size in sizes:
+            found["gigabytes"] += size
+            found[f"gigabytes_{kind}"] += size
+        return found
 
     def server(self, number: int) -> dict[str, Any]:
         cores, ram = FLAVORS[(number + (number in self.resized)) % 4]
@@ -354,11 +372,15 @@ class Answers:
         return self._paged(key, f"/network/v2.0/{path}", query, number, item, self.world.sizes.neutron_page or max(1, number))
 
     def _quota_set(self, path: str) -> Callable[[dict[str, str]], Any] | None:
-        """Nova's or Cinder's limits and use of one project, the same of each."""
-        for prefix, suffix, limits in (("/compute/v2.1/os-quota-sets/", "/detail", NOVA), ("/volume/v3/os-quota-sets/", "", CINDER)):
+        """Nova's or Cinder's limits of one project, the same of each, and what is in use in it."""
+        for prefix, suffix, limits, use in (
+            ("/compute/v2.1/os-quota-sets/", "/detail", NOVA, self.world.compute_use),
+            ("/volume/v3/os-quota-sets/", "", CINDER, self.world.volume_use),
+        ):
             if path.startswith(prefix) and path.endswith(suffix):
                 project = path.removeprefix(prefix).removesuffix(suffix)
-                told = {key: {"limit": limit, "in_use": 0, "reserved": 0} for key, limit in limits.items()}
+                used = use(int(project, 16) - 1)
+                told = {key: {"limit": limit, "in_use": used.get(key, 0), "reserved": 0} for key, limit in limits.items()}
                 return lambda _: {"quota_set": {"id": project, **told}}
         return None
 
