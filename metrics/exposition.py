@@ -10,7 +10,7 @@ Sources: https://prometheus.io/docs/instrumenting/exposition_formats/, https://p
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from operator import itemgetter
@@ -49,6 +49,11 @@ class Family:
             raise ValueError(f"{self.name}: {self.type!r} is not one of {sorted(_TYPES)}, or the name is that of another")
         if not all(_LABEL_NAME.fullmatch(label) for label in self.labels) or len(set(self.labels)) < len(self.labels):
             raise ValueError(f"{self.name}: {self.labels!r} are not names of labels, each once")
+
+
+def by_label(name: str, help: str, label: str, values: Mapping[str, Number]) -> Family:
+    """A family with one sample for each value of its only label."""
+    return Family(name=name, help=help, labels=(label,), samples=[((key,), value) for key, value in values.items()])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 This module is pure: no clock, no database, no network.
 """
 
-from metrics.exposition import Family
+from metrics.exposition import Family, by_label
 from metrics.snapshot import Snapshot
 
 
@@ -12,12 +12,8 @@ def source_last_success(snapshot: Snapshot) -> Family:
     # TYPE dcctl_source_last_success_timestamp_seconds gauge
     dcctl_source_last_success_timestamp_seconds{source="compute"} 1780000000.0
     """
-    return Family(
-        name="dcctl_source_last_success_timestamp_seconds",
-        help="When a source last answered in full; absent while it never did.",
-        labels=("source",),
-        samples=[((name,), at.timestamp()) for name, at in snapshot.sources.items()],
-    )
+    help = "When a source last answered in full; absent while it never did."
+    return by_label("dcctl_source_last_success_timestamp_seconds", help, "source", {name: at.timestamp() for name, at in snapshot.sources.items()})
 
 
 def source_complete(snapshot: Snapshot) -> Family:
@@ -25,12 +21,8 @@ def source_complete(snapshot: Snapshot) -> Family:
     # TYPE dcctl_source_complete gauge
     dcctl_source_complete{source="compute"} 1
     """
-    return Family(
-        name="dcctl_source_complete",
-        help="1 when the last reading of a source was whole; 0 when it failed and the figures are those of the last success.",
-        labels=("source",),
-        samples=[((name,), int(whole)) for name, whole in snapshot.complete.items()],
-    )
+    help = "1 when the last reading of a source was whole; 0 when it failed and the figures are those of the last success."
+    return by_label("dcctl_source_complete", help, "source", {name: int(whole) for name, whole in snapshot.complete.items()})
 
 
 def collect_duration(snapshot: Snapshot) -> Family:
@@ -38,12 +30,8 @@ def collect_duration(snapshot: Snapshot) -> Family:
     # TYPE dcctl_collect_duration_seconds gauge
     dcctl_collect_duration_seconds{source="compute"} 1.25
     """
-    return Family(
-        name="dcctl_collect_duration_seconds",
-        help="How long the last reading of a source took, whether it succeeded or not.",
-        labels=("source",),
-        samples=[((name,), seconds) for name, seconds in snapshot.durations.items()],
-    )
+    help = "How long the last reading of a source took, whether it succeeded or not."
+    return by_label("dcctl_collect_duration_seconds", help, "source", snapshot.durations)
 
 
 def collect_api_calls(snapshot: Snapshot) -> Family:

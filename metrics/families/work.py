@@ -3,7 +3,7 @@
 This module is pure: no clock, no database, no network.
 """
 
-from metrics.exposition import Family
+from metrics.exposition import Family, by_label
 from metrics.snapshot import Snapshot
 
 
@@ -78,12 +78,8 @@ def limit_sync_state(snapshot: Snapshot) -> Family:
     # TYPE dcctl_limit_sync_state gauge
     dcctl_limit_sync_state{state="in_sync"} 24
     """
-    return Family(
-        name="dcctl_limit_sync_state",
-        help="Limits of projects by what came of writing them last, as they were read back.",
-        labels=("state",),
-        samples=[((state,), number) for state, number in snapshot.limit_states.items()],
-    )
+    help = "Limits of projects by what came of writing them last, as they were read back."
+    return by_label("dcctl_limit_sync_state", help, "state", snapshot.limit_states)
 
 
 def discrepancies(snapshot: Snapshot) -> Family:
@@ -104,12 +100,8 @@ def letters(snapshot: Snapshot) -> Family:
     # TYPE dcctl_letters gauge
     dcctl_letters{state="waiting"} 3
     """
-    return Family(
-        name="dcctl_letters",
-        help="Letters in a state; handed: nobody knows whether it arrived, given_up: the mail server never took it.",
-        labels=("state",),
-        samples=[((state,), number) for state, number in snapshot.letters.items()],
-    )
+    help = "Letters in a state; handed: nobody knows whether it arrived, given_up: the mail server never took it."
+    return by_label("dcctl_letters", help, "state", snapshot.letters)
 
 
 def letter_oldest(snapshot: Snapshot) -> Family:
@@ -117,9 +109,5 @@ def letter_oldest(snapshot: Snapshot) -> Family:
     # TYPE dcctl_letter_oldest_timestamp_seconds gauge
     dcctl_letter_oldest_timestamp_seconds{state="waiting"} 1779998000.0
     """
-    return Family(
-        name="dcctl_letter_oldest_timestamp_seconds",
-        help="When the oldest letter was written that waits or that a person must settle; absent while none.",
-        labels=("state",),
-        samples=[((state,), at.timestamp()) for state, at in snapshot.letters_since.items()],
-    )
+    help = "When the oldest letter was written that waits or that a person must settle; absent while none."
+    return by_label("dcctl_letter_oldest_timestamp_seconds", help, "state", {state: at.timestamp() for state, at in snapshot.letters_since.items()})
