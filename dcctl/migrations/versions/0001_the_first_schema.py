@@ -7,7 +7,7 @@ from alembic import op
 from procrastinate.schema import SchemaManager
 from sqlalchemy.dialects import postgresql
 
-from dcctl.migrations import rules
+from dcctl.migrations import raw, rules
 from quotas import schema as ledger
 
 revision: str = "0001"
@@ -252,13 +252,8 @@ def upgrade() -> None:
     op.create_index(op.f("ix_operation_request"), "operation", ["request"], unique=False)
     for sequence in ("request_number", "act_number"):
         op.execute(sa.schema.CreateSequence(sa.Sequence(sequence)))
-    connection = op.get_bind().connection.driver_connection
-    assert connection is not None
-    run = connection.execute  # psycopg's own: no placeholders to escape
-    for statement in (*rules.UPGRADE, *ledger.UPGRADE):
-        run(statement)
-    # The queue's tables and functions, as procrastinate ships them.
-    run(SchemaManager.get_schema())
+    # Last the queue's tables and functions, as procrastinate ships them.
+    raw.run((*rules.UPGRADE, *ledger.UPGRADE, SchemaManager.get_schema()))
 
 
 def downgrade() -> None:

@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 
-from alembic import op
-
-from dcctl.migrations import audit
+from dcctl.migrations import audit, raw
 
 revision: str = "0012"
 down_revision: str | None = "0010"
@@ -13,10 +11,7 @@ depends_on: str | Sequence[str] | None = None
 
 
 def upgrade() -> None:
-    connection = op.get_bind().connection.driver_connection
-    assert connection is not None
-    for statement in audit.UPGRADE:  # psycopg's own: no placeholders to escape
-        connection.execute(statement)
+    raw.run(audit.UPGRADE)
 
 
 def downgrade() -> None:
