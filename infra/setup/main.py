@@ -9,11 +9,8 @@ from pathlib import Path
 from dcctl import words
 from dcctl.words import N_, _, sentence
 from infra.devcloud.devcloud import processes
-from infra.setup import install, machine
+from infra.setup import install, machine, strays
 from infra.setup.steps import StepFailed, Steps
-
-#: A database that is asked to end waits for who is in it.
-GRACE_SECONDS = 15.0
 
 
 def main() -> int:
@@ -55,9 +52,8 @@ def main() -> int:
 
 def down(state: Path) -> str:
     """End every process that carries the mark of the site in this directory, or of its trial cloud; the sentence that says so."""
-    left = [*processes.strays(state), *processes.strays(state / "cloud")]
-    processes.stop(left, grace_seconds=GRACE_SECONDS)
-    return sentence(N_("setup: {count} processes of {state} were ended"), {"count": len(left), "state": state}) if left else _("Nothing runs.")
+    count = strays.end(state)
+    return sentence(N_("setup: {count} processes of {state} were ended"), {"count": count, "state": state}) if count else _("Nothing runs.")
 
 
 def _install(steps: Steps, ports: int) -> None:

@@ -74,23 +74,22 @@ def publish(site: Site) -> None:
     Entries that somebody has put beside the site's own stay; the site's own are as the trial cloud has them now.
     """
     own = (site.cloud / "clouds.yaml").read_text(encoding="utf-8")
-    if site.clouds_yaml.exists() and (added := _added(site.clouds_yaml.read_text(encoding="utf-8"), own)):
-        kept = io.StringIO()
-        yaml = YAML()
-        together = yaml.load(own)
-        together["clouds"].update(added)
-        yaml.dump(together, kept)
-        own = kept.getvalue()
+    if site.clouds_yaml.exists():
+        together = YAML().load(own)
+        if added := _added(site.clouds_yaml.read_text(encoding="utf-8"), together["clouds"]):
+            together["clouds"].update(added)
+            kept = io.StringIO()
+            YAML().dump(together, kept)
+            own = kept.getvalue()
     write_private(site.clouds_yaml, own)
     addresses = {"api": site.api_url, "metrics": site.metrics_url, "keystone": site.keystone_url}
     write_private(site.endpoints, json.dumps(addresses, indent=2) + "\n")
 
 
-def _added(there: str, own: str) -> dict[str, Any]:
+def _added(there: str, own: Mapping[str, Any]) -> dict[str, Any]:
     """The clouds of the file that is there which are not the site's; none of a file that nobody can read."""
     try:
         found = YAML().load(there)["clouds"]
     except (YAMLError, KeyError, TypeError):
         return {}
-    known = YAML(typ="safe").load(own)["clouds"]
-    return {name: entry for name, entry in found.items() if name not in known} if isinstance(found, Mapping) else {}
+    return {name: entry for name, entry in found.items() if name not in own} if isinstance(found, Mapping) else {}

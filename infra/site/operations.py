@@ -12,6 +12,7 @@ from pathlib import Path
 from dcctl import words
 from dcctl.words import N_, _, sentence
 from infra.devcloud.devcloud import processes, sockets
+from infra.setup import strays
 from infra.setup.install import CHECKOUT
 from infra.setup.machine import cache_home
 from infra.setup.steps import Steps
@@ -67,10 +68,9 @@ def down(site: Site) -> list[str]:
     where its terminal went.
     """
     if not site.state.is_dir():
-        left = [*processes.strays(site.state), *processes.strays(site.cloud)]
-        processes.stop(left, grace_seconds=servers.GRACE_SECONDS)
+        count = strays.end(site.state)
         shutil.rmtree(site.sockets, ignore_errors=True)
-        return [*([sentence(N_("{count} processes of a site whose directory is gone"), {"count": len(left)})] if left else []), *_cloud_down(site)]
+        return [*([sentence(N_("{count} processes of a site whose directory is gone"), {"count": count})] if count else []), *_cloud_down(site)]
     site.make_directories()
     with _locked(site):
         stopped = servers.stop(site)

@@ -15,6 +15,7 @@ import psycopg
 
 from dcctl.words import N_, _, sentence
 from infra.devcloud.devcloud import processes
+from infra.setup import strays
 from infra.site import postgres
 from infra.site.layout import Site, SiteError
 
@@ -22,7 +23,7 @@ BIN = Path(sys.executable).parent
 READY_SECONDS = 90.0
 LAST_LINES = 15
 #: The worker ends what it is doing before it goes.
-GRACE_SECONDS = 30.0
+GRACE_SECONDS = strays.GRACE_SECONDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
