@@ -8,7 +8,7 @@ from click.exceptions import Exit
 from dcctl.cli import deciding, failure, once, submitting
 from dcctl.cli.desk import Desk
 from dcctl.cli.pending import Key, key_for
-from dcctl.cli.specfile import Draft, placed, read
+from dcctl.cli.specfile import Draft, located, placed, read
 from dcctl.cli.talk import say, tell
 from dcctl.errors import CATALOGUE, DcctlError
 from dcctl.words import N_, _
@@ -102,11 +102,8 @@ def _tried(draft: Draft, answer: Json) -> Json:
     """What the API says of a trial, the faults that only it finds with their lines."""
     if answer["error"] is None:
         return answer
-    try:
-        with placed(draft):
-            raise DcctlError.from_json(answer["error"])
-    except DcctlError as error:
-        return answer | {"error": error.to_json()}
+    error = DcctlError.from_json(answer["error"])
+    return answer | {"error": located(draft, error).to_json()}
 
 
 def _report(desk: Desk, lines: list[Json], columns: dict[str, str]) -> None:

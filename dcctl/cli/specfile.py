@@ -42,6 +42,11 @@ class Draft:
         return SpecRefused(sorted(placed, key=lambda fault: fault["line"]), source=self.source)
 
 
+def located(draft: Draft, error: DcctlError) -> DcctlError:
+    """The error; where it is of faults that the API found in the draft, with their lines of its file."""
+    return draft.refusal(error.params["faults"]) if isinstance(error, SpecRefused) else error
+
+
 @contextmanager
 def placed(draft: Draft | None) -> Iterator[None]:
     """Faults that the API finds in a draft are told with their lines of its file; without a draft they stay as they came."""
@@ -50,7 +55,7 @@ def placed(draft: Draft | None) -> Iterator[None]:
     except SpecRefused as error:
         if draft is None:
             raise
-        raise draft.refusal(error.params["faults"]) from error
+        raise located(draft, error) from error
 
 
 def read(path: str) -> Draft:
